@@ -1,0 +1,12 @@
+// The command line's side of the admin socket.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace sluice::admin {
+
+/// Sends one command, prints its reply (data lines to stdout, an error to stderr) and returns the exit code.
+int run_command(const std::string& socket_path, const std::vector<std::string>& words);
+
+}  // namespace sluice::admin

@@ -1,0 +1,51 @@
+// Where somebody listens: an IPv4 or IPv6 address with a port, or the path of a Unix socket. A plain value;
+// it names no host and asks no resolver.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sluice/base/result.h>
+
+namespace sluice {
+
+class Address {
+ public:
+  enum class Family : uint8_t { ipv4, ipv6, local };
+
+  /// 0.0.0.0:0.
+  Address() = default;
+
+  /// "127.0.0.1:80", "[::1]:80" or "unix:/path". The error's message says what was expected.
+  static Result<Address> parse(std::string_view text);
+  /// `bytes`: 4 or 16 of them, in network order.
+  static Address ip(std::string_view bytes, uint16_t port);
+  static Address local(std::string path);
+
+  Family family() const { return family_; }
+  bool is_local() const { return family_ == Family::local; }
+  uint16_t port() const { return port_; }
+  /// The 4 or 16 bytes of an IP address in network order; empty for a Unix socket.
+  std::string_view ip_bytes() const;
+  /// The path of a Unix socket; else empty.
+  const std::string& path() const { return path_; }
+
+  /// As parse() takes it.
+  std::string text() const;
+  /// The IP alone, without brackets or port ("unix" for a Unix socket): what X-Forwarded-For names.
+  std::string ip_text() const;
+  Address with_port(uint16_t port) const;
+
+  auto operator<=>(const Address&) const = default;
+
+ private:
+  Family family_ = Family::ipv4;
+  uint16_t port_ = 0;
+  std::array<char, 16> bytes_{};
+  std::string path_;
+};
+
+}  // namespace sluice

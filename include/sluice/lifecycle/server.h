@@ -1,0 +1,103 @@
+// The whole proxy, seen from control: workers, listeners, generations, health, and how each of them changes
+// while requests are served.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sluice/base/clock.h>
+#include <sluice/base/log.h>
+#include <sluice/base/result.h>
+#include <sluice/config/load.h>
+#include <sluice/lifecycle/desired_state.h>
+#include <sluice/net/loop.h>
+#include <sluice/observe/counters.h>
+#include <sluice/proxy/generation.h>
+#include <sluice/upstream/backend_state.h>
+
+namespace sluice::lifecycle {
+
+/// One generation that is current or still drains.
+struct GenerationInfo {
+  uint64_t number = 0;
+  std::string cause;
+  Duration age{};
+  size_t in_flight = 0;
+  bool is_current = false;
+};
+
+struct ListenerInfo {
+  std::string name;
+  Address address;
+};
+
+struct BackendInfo {
+  std::string pool;
+  config::Backend backend;
+  std::shared_ptr<upstream::BackendState> state;
+  std::string health;  ///< starting, healthy, draining or down; an admin drain counts as draining
+  std::string cause;   ///< why it is not healthy; may be empty
+};
+
+/// All counters of all workers, summed.
+struct Totals {
+  uint64_t accepted = 0;
+  std::array<uint64_t, observe::kDispositions> ended{};
+  uint64_t retries = 0;
+  uint64_t connections_accepted = 0;
+  uint64_t connections = 0;
+};
+
+/// Control's loop's. Every method is to be called there, and none blocks.
+class Server {
+ public:
+  /// `config_path` is what reload() reads. `on_finished` runs once a stop has come to its end.
+  Server(net::Loop& loop, Log& log, std::string config_path, std::function<void()> on_finished);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Binds the listeners, starts the workers and publishes generation 1; or changes nothing and says why.
+  Result<void> start(config::Config config);
+
+  /// What a reload or a change has come to.
+  struct Change {
+    uint64_t generation = 0;  ///< the newest one
+    bool changed = true;      ///< false: everything was so already, and no generation was made
+  };
+  /// Reads the file again and makes a generation of it, with the admin's changes over it unless
+  /// `drop_changes`; or changes nothing and says why.
+  enum class AdminChanges { keep, drop };
+  Result<Change> reload(AdminChanges admin_changes);
+  /// Changes the desired state and makes a generation of it. `edit` answers whether it changed anything.
+  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit);
+
+  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now.
+  void stop();
+  bool is_stopping() const;
+
+  /// Runs the callback with true once `condition` holds (looked at whenever something may have changed), or
+  /// with false after `bound`. Never before it has returned.
+  [[nodiscard]] Wait when(std::function<bool()> condition, Duration bound,
+                          std::function<void(bool)> callback);
+  /// Every worker has taken `generation`, or a newer one, as its newest.
+  bool is_adopted(uint64_t generation) const;
+
+  const config::Config& config() const;
+  uint64_t generation() const;
+  std::vector<GenerationInfo> generations() const;
+  std::vector<ListenerInfo> listeners() const;
+  /// Of one pool, or of all when `pool` is empty.
+  std::vector<BackendInfo> backends(std::string_view pool) const;
+  Totals totals() const;
+  Duration uptime() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,19 @@
+// Opens connections.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <sluice/net/loop.h>
+#include <sluice/net/transport.h>
+
+namespace sluice::net {
+
+using OnConnected = std::function<void(Result<std::unique_ptr<Transport>>)>;
+
+/// Connects to a TCP address (TCP_NODELAY set) or a Unix socket. Never before it has returned, runs the
+/// callback with the transport or with why there is none (refused, timed_out, ...). Dropping the Wait gives
+/// up. No bound in time of its own: arm a Deadline.
+[[nodiscard]] Wait connect(Loop& loop, const Address& address, OnConnected on_connected);
+
+}  // namespace sluice::net

@@ -1,0 +1,59 @@
+// A bound, listening socket: made before a configuration takes effect, kept across generations, closed last.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <sluice/base/address.h>
+#include <sluice/base/result.h>
+
+namespace sluice::net {
+
+/// Whether several sockets may share the address (SO_REUSEPORT), the kernel spreading connections over them.
+enum class Sharing { alone, reuse_port };
+
+/// Owns the descriptor (non-blocking, close-on-exec). Movable; any thread, one at a time.
+class ListeningSocket {
+ public:
+  /// Binds and listens with SO_REUSEADDR and the backlog of net.core.somaxconn. A stale Unix socket file
+  /// (nobody answers on it) is replaced; a live one is an error of code conflict. `address` with port 0: the
+  /// kernel picks.
+  static Result<ListeningSocket> open(const Address& address, Sharing sharing);
+
+  /// An error when somebody listens on the address, even one who would share it. Unix sockets: always fine,
+  /// since open() finds out.
+  static Result<void> check_free(const Address& address);
+
+  ListeningSocket(ListeningSocket&& other) noexcept;
+  ListeningSocket& operator=(ListeningSocket&& other) noexcept;
+  /// Closes; a Unix socket's file is removed by the one that made it.
+  ~ListeningSocket();
+
+  /// With the port that the kernel picked.
+  const Address& address() const { return address_; }
+  int descriptor() const { return descriptor_; }
+
+  /// A second descriptor for the same socket and queue (for Unix sockets, which have no SO_REUSEPORT).
+  Result<ListeningSocket> duplicate() const;
+
+  /// Drops new connection attempts in the kernel (a socket filter on SYN), so that the queue of completed
+  /// connections can be accepted to its end before the close. No effect on Unix sockets.
+  void refuse_new_connections();
+
+ private:
+  /// Which file is ours: the path may name another's by now.
+  struct File {
+    uint64_t device;
+    uint64_t inode;
+  };
+
+  ListeningSocket(int descriptor, Address address);
+  void own_file();
+  void remove_own_file();
+
+  int descriptor_ = -1;
+  Address address_;
+  std::optional<File> file_;
+};
+
+}  // namespace sluice::net

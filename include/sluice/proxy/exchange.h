@@ -1,0 +1,104 @@
+// One request and its response, with all its attempts. Read exchange.cpp from top to bottom to know how a
+// request travels.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sluice/base/deadlines.h>
+#include <sluice/base/free_list.h>
+#include <sluice/observe/counters.h>
+#include <sluice/proxy/generation.h>
+#include <sluice/upstream/pool.h>
+#include <sluice/wire/body.h>
+#include <sluice/wire/stream.h>
+
+namespace sluice::proxy {
+
+/// What the exchanges of one worker share.
+struct ExchangeContext {
+  Deadlines& deadlines;
+  upstream::Dialer& dialer;
+  observe::WorkerCounters& counters;
+};
+
+/// How the client's stream is to be left when an exchange is over.
+enum class Ending { finish, abort };
+
+/// Each step ends by naming the next, or by setting `wait_`: the one thing the exchange waits for. Bodies
+/// move in pumps beside it. Dropping the exchange drops its waits: no callback can reach it. Used again after
+/// clear().
+class Exchange {
+ public:
+  /// The exchange is over, and its resources are given back: leave the stream as said, and drop the exchange.
+  using OnOver = std::function<void(Ending)>;
+
+  Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// `client` holds a whole request. `generation` is the newest one, and outlives the exchange's pass.
+  void start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
+             unsigned worker, OnOver on_over);
+  /// The client broke off (or was too slow: the error says): nobody waits for an answer any more.
+  void client_gone(const Error& error);
+  /// The process stops: drops everything. The owner ends the stream.
+  void stop();
+
+  void clear();
+
+ private:
+  void route();
+  void pick_backend();
+  void wait_for_backend();
+  void connect();
+  void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
+  void connect_failed(const Error& error);
+  void send_request();
+  void send_body(wire::Flow flow);
+  void on_upload_done(Result<void> how);
+  void on_head(Result<const http::ResponseHead*> head);
+  void send_response(const http::ResponseHead& head);
+  void on_response_end(Result<void> how);
+  void flush();
+  void attempt_failed(const Error& error);
+  void on_deadline();
+  void arm_response_deadline();
+  void remember(std::string_view piece);
+  void release_backend();
+  void drop_attempt();
+  void reply(int status, std::string_view explanation, observe::Disposition disposition);
+  void over(observe::Disposition disposition, Ending ending);
+
+  ExchangeContext* context_ = nullptr;
+  wire::ServerStream* client_ = nullptr;
+  OnOver on_over_;
+  std::optional<Gate::Pass> pass_;
+  const config::Route* route_ = nullptr;
+  std::shared_ptr<const config::Pool> settings_;
+  std::shared_ptr<upstream::Pool> pool_;
+  std::optional<upstream::Lease> lease_;
+  std::unique_ptr<wire::ClientStream> upstream_;
+  std::vector<const upstream::Backend*> tried_;
+  upstream::QueuePlace place_;
+  wire::Pump upload_;
+  wire::Pump download_;
+  std::string client_ip_;
+  std::string target_;
+  std::string replay_;  // of the request's body, what a next attempt has to send again
+  Deadline deadline_;
+  Wait wait_;
+  TimePoint first_wait_;
+  observe::Disposition disposition_{};
+  unsigned attempts_ = 0;
+  bool has_waited_ = false;
+  bool fresh_only_ = false;      // a reused connection has failed us once
+  bool may_replay_ = false;      // the method, or the pool, allows a second attempt
+  bool body_remembered_ = true;  // replay_ holds all of the body that was taken from the client
+  bool body_ended_ = false;      // the client's body was taken whole
+};
+
+}  // namespace sluice::proxy

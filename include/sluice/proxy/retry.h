@@ -1,0 +1,26 @@
+// Whether a failed attempt may be made again elsewhere (promise 6). Pure.
+#pragma once
+
+#include <sluice/base/error.h>
+
+namespace sluice::proxy {
+
+/// What is known when an attempt has failed before a byte of its response was committed to the client.
+struct FailedAttempt {
+  bool nothing_sent = false;            ///< no byte of the request reached the backend
+  bool stale_connection = false;        ///< a reused connection that was closed before it answered anything
+  bool idempotent = false;              ///< RFC 9110 9.2.2
+  bool non_idempotent_allowed = false;  ///< the pool says so
+  bool body_replayable = true;          ///< all of the body sent so far can be sent again
+  bool timed_out = false;               ///< the client has waited the whole response timeout already
+  unsigned attempts = 1;                ///< made so far, this one included
+  unsigned attempts_allowed = 3;
+};
+
+bool may_retry(const FailedAttempt& failed);
+
+/// The status that tells the client about an attempt's error: 504 for a timeout, 503 when no backend was
+/// there, else 502.
+int status_for(const Error& error);
+
+}  // namespace sluice::proxy

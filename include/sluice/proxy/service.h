@@ -1,0 +1,55 @@
+// Everything that one worker does: accepts clients on its listeners and serves them by the newest generation.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <sluice/base/clock.h>
+#include <sluice/net/listening_socket.h>
+#include <sluice/net/loop.h>
+#include <sluice/observe/counters.h>
+#include <sluice/proxy/generation.h>
+#include <sluice/upstream/backend.h>
+
+namespace sluice::proxy {
+
+/// What a service is given, and tells to control. The callbacks run on the worker's thread.
+struct ServiceSettings {
+  unsigned worker = 0;
+  unsigned workers = 1;
+  observe::WorkerCounters& counters;
+  std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
+  std::function<void(uint64_t generation)> on_generation_drained;
+};
+
+/// One worker's; on its thread alone. Destroying it drops every connection.
+class Service {
+ public:
+  Service(net::Loop& loop, ServiceSettings settings);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// Takes `next` as the newest generation: requests whose head is complete from now on are its own. The one
+  /// before drains, and is dropped when its last request ends.
+  void adopt(std::shared_ptr<Generation> next);
+
+  /// Accepts on `socket`, which stays its owner's, until stop_listening(). `id` is the listener's address.
+  void listen(const std::string& id, const net::ListeningSocket& socket);
+  /// Accepts what the kernel has completed already, and stops. Connections accepted there end after their
+  /// next response, or when they have been quiet for a while.
+  void stop_listening(const std::string& id);
+
+  /// A probe has looked at the backend, or its state has changed.
+  void backend_checked(const std::shared_ptr<upstream::BackendState>& state);
+
+  /// Stops listening everywhere, lets what is in flight end, and runs `on_empty` when no connection is left.
+  void drain(std::function<void()> on_empty);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::proxy

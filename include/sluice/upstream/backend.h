@@ -1,0 +1,86 @@
+// One backend as one worker sees it: what is in flight to it, and its idle connections.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <sluice/base/clock.h>
+#include <sluice/upstream/backend_state.h>
+#include <sluice/wire/stream.h>
+
+namespace sluice::upstream {
+
+/// Opens connections to backends; the seam at which a simulation puts its own.
+class Dialer {
+ public:
+  using OnDialed = std::function<void(Result<std::unique_ptr<wire::ClientStream>>)>;
+  virtual ~Dialer() = default;
+  /// No bound in time of its own.
+  [[nodiscard]] virtual Wait dial(const Address& address, OnDialed on_dialed) = 0;
+};
+
+class Backend;
+
+/// The right to send one attempt to a backend. While it lives the attempt is in flight.
+class Lease {
+ public:
+  Lease(std::shared_ptr<Backend> backend, Gate::Pass pass)
+      : backend_(std::move(backend)), pass_(std::move(pass)) {}
+  Backend& backend() const { return *backend_; }
+
+ private:
+  std::shared_ptr<Backend> backend_;  // Before pass_: outlives it.
+  Gate::Pass pass_;
+};
+
+/// One worker's. Shared by the pool's members and the leases on it.
+class Backend {
+ public:
+  /// Something in traffic says that it is worth a probe at once.
+  using OnTrouble = std::function<void(const std::shared_ptr<BackendState>&)>;
+
+  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble);
+  ~Backend();
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  const Address& address() const { return state_->address(); }
+  const std::shared_ptr<BackendState>& state() const { return state_; }
+  uint32_t weight() const { return weight_; }
+
+  /// As the newest generation has it. `closed`: drained by an admin, or no longer in the pool.
+  void configure(uint32_t weight, bool closed, Duration idle);
+  bool is_available() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
+
+  Gate::Pass enter();
+
+  /// The connection used last, or nothing.
+  std::unique_ptr<wire::ClientStream> take_idle();
+  /// Keeps it for the next request, when it may be reused and there may be one; else closes it.
+  void give_back(std::unique_ptr<wire::ClientStream> connection);
+  size_t idle_connections() const { return idle_.size(); }
+
+  /// Nobody took the connection: nothing more goes there before a probe has looked.
+  void connect_failed();
+  /// A connection broke in an exchange: a probe shall look, and traffic goes on.
+  void connection_broke();
+  /// A probe has looked, or the state has changed.
+  void checked();
+
+ private:
+  void report();
+  void drop(wire::ClientStream& connection);
+
+  std::shared_ptr<BackendState> state_;
+  BackendState::PerWorker& mine_;
+  OnTrouble on_trouble_;
+  std::vector<std::unique_ptr<wire::ClientStream>> idle_;
+  Duration idle_timeout_{};
+  uint32_t weight_ = 1;
+  bool closed_ = false;
+  bool suspect_ = false;
+  bool reported_ = false;
+};
+
+}  // namespace sluice::upstream

@@ -1,0 +1,51 @@
+// What is known of one backend (pool, address) in the whole process: control writes its health, workers their
+// counts. It outlives generations.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sluice/base/address.h>
+#include <sluice/base/gate.h>
+#include <sluice/observe/counters.h>
+#include <sluice/upstream/health.h>
+
+namespace sluice::upstream {
+
+class BackendState {
+ public:
+  /// One worker's part, on cache lines of its own.
+  struct alignas(64) PerWorker {
+    Gate in_flight;
+    observe::Counter requests;
+    observe::Counter failures;
+  };
+
+  BackendState(std::string pool, Address address, unsigned workers)
+      : pool_(std::move(pool)), address_(std::move(address)), workers_(workers) {}
+
+  const std::string& pool() const { return pool_; }
+  const Address& address() const { return address_; }
+
+  /// Any thread; written by control alone.
+  HealthState health() const { return health_.load(std::memory_order_acquire); }
+  void set_health(HealthState health) { health_.store(health, std::memory_order_release); }
+
+  PerWorker& worker(unsigned index) { return workers_[index]; }
+
+  /// Sums over the workers. Any thread.
+  size_t in_flight() const;
+  uint64_t requests() const;
+  uint64_t failures() const;
+
+ private:
+  const std::string pool_;
+  const Address address_;
+  std::atomic<HealthState> health_{HealthState::starting};
+  std::vector<PerWorker> workers_;
+};
+
+}  // namespace sluice::upstream

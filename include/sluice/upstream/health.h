@@ -1,0 +1,54 @@
+// What probes say about one backend, as a pure state machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::upstream {
+
+enum class HealthState : uint8_t {
+  starting,  ///< added, not proven yet: gets nothing
+  healthy,   ///< gets requests
+  draining,  ///< its /ping answers 503: finishes what it has, gets nothing new; no alarm
+  down,      ///< failed `fall` times in a row
+};
+
+std::string_view name(HealthState state);
+
+/// What one probe found.
+struct ProbeResult {
+  enum class Kind { passed, draining, failed };
+  Kind kind = Kind::failed;
+  std::string cause;  ///< "refused", "timed out after 500ms", "status 500", ...: why it is not `passed`
+};
+
+/// One backend's. `rise` passes in a row make it healthy, `fall` failures in a row make it down, one 503
+/// makes it draining whatever the thresholds say.
+class Health {
+ public:
+  Health(unsigned rise, unsigned fall) : rise_(rise), fall_(fall) {}
+
+  HealthState state() const { return state_; }
+  unsigned failures() const { return failures_; }
+  const std::string& cause() const { return cause_; }
+
+  void set_thresholds(unsigned rise, unsigned fall) {
+    rise_ = rise;
+    fall_ = fall;
+  }
+  /// Takes a probe's result; true when the state has changed.
+  bool record(const ProbeResult& result);
+  /// Takes over what is known of it already.
+  void assume(HealthState state) { state_ = state; }
+
+ private:
+  HealthState state_ = HealthState::starting;
+  unsigned rise_;
+  unsigned fall_;
+  unsigned passes_ = 0;    // in a row
+  unsigned failures_ = 0;  // in a row
+  std::string cause_;
+};
+
+}  // namespace sluice::upstream

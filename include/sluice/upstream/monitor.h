@@ -1,0 +1,50 @@
+// Control's watch over all backends: probes them in turn, tells when a state changes, and looks at once when
+// traffic reports trouble.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <sluice/base/log.h>
+#include <sluice/config/config.h>
+#include <sluice/net/loop.h>
+#include <sluice/upstream/backend_state.h>
+
+namespace sluice::upstream {
+
+/// One backend to watch.
+struct Target {
+  std::shared_ptr<BackendState> state;
+  std::shared_ptr<const config::Pool> pool;
+};
+
+/// Control's loop's. Destroying it ends all probes.
+class Monitor {
+ public:
+  /// A probe that traffic asked for has looked, or the state has changed.
+  using OnChecked = std::function<void(const std::shared_ptr<BackendState>&)>;
+
+  Monitor(net::Loop& loop, Log& log, OnChecked on_checked);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+  /// Exactly these from now on. Those it knows go on as they are; new ones are probed at once.
+  void watch(const std::vector<Target>& targets);
+  /// Traffic reports trouble: looks now, and goes on looking quickly until the matter is decided.
+  void check_now(const std::shared_ptr<BackendState>& state);
+
+  /// Why the backend is not healthy ("" when it is): for people.
+  std::string cause(const BackendState& state) const;
+
+ private:
+  class Watched;
+  net::Loop& loop_;
+  Log& log_;
+  OnChecked on_checked_;
+  std::map<const BackendState*, std::unique_ptr<Watched>> watched_;
+};
+
+}  // namespace sluice::upstream

@@ -1,0 +1,93 @@
+// A message's body on its way: where it comes from, where it goes, and the pump between the two.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include <sluice/base/result.h>
+#include <sluice/base/wait.h>
+#include <sluice/net/transport.h>
+
+namespace sluice::wire {
+
+using net::Flow;
+
+/// Takes the pieces of a body. Each call may destroy the source.
+class BodyReceiver {
+ public:
+  /// `piece` is not empty, and valid during the call only.
+  virtual void on_body(std::string_view piece) = 0;
+  /// The body is whole, or it was cut: the error's origin says by whom.
+  virtual void on_body_end(Result<void> how) = 0;
+
+ protected:
+  ~BodyReceiver() = default;
+};
+
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  /// From now on pieces go to `receiver`. May deliver what is in hand at once: the caller's last line.
+  virtual void start_body(BodyReceiver& receiver) = 0;
+  /// No piece is delivered between pause and resume (the end may be), and the peer feels it. Resuming, too,
+  /// may deliver at once: the caller's last line.
+  virtual void pause_body() = 0;
+  virtual void resume_body() = 0;
+  /// Nothing is delivered any more; what comes is kept up to a bound.
+  virtual void stop_body() = 0;
+  /// Bytes of the body have already been read and will be delivered as soon as the caller returns.
+  virtual bool has_body_in_hand() const = 0;
+};
+
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  /// Takes all of `piece`. When blocked, wait with when_writable() before the next.
+  virtual Flow write_body(std::string_view piece) = 0;
+  /// The body is whole. When blocked, some of it has not left yet.
+  virtual Flow end_body() = 0;
+  [[nodiscard]] virtual Wait when_writable(std::function<void(Result<void>)> callback) = 0;
+};
+
+/// Moves one body from a source to a sink, as fast as the sink takes it. Stops when dropped.
+class Pump final : private BodyReceiver {
+ public:
+  /// Sees every piece before it is written.
+  using OnPiece = std::function<void(std::string_view)>;
+  /// All pieces were handed to the sink, or one of the two broke. The sink's end_body() is the callee's to
+  /// call.
+  using OnDone = std::function<void(Result<void>)>;
+
+  Pump() = default;
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
+  ~Pump() { stop(); }
+
+  void start(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
+  /// Waits for the sink first: for a start behind a write that was blocked.
+  void start_blocked(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
+  /// Forgets both ends.
+  void stop();
+  /// The source is gone: forget it without touching it.
+  void forget();
+  bool is_running() const { return source_ != nullptr; }
+  /// Waits for the sink, not for the source.
+  bool is_blocked() const { return static_cast<bool>(wait_); }
+
+ private:
+  void on_body(std::string_view piece) override;
+  void on_body_end(Result<void> how) override;
+  void wait_for_sink();
+  void on_writable(Result<void> how);
+  void done(Result<void> how);
+  void set(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
+
+  BodySource* source_ = nullptr;
+  BodySink* sink_ = nullptr;
+  OnPiece on_piece_;
+  OnDone on_done_;
+  Wait wait_;
+  bool started_ = false;
+};
+
+}  // namespace sluice::wire

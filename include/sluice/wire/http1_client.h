@@ -1,0 +1,86 @@
+// The backend's side of HTTP/1: one connection, its exchanges one after the other.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <sluice/base/alive.h>
+#include <sluice/base/deadlines.h>
+#include <sluice/http/body_decoder.h>
+#include <sluice/http/head_decoder.h>
+#include <sluice/net/transport.h>
+#include <sluice/wire/stream.h>
+
+namespace sluice::wire {
+
+class Http1ClientConnection final : public ClientStream, private net::Reader {
+ public:
+  /// `out` is the worker's buffer that heads are written to first.
+  Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out);
+  ~Http1ClientConnection() override;
+
+  Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
+                 Follows follows) override;
+  Wait read_head(OnHead on_head) override;
+  bool has_answered() const override { return answered_; }
+  bool is_reused() const override { return exchanges_ > 1; }
+  bool is_stale() const override { return broken_ || transport_->is_stale(); }
+  bool may_be_reused() const override;
+  void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
+  void unpark() override;
+
+  void start_body(BodyReceiver& receiver) override;
+  void pause_body() override;
+  void resume_body() override;
+  void stop_body() override;
+  bool has_body_in_hand() const override { return !in_hand_.empty() || !kept_.empty(); }
+
+  Flow write_body(std::string_view piece) override;
+  Flow end_body() override;
+  Wait when_writable(std::function<void(Result<void>)> callback) override;
+
+ private:
+  enum class State : uint8_t { resting, head, body, complete };
+
+  void on_bytes(std::string_view bytes) override;
+  void on_end(Result<void> how) override;
+  void process(std::string_view bytes);
+  Result<size_t> read_response_head(std::string_view bytes);
+  Result<size_t> read_response_body(std::string_view bytes);
+  void process_kept();
+  Flow write(std::initializer_list<std::string_view> pieces);
+  void fail(Error error);
+  void complete();
+  bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
+
+  std::unique_ptr<net::Transport> transport_;
+  Deadlines& deadlines_;
+  std::string& out_;
+  http::HeadDecoder decoder_;
+  http::BodyDecoder body_;
+  http::ResponseHead head_;
+  Pending<Result<const http::ResponseHead*>> head_pending_;
+  BodyReceiver* receiver_ = nullptr;
+  std::string kept_;
+  std::string out_head_;
+  http::Framing out_framing_;
+  std::string_view in_hand_;
+  std::optional<Error> failure_;  // came while nobody was waiting
+  std::function<void(ClientStream&)> on_gone_;
+  Deadline deadline_;
+  Alive alive_;
+  uint64_t exchanges_ = 0;
+  State state_ = State::resting;
+  bool to_head_request_ = false;
+  bool request_sent_ = false;
+  bool answered_ = false;
+  bool broken_ = false;
+  bool body_paused_ = false;
+  bool reading_stopped_ = false;
+  bool ended_ = false;  // the backend has closed its direction
+};
+
+}  // namespace sluice::wire

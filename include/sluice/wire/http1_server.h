@@ -1,0 +1,141 @@
+// The client's side of HTTP/1: one connection, its requests one after the other.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <sluice/base/alive.h>
+#include <sluice/base/clock.h>
+#include <sluice/base/deadlines.h>
+#include <sluice/base/free_list.h>
+#include <sluice/http/body_decoder.h>
+#include <sluice/http/head_decoder.h>
+#include <sluice/net/transport.h>
+#include <sluice/wire/stream.h>
+
+namespace sluice::wire {
+
+/// Bounds on a client; 0 means none, unless said otherwise.
+struct ServerSettings {
+  http::HeadLimits head;
+  std::optional<uint64_t> body_bytes;
+  uint64_t requests_per_connection = 0;
+  Duration head_timeout{};   ///< from a head's first byte to its last
+  Duration body_timeout{};   ///< between two reads of a body
+  Duration write_timeout{};  ///< for a client that takes nothing
+  Duration idle_timeout{};   ///< between requests
+};
+
+/// What connections of one worker share.
+struct ServerContext {
+  Deadlines& deadlines;
+  ServerSettings settings;  ///< replaced at reload; read anew for each request
+  FreeList<http::RequestHead> heads;
+  std::string out;  ///< heads are written here first
+};
+
+/// What a connection tells its owner.
+class ServerHandler {
+ public:
+  /// A request's head is complete: request() is there until finish() or abort().
+  virtual void on_request() = 0;
+  /// What came was no request: the answer to give, then finish().
+  virtual void on_bad_request(const Error& error) = 0;
+  /// The client broke off in the middle of an exchange, or was too slow (the error's code timed_out).
+  virtual void on_client_gone(const Error& error) = 0;
+  /// The connection is over, and no exchange is on it: destroy it.
+  virtual void on_connection_over() = 0;
+
+ protected:
+  ~ServerHandler() = default;
+};
+
+class Http1ServerConnection final : public ServerStream, private net::Reader {
+ public:
+  Http1ServerConnection(std::unique_ptr<net::Transport> transport, ServerContext& context,
+                        ServerHandler& handler);
+  ~Http1ServerConnection() override;
+
+  /// Starts reading.
+  void start();
+  /// Says Connection: close with the next response, and ends the connection after it; or when none was asked
+  /// for within `quiet`, so that a request already on its way is still answered.
+  void retire(Duration quiet);
+
+  const http::RequestHead& request() const override { return *head_; }
+  const Address& client() const override { return transport_->peer(); }
+  void send_interim(const http::ResponseHead& head) override;
+  Flow send_head(const http::ResponseHead& head, Follows follows) override;
+  Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) override;
+  bool is_committed() const override { return committed_; }
+  void take_back_head() override;
+  void finish() override;
+  void abort() override;
+
+  void start_body(BodyReceiver& receiver) override;
+  void pause_body() override;
+  void resume_body() override;
+  void stop_body() override;
+  bool has_body_in_hand() const override;
+
+  Flow write_body(std::string_view piece) override;
+  Flow end_body() override;
+  Wait when_writable(std::function<void(Result<void>)> callback) override;
+
+ private:
+  enum class State : uint8_t {
+    idle,       // between requests
+    head,       // within a request's head
+    exchange,   // a request is being answered
+    lingering,  // the answer is given; what still comes is thrown away, so that the client can read the
+                // answer
+  };
+
+  void on_bytes(std::string_view bytes) override;
+  void on_end(Result<void> how) override;
+
+  void process(std::string_view bytes);
+  size_t read_head(std::string_view bytes);
+  size_t read_body(std::string_view bytes);
+  void keep(std::string_view bytes);
+  void process_kept();
+  void begin_exchange();
+  void refuse(const Error& error);
+  void linger();
+  void leave();
+  void become_idle();
+  void end_of_body(Result<void> how);
+  void on_deadline();
+  void on_drained(Result<void> how);
+  bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
+  Flow write(std::initializer_list<std::string_view> pieces);
+
+  std::unique_ptr<net::Transport> transport_;
+  ServerContext& context_;
+  ServerHandler& handler_;
+  http::HeadDecoder decoder_;
+  http::BodyDecoder body_;
+  FreeList<http::RequestHead>::Item head_;
+  BodyReceiver* receiver_ = nullptr;
+  std::string kept_;      // read, but not wanted yet: the body's start, or the next request
+  std::string out_head_;  // given, not yet committed
+  http::Framing out_framing_;
+  std::string_view in_hand_;  // of the bytes being processed, what is not used yet
+  uint64_t requests_ = 0;
+  uint64_t body_read_ = 0;
+  Deadline deadline_;
+  Pending<Result<void>> writable_;
+  Wait drained_;
+  Alive alive_;
+  State state_ = State::idle;
+  bool body_paused_ = false;
+  bool committed_ = false;
+  bool closing_ = false;
+  bool processing_ = false;
+  bool reading_stopped_ = false;
+};
+
+}  // namespace sluice::wire

@@ -1,0 +1,158 @@
+// The commands that only look.
+#include <map>
+
+#include <sluice/base/text.h>
+#include <sluice/config/load.h>
+#include <unistd.h>
+
+#include "admin/commands.h"
+
+namespace sluice::admin {
+namespace {
+
+std::string number(uint64_t value) {
+  return std::to_string(value);
+}
+
+struct PoolCounts {
+  uint64_t backends = 0;
+  uint64_t healthy = 0;
+  uint64_t in_flight = 0;
+  uint64_t requests = 0;
+};
+
+std::map<std::string, PoolCounts> count_pools(const lifecycle::Server& server) {
+  std::map<std::string, PoolCounts> counts;
+  for (const auto& [name, pool] : server.config().pools) counts[name] = {};
+  for (const auto& info : server.backends("")) {
+    PoolCounts& pool = counts[info.pool];
+    ++pool.backends;
+    pool.healthy += info.health == "healthy" ? 1 : 0;
+    pool.in_flight += info.state->in_flight();
+    pool.requests += info.state->requests();
+  }
+  return counts;
+}
+
+nlohmann::ordered_json requests_json(const lifecycle::Totals& totals) {
+  nlohmann::ordered_json requests = {{"accepted", totals.accepted}};
+  nlohmann::ordered_json failed = nlohmann::ordered_json::object();
+  for (size_t i = 0; i < observe::kDispositions; ++i) {
+    const auto disposition = static_cast<observe::Disposition>(i);
+    auto& place = observe::is_failed(disposition) ? failed : requests;
+    place[std::string(observe::name(disposition))] = totals.ended[i];
+  }
+  requests["failed"] = std::move(failed);
+  return requests;
+}
+
+std::string requests_line(const lifecycle::Totals& totals) {
+  std::string line = "requests" + field("accepted", static_cast<long long>(totals.accepted));
+  for (size_t i = 0; i < observe::kDispositions; ++i) {
+    const auto disposition = static_cast<observe::Disposition>(i);
+    if (observe::is_failed(disposition) && totals.ended[i] == 0) continue;
+    line += field(observe::name(disposition), static_cast<long long>(totals.ended[i]));
+  }
+  return line + field("retries", static_cast<long long>(totals.retries));
+}
+
+}  // namespace
+
+Reply status(lifecycle::Server& server) {
+  Reply reply;
+  const lifecycle::Totals totals = server.totals();
+  const std::string state = server.is_stopping() ? "stopping" : "running";
+  reply.lines.push_back(
+      concat({"sluice ", SLUICE_VERSION, " ", state, " pid=", number(static_cast<uint64_t>(getpid())),
+              " uptime=", config::duration_text(server.uptime()), " generation=", number(server.generation()),
+              " workers=", number(server.config().server.workers)}));
+  reply.data = {{"version", SLUICE_VERSION},
+                {"state", state},
+                {"pid", getpid()},
+                {"uptime_ms", server.uptime().count()},
+                {"generation", server.generation()},
+                {"workers", server.config().server.workers},
+                {"listeners", nlohmann::ordered_json::array()},
+                {"pools", nlohmann::ordered_json::array()},
+                {"connections", totals.connections},
+                {"connections_accepted", totals.connections_accepted},
+                {"requests", requests_json(totals)},
+                {"retries", totals.retries}};
+  for (const auto& listener : server.listeners()) {
+    const std::string address = listener.address.text();
+    reply.lines.push_back("listener" + field("name", listener.name) + field("address", address));
+    reply.data["listeners"].push_back({{"name", listener.name}, {"address", address}});
+  }
+  for (const auto& [name, pool] : count_pools(server)) {
+    reply.lines.push_back(
+        concat({"pool ", name, " healthy=", number(pool.healthy), "/", number(pool.backends)}));
+    reply.data["pools"].push_back({{"name", name}, {"backends", pool.backends}, {"healthy", pool.healthy}});
+  }
+  reply.lines.push_back("connections" + field("open", static_cast<long long>(totals.connections)) +
+                        field("accepted", static_cast<long long>(totals.connections_accepted)));
+  reply.lines.push_back(requests_line(totals));
+  return reply;
+}
+
+Reply generation_list(lifecycle::Server& server) {
+  Reply reply;
+  reply.data["generations"] = nlohmann::ordered_json::array();
+  for (const auto& info : server.generations()) {
+    const std::string state = info.is_current ? "current" : "draining";
+    reply.lines.push_back(concat({number(info.number), " ", state, " cause=", info.cause, " age=",
+                                  config::duration_text(info.age), " in_flight=", number(info.in_flight)}));
+    reply.data["generations"].push_back({{"number", info.number},
+                                         {"cause", info.cause},
+                                         {"age_ms", info.age.count()},
+                                         {"in_flight", info.in_flight},
+                                         {"state", state}});
+  }
+  return reply;
+}
+
+Reply pool_list(lifecycle::Server& server) {
+  Reply reply;
+  reply.data["pools"] = nlohmann::ordered_json::array();
+  for (const auto& [name, pool] : count_pools(server)) {
+    reply.lines.push_back(
+        concat({name, " balance=round_robin healthy=", number(pool.healthy), "/", number(pool.backends),
+                " in_flight=", number(pool.in_flight), " requests=", number(pool.requests)}));
+    reply.data["pools"].push_back({{"name", name},
+                                   {"balance", "round_robin"},
+                                   {"backends", pool.backends},
+                                   {"healthy", pool.healthy},
+                                   {"in_flight", pool.in_flight},
+                                   {"requests", pool.requests}});
+  }
+  return reply;
+}
+
+Reply backend_list(lifecycle::Server& server, std::string_view pool) {
+  if (!pool.empty() && !server.config().pools.contains(pool)) {
+    return Reply::failed({.code = ErrorCode::not_found, .message = concat({"no pool \"", pool, "\""})});
+  }
+  Reply reply;
+  reply.data["backends"] = nlohmann::ordered_json::array();
+  for (const auto& info : server.backends(pool)) {
+    const std::string address = info.backend.address.text();
+    std::string line =
+        concat({info.pool, " ", address, " ", info.health, " weight=", number(info.backend.weight),
+                " in_flight=", number(info.state->in_flight()), " requests=", number(info.state->requests()),
+                " failures=", number(info.state->failures())});
+    if (!info.backend.version.empty()) line += field("version", info.backend.version);
+    if (!info.cause.empty()) line += field("cause", info.cause);
+    reply.lines.push_back(std::move(line));
+    reply.data["backends"].push_back({{"pool", info.pool},
+                                      {"address", address},
+                                      {"state", info.health},
+                                      {"weight", info.backend.weight},
+                                      {"version", info.backend.version},
+                                      {"in_flight", info.state->in_flight()},
+                                      {"requests", info.state->requests()},
+                                      {"failures", info.state->failures()},
+                                      {"cause", info.cause}});
+  }
+  return reply;
+}
+
+}  // namespace sluice::admin

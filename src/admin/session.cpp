@@ -1,0 +1,67 @@
+#include "admin/session.h"
+
+#include <array>
+#include <utility>
+
+namespace sluice::admin {
+namespace {
+
+constexpr size_t kLongestLine = size_t{16} * 1024;
+
+}  // namespace
+
+Session::Session(std::unique_ptr<net::Transport> transport, Context& context,
+                 std::function<void(Session&)> on_over)
+    : transport_(std::move(transport)), context_(context), on_over_(std::move(on_over)) {
+  transport_->start_reading(*this);
+}
+
+void Session::on_bytes(std::string_view bytes) {
+  input_.append(bytes);
+  if (!busy_) next_line();
+}
+
+/// A peer that only ended its own direction (`echo ... | socat`) still reads its answers.
+void Session::on_end(Result<void> how) {
+  ended_ = true;
+  if (!how || !busy_) on_over_(*this);
+}
+
+void Session::next_line() {
+  while (!busy_) {
+    const auto end = input_.find('\n');
+    if (end == std::string::npos) break;
+    std::string line = input_.substr(0, end);
+    input_.erase(0, end + 1);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) run(line);
+  }
+  if (busy_) return;
+  if (input_.size() > kLongestLine) {
+    answer(Reply::failed({.code = ErrorCode::usage, .message = "a line over the limit"}));
+    ended_ = true;
+  }
+  if (ended_) on_over_(*this);
+}
+
+void Session::run(std::string_view line) {
+  auto command = parse_command(line);
+  json_ = line.find("--json") != std::string_view::npos;
+  if (!command) return answer(Reply::failed(std::move(command).error()));
+  Outcome outcome = execute(context_, *command, [this](const Reply& reply) {
+    busy_ = false;
+    answer(reply);
+    next_line();
+  });
+  if (outcome.reply) return answer(*outcome.reply);
+  busy_ = true;
+  wait_ = std::move(outcome.wait);
+}
+
+void Session::answer(const Reply& reply) {
+  const std::string text = json_ ? reply.json() : reply.text();
+  const std::array<std::string_view, 1> pieces = {text};
+  transport_->write(pieces);
+}
+
+}  // namespace sluice::admin

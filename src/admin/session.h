@@ -1,0 +1,36 @@
+// One connection to the admin socket: its commands one after the other, each answered before the next.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <sluice/net/transport.h>
+
+#include "admin/commands.h"
+
+namespace sluice::admin {
+
+/// One loop's. The owner destroys it when `on_over` says so.
+class Session final : private net::Reader {
+ public:
+  Session(std::unique_ptr<net::Transport> transport, Context& context, std::function<void(Session&)> on_over);
+
+ private:
+  void on_bytes(std::string_view bytes) override;
+  void on_end(Result<void> how) override;
+  void next_line();
+  void run(std::string_view line);
+  void answer(const Reply& reply);
+
+  std::unique_ptr<net::Transport> transport_;
+  Context& context_;
+  std::function<void(Session&)> on_over_;
+  std::string input_;
+  Wait wait_;
+  bool json_ = false;
+  bool busy_ = false;
+  bool ended_ = false;  // the peer has said all it will
+};
+
+}  // namespace sluice::admin

@@ -1,0 +1,66 @@
+// Smooth weighted round robin.
+#include <map>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <sluice/balance/policy.h>
+
+namespace sluice::balance {
+namespace {
+
+std::string picks(Policy& policy, const std::vector<Candidate>& candidates, int count) {
+  std::string picked;
+  for (int i = 0; i < count; ++i) {
+    const auto choice = policy.choose(candidates);
+    picked += choice ? static_cast<char>('a' + *choice) : '-';
+  }
+  return picked;
+}
+
+TEST_CASE("round robin honours weights by spreading turns, not bunching them") {
+  RoundRobin policy;
+  CHECK(picks(policy, {{.weight = 5}, {.weight = 1}, {.weight = 1}}, 7) == "aabacaa");
+}
+
+TEST_CASE("equal weights take turns") {
+  RoundRobin policy;
+  CHECK(picks(policy, {{}, {}, {}}, 6) == "abcabc");
+}
+
+TEST_CASE("a worker with another start begins elsewhere and still takes turns") {
+  RoundRobin policy(1);
+  CHECK(picks(policy, {{}, {}, {}}, 6) == "bcabca");
+}
+
+TEST_CASE("over every round each candidate gets exactly its weight") {
+  RoundRobin policy(3);
+  const std::vector<Candidate> candidates = {{.weight = 7}, {.weight = 2}, {.weight = 4}, {.weight = 1}};
+  for (int round = 0; round < 50; ++round) {
+    std::map<char, int> turns;
+    for (const char c : picks(policy, candidates, 14)) ++turns[c];
+    CHECK(turns == std::map<char, int>{{'a', 7}, {'b', 2}, {'c', 4}, {'d', 1}});
+  }
+}
+
+TEST_CASE("what is not available is never chosen, and nothing is chosen when nothing is") {
+  RoundRobin policy;
+  CHECK(picks(policy, {{}, {.available = false}, {}}, 4) == "acac");
+  CHECK(picks(policy, {{.available = false}, {.available = false}}, 2) == "--");
+  CHECK(picks(policy, {}, 2) == "--");
+}
+
+TEST_CASE("a candidate that was away does not catch up in a burst") {
+  RoundRobin policy;
+  const std::vector<Candidate> without_b = {{}, {.available = false}};
+  picks(policy, without_b, 100);
+  CHECK(picks(policy, {{}, {}}, 6).find("bb") == std::string::npos);
+}
+
+TEST_CASE("a changed number of candidates starts anew") {
+  RoundRobin policy;
+  picks(policy, {{.weight = 5}, {}}, 3);
+  CHECK(picks(policy, {{}, {}, {}}, 3) == "abc");
+}
+
+}  // namespace
+}  // namespace sluice::balance

@@ -1,0 +1,13 @@
+#include <cstdio>
+#include <cstdlib>
+
+#include <sluice/base/check.h>
+
+namespace sluice {
+
+void check_failed(const char* condition, const char* file, int line) {
+  std::fprintf(stderr, "sluice: CHECK failed: %s at %s:%d\n", condition, file, line);
+  std::abort();
+}
+
+}  // namespace sluice

@@ -1,0 +1,47 @@
+#include <cstdio>
+
+#include <sluice/base/log.h>
+#include <sluice/base/text.h>
+
+namespace sluice {
+
+std::string_view name(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
+  }
+  return "info";
+}
+
+std::string field(std::string_view key, std::string_view value) {
+  const bool plain = !value.empty() && value.find_first_of(" \t\"\\=") == std::string_view::npos &&
+                     value.find_first_of("\r\n") == std::string_view::npos;
+  std::string text = concat({" ", key, "="});
+  if (plain) return text.append(value);
+  text += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      text += '\\';
+      text += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      char escaped[5];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      text += escaped;
+    } else {
+      text += c;
+    }
+  }
+  return text += '"';
+}
+
+std::string field(std::string_view key, long long value) {
+  return field(key, std::string_view(std::to_string(value)));
+}
+
+}  // namespace sluice

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <optional>
+
+#include <sluice/http/body_decoder.h>
+
+namespace sluice::http {
+namespace {
+
+constexpr uint8_t kMostDigits = 16;            // of a chunk's size: all of 64 bits
+constexpr uint16_t kMostOverhead = 16 * 1024;  // bytes of extensions and trailers of one body
+
+Error malformed(const char* what) {
+  return {.code = ErrorCode::malformed, .message = what, .origin = Origin::internal, .status = 400};
+}
+
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
+  return std::nullopt;
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+}
+
+}  // namespace
+
+void BodyDecoder::begin(Framing framing) {
+  digits_ = 0;
+  overhead_ = 0;
+  left_ = framing.length;
+  switch (framing.kind) {
+    case Framing::Kind::none:
+      state_ = State::complete;
+      break;
+    case Framing::Kind::length:
+      state_ = left_ == 0 ? State::complete : State::length;
+      break;
+    case Framing::Kind::chunked:
+      left_ = 0;
+      state_ = State::chunk_size;
+      break;
+    case Framing::Kind::until_close:
+      state_ = State::until_close;
+      break;
+  }
+}
+
+Result<BodyDecoder::Piece> BodyDecoder::next(std::string_view bytes) {
+  switch (state_) {
+    case State::complete:
+      return Piece{};
+    case State::until_close:
+      return Piece{.data = bytes, .used = bytes.size()};
+    case State::length: {
+      const auto size = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size()));
+      left_ -= size;
+      if (left_ == 0) state_ = State::complete;
+      return Piece{.data = bytes.substr(0, size), .used = size};
+    }
+    default:
+      return next_chunked(bytes);
+  }
+}
+
+/// Framing bytes are stepped over one by one; a chunk's data goes out as one view.
+Result<BodyDecoder::Piece> BodyDecoder::next_chunked(std::string_view bytes) {
+  size_t used = 0;
+  while (used < bytes.size() && state_ != State::complete) {
+    if (state_ == State::chunk_data) {
+      const auto size = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size() - used));
+      const Piece piece{.data = bytes.substr(used, size), .used = used + size};
+      left_ -= size;
+      if (left_ == 0) state_ = State::chunk_data_cr;
+      return piece;
+    }
+    if (auto stepped = step(bytes[used]); !stepped) return std::move(stepped).error();
+    ++used;
+  }
+  return Piece{.data = {}, .used = used};
+}
+
+/// Takes one byte of framing (RFC 9112 7.1).
+Result<void> BodyDecoder::step(char c) {
+  switch (state_) {
+    case State::chunk_size:
+      if (const auto digit = hex_digit(c)) {
+        if (++digits_ > kMostDigits) return malformed("a chunk size that is too large");
+        left_ = left_ * 16 + *digit;
+        return {};
+      }
+      if (digits_ == 0) return malformed("a chunk without a size");
+      if (c == '\r') return go(State::chunk_size_lf);
+      if (c == ';') return go(State::chunk_extension);
+      return malformed("a chunk size with a character that is no digit");
+    case State::chunk_extension:
+      if (c == '\r') return go(State::chunk_size_lf);
+      if (is_control(c)) return malformed("a control character in a chunk extension");
+      return count_overhead();
+    case State::chunk_size_lf:
+      if (c != '\n') return malformed("a chunk size without CRLF");
+      digits_ = 0;
+      return go(left_ == 0 ? State::trailer_start : State::chunk_data);
+    case State::chunk_data_cr:
+      if (c != '\r') return malformed("a chunk without CRLF");
+      return go(State::chunk_data_lf);
+    case State::chunk_data_lf:
+      if (c != '\n') return malformed("a chunk without CRLF");
+      return go(State::chunk_size);
+    case State::trailer_start:
+      if (c == '\r') return go(State::last_lf);
+      if (c == ' ' || c == ':' || is_control(c)) return malformed("a malformed trailer");
+      state_ = State::trailer_line;
+      return count_overhead();
+    case State::trailer_line:
+      if (c == '\r') return go(State::trailer_line_lf);
+      if (is_control(c)) return malformed("a control character in a trailer");
+      return count_overhead();
+    case State::trailer_line_lf:
+      if (c != '\n') return malformed("a trailer without CRLF");
+      return go(State::trailer_start);
+    case State::last_lf:
+      if (c != '\n') return malformed("a chunked body without its last CRLF");
+      return go(State::complete);
+    default:
+      return malformed("not within a chunked body");
+  }
+}
+
+Result<void> BodyDecoder::go(State next) {
+  state_ = next;
+  return {};
+}
+
+Result<void> BodyDecoder::count_overhead() {
+  if (++overhead_ > kMostOverhead) return malformed("chunk extensions or trailers over the limit");
+  return {};
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <sluice/base/text.h>
+#include <sluice/http/head.h>
+
+namespace sluice::http {
+namespace {
+
+struct Known {
+  std::string_view text;
+  FieldName name;
+};
+
+constexpr std::array kKnown = {
+    Known{"connection", FieldName::connection},
+    Known{"content-length", FieldName::content_length},
+    Known{"expect", FieldName::expect},
+    Known{"host", FieldName::host},
+    Known{"keep-alive", FieldName::keep_alive},
+    Known{"proxy-connection", FieldName::proxy_connection},
+    Known{"te", FieldName::te},
+    Known{"trailer", FieldName::trailer},
+    Known{"transfer-encoding", FieldName::transfer_encoding},
+    Known{"upgrade", FieldName::upgrade},
+    Known{"via", FieldName::via},
+    Known{"x-forwarded-for", FieldName::x_forwarded_for},
+    Known{"x-forwarded-host", FieldName::x_forwarded_host},
+    Known{"x-forwarded-proto", FieldName::x_forwarded_proto},
+};
+
+}  // namespace
+
+FieldName field_name(std::string_view name) {
+  if (name.empty()) return FieldName::other;
+  // Length and first letter rule nearly all names out before any comparison.
+  const char first = ascii_lower(name.front());
+  for (const Known& known : kKnown) {
+    if (known.text.size() == name.size() && known.text.front() == first &&
+        equals_ignoring_case(known.text, name)) {
+      return known.name;
+    }
+  }
+  return FieldName::other;
+}
+
+std::string_view Head::find(FieldName wanted) const {
+  for (const Field& field : fields_) {
+    if (field.name == wanted) return value(field);
+  }
+  return {};
+}
+
+size_t Head::count(FieldName wanted) const {
+  size_t count = 0;
+  for (const Field& field : fields_) count += field.name == wanted ? 1 : 0;
+  return count;
+}
+
+void Head::clear_head() {
+  bytes_.clear();
+  fields_.clear();
+  version = {};
+  framing = {};
+  keep_alive = false;
+}
+
+namespace {
+
+/// An absolute-form target's authority and what follows it; nothing for the other forms (RFC 9112 3.2.2).
+struct Absolute {
+  std::string_view authority;
+  std::string_view rest;
+};
+
+std::optional<Absolute> absolute_form(std::string_view target) {
+  if (target.starts_with('/')) return std::nullopt;
+  const auto scheme_end = target.find("://");
+  if (scheme_end == std::string_view::npos) return std::nullopt;
+  target.remove_prefix(scheme_end + 3);
+  const auto end = std::min(target.find_first_of("/?"), target.size());
+  return Absolute{target.substr(0, end), target.substr(end)};
+}
+
+}  // namespace
+
+std::string_view RequestHead::path() const {
+  std::string_view path = target();
+  if (const auto absolute = absolute_form(path))
+    path = absolute->rest.starts_with('/') ? absolute->rest : "/";
+  return path.substr(0, path.find('?'));
+}
+
+std::string_view RequestHead::host() const {
+  if (const auto absolute = absolute_form(target())) return absolute->authority;
+  return find(FieldName::host);
+}
+
+std::string RequestHead::origin_target() const {
+  const auto absolute = absolute_form(target());
+  if (!absolute) return std::string(target());
+  if (absolute->rest.starts_with('/')) return std::string(absolute->rest);
+  return concat({"/", absolute->rest});
+}
+
+bool RequestHead::is_absolute_form() const {
+  return absolute_form(target()).has_value();
+}
+
+bool RequestHead::is_idempotent() const {
+  const auto method_name = method();
+  for (const std::string_view idempotent : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}) {
+    if (method_name == idempotent) return true;
+  }
+  return false;
+}
+
+void RequestHead::clear() {
+  clear_head();
+  expects_continue = false;
+  method_size = target_begin = target_size = 0;
+}
+
+void ResponseHead::clear() {
+  clear_head();
+  status = 0;
+  reason_begin = reason_size = 0;
+}
+
+}  // namespace sluice::http

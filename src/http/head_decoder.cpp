@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <new>
+
+#include <llhttp.h>
+#include <sluice/base/check.h>
+#include <sluice/base/text.h>
+#include <sluice/http/head_decoder.h>
+
+#include "http/framing.h"
+#include "http/strict.h"
+
+namespace sluice::http {
+
+/// llhttp's state, the head being read, and where in it we are.
+struct HeadDecoder::Parser {
+  llhttp_t llhttp;
+  std::vector<Field>* fields = nullptr;
+  uint32_t before = 0;     // bytes of this head in earlier pieces
+  uint32_t url_begin = 0;  // request: the target; response: the reason
+  uint32_t url_size = 0;
+  const char* piece = nullptr;
+  bool begun = false;
+  bool complete = false;
+  bool in_field_name = false;
+
+  uint32_t offset(const char* at) const { return before + static_cast<uint32_t>(at - piece); }
+};
+
+/// The callbacks, which only note where things are.
+struct HeadCallbacks {
+  using Parser = HeadDecoder::Parser;
+  static Parser& of(llhttp_t* llhttp) { return *static_cast<Parser*>(llhttp->data); }
+
+  static int on_begin(llhttp_t* llhttp) {
+    of(llhttp).begun = true;
+    return 0;
+  }
+
+  static int on_url_or_status(llhttp_t* llhttp, const char* at, size_t size) {
+    Parser& parser = of(llhttp);
+    if (parser.url_size == 0) parser.url_begin = parser.offset(at);
+    parser.url_size += static_cast<uint32_t>(size);
+    return 0;
+  }
+
+  static int on_name(llhttp_t* llhttp, const char* at, size_t size) {
+    Parser& parser = of(llhttp);
+    if (!parser.in_field_name) {
+      parser.fields->push_back({.begin = parser.offset(at)});
+      parser.in_field_name = true;
+    }
+    parser.fields->back().name_size += static_cast<uint32_t>(size);
+    return 0;
+  }
+
+  static int on_name_complete(llhttp_t* llhttp) {
+    of(llhttp).in_field_name = false;
+    return 0;
+  }
+
+  static int on_value(llhttp_t* llhttp, const char* at, size_t size) {
+    Parser& parser = of(llhttp);
+    Field& field = parser.fields->back();
+    if (field.value_begin == 0) field.value_begin = parser.offset(at);
+    // From its first to its last byte, whatever llhttp skipped between the pieces.
+    field.value_size = parser.offset(at) + static_cast<uint32_t>(size) - field.value_begin;
+    return 0;
+  }
+
+  static int on_headers_complete(llhttp_t* llhttp) {
+    of(llhttp).complete = true;
+    return HPE_PAUSED;
+  }
+
+  static const llhttp_settings_t& settings() {
+    static const llhttp_settings_t settings = [] {
+      llhttp_settings_t made;
+      llhttp_settings_init(&made);
+      made.on_message_begin = on_begin;
+      made.on_url = on_url_or_status;
+      made.on_status = on_url_or_status;
+      made.on_header_field = on_name;
+      made.on_header_field_complete = on_name_complete;
+      made.on_header_value = on_value;
+      made.on_headers_complete = on_headers_complete;
+      return made;
+    }();
+    return settings;
+  }
+};
+
+HeadDecoder::Parser& HeadDecoder::parser() {
+  return *std::launder(reinterpret_cast<Parser*>(parser_.data()));
+}
+
+const HeadDecoder::Parser& HeadDecoder::parser() const {
+  return *std::launder(reinterpret_cast<const Parser*>(parser_.data()));
+}
+
+HeadDecoder::HeadDecoder(Of of, HeadLimits limits) : limits_(limits), of_(of) {
+  static_assert(sizeof(Parser) <= sizeof(parser_) && alignof(Parser) <= 8);
+  new (parser_.data()) Parser;
+  reset();
+}
+
+HeadDecoder::~HeadDecoder() = default;
+
+void HeadDecoder::reset() {
+  Parser& state = parser();
+  state = Parser{};
+  llhttp_init(&state.llhttp, of_ == Of::request ? HTTP_REQUEST : HTTP_RESPONSE, &HeadCallbacks::settings());
+  state.llhttp.data = &state;
+}
+
+bool HeadDecoder::has_begun() const {
+  return parser().begun;
+}
+
+namespace {
+
+Error error_of(HeadDecoder::Of of, ErrorCode code, std::string message, int status) {
+  const bool request = of == HeadDecoder::Of::request;
+  return {.code = code,
+          .message = std::move(message),
+          .origin = request ? Origin::downstream : Origin::upstream,
+          .status = request ? status : 502};
+}
+
+/// Each field's line ends where the next one begins; the last one's, before the head's last CRLF.
+void finish_fields(std::vector<Field>& fields, std::string_view bytes) {
+  for (size_t i = 0; i < fields.size(); ++i) {
+    Field& field = fields[i];
+    field.end = i + 1 < fields.size() ? fields[i + 1].begin : static_cast<uint32_t>(bytes.size() - 2);
+    const auto value = trim(bytes.substr(field.value_begin, field.value_size));
+    field.value_size = static_cast<uint32_t>(value.size());
+    field.name = field_name(bytes.substr(field.begin, field.name_size));
+  }
+}
+
+}  // namespace
+
+/// Feeds `bytes` to llhttp and appends what belongs to the head to it.
+Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& head) {
+  Parser& state = parser();
+  // Blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head.
+  size_t blank = 0;
+  while (!state.begun && of_ == Of::request && blank < bytes.size() &&
+         (bytes[blank] == '\r' || bytes[blank] == '\n')) {
+    ++blank;
+  }
+  bytes.remove_prefix(blank);
+  if (bytes.empty()) return Progress{.used = blank};
+  state.fields = &head.fields_;
+  state.piece = bytes.data();
+  state.before = static_cast<uint32_t>(head.bytes_.size());
+  const size_t room = limits_.bytes - std::min(limits_.bytes, head.bytes_.size());
+  const size_t size = std::min(bytes.size(), room + 1);  // One more than allowed is enough to know.
+  const llhttp_errno_t status = llhttp_execute(&state.llhttp, bytes.data(), size);
+  const bool fields_over = head.fields_.size() > limits_.fields;
+  if (status != HPE_OK && !state.complete) {
+    const bool version = status == HPE_INVALID_VERSION;
+    const char* reason = llhttp_get_error_reason(&state.llhttp);
+    return error_of(of_, ErrorCode::malformed,
+                    reason != nullptr && *reason != '\0' ? reason : "malformed head", version ? 505 : 400);
+  }
+  size_t used = size;
+  // llhttp stops at the last LF and has not consumed it.
+  if (state.complete) used = static_cast<size_t>(llhttp_get_error_pos(&state.llhttp) - bytes.data());
+  head.bytes_.append(bytes.substr(0, used));
+  if (head.bytes_.size() > limits_.bytes)
+    return error_of(of_, ErrorCode::too_large, "the head is over the limit", 431);
+  if (fields_over) return error_of(of_, ErrorCode::too_large, "too many header fields", 431);
+  if (!state.complete) return Progress{.used = blank + used};
+  if (!std::string_view(head.bytes_).ends_with("\r\n")) {
+    return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
+  }
+  finish_fields(head.fields_, head.bytes_);
+  head.version = {.major = llhttp_get_http_major(&state.llhttp),
+                  .minor = llhttp_get_http_minor(&state.llhttp)};
+  head.keep_alive = wants_keep_alive(head);
+  return Progress{.used = blank + used, .complete = true};
+}
+
+Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, RequestHead& head) {
+  auto progress = run(bytes, head);
+  if (!progress || !progress->complete) return progress;
+  head.method_size = static_cast<uint32_t>(head.bytes().find(' '));
+  head.target_begin = parser().url_begin;
+  head.target_size = parser().url_size;
+  if (auto checked = check_request(head); !checked) return std::move(checked).error();
+  auto framing = request_framing(head);
+  if (!framing) return std::move(framing).error();
+  head.framing = *framing;
+  head.expects_continue = equals_ignoring_case(head.find(FieldName::expect), "100-continue");
+  reset();
+  return progress;
+}
+
+Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, ResponseHead& head,
+                                                  bool to_head_request) {
+  auto progress = run(bytes, head);
+  if (!progress || !progress->complete) return progress;
+  head.status = llhttp_get_status_code(&parser().llhttp);
+  head.reason_begin = parser().url_begin;
+  head.reason_size = parser().url_size;
+  if (auto checked = check_response(head); !checked) return std::move(checked).error();
+  auto framing = response_framing(head, to_head_request);
+  if (!framing) return std::move(framing).error();
+  head.framing = *framing;
+  if (head.framing.kind == Framing::Kind::until_close) head.keep_alive = false;
+  reset();
+  return progress;
+}
+
+}  // namespace sluice::http

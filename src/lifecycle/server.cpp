@@ -1,0 +1,354 @@
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <sluice/base/text.h>
+#include <sluice/config/share.h>
+#include <sluice/lifecycle/server.h>
+#include <sluice/upstream/monitor.h>
+
+#include "lifecycle/conditions.h"
+#include "lifecycle/ledger.h"
+#include "lifecycle/listeners.h"
+#include "lifecycle/worker.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+/// After new connection attempts are refused, those that were half open have this long to complete and be
+/// accepted.
+constexpr Duration kHalfOpen{100};
+
+/// What this version cannot change while it runs.
+Result<void> check_fixed(const config::Server& now, const config::Server& next) {
+  const auto fixed = [](std::string_view key) {
+    return Error{.code = ErrorCode::invalid_config,
+                 .message = concat(
+                     {"server.", key, " cannot change by reload in this version: restart to change it"})};
+  };
+  if (next.workers != now.workers) return fixed("workers");
+  if (next.admin_socket != now.admin_socket) return fixed("admin_socket");
+  if (next.log != now.log) return fixed("log");
+  return {};
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(net::Loop& the_loop, Log& the_log, std::string path, std::function<void()> finished_callback)
+      : loop(the_loop),
+        log(the_log),
+        config_path(std::move(path)),
+        on_finished(std::move(finished_callback)),
+        conditions(loop.deadlines()),
+        half_open([this] { drain_workers(); }),
+        drain_deadline([this] { finish("the drain timeout is over"); }),
+        started(loop.clock().now()) {}
+
+  // ---- start
+
+  Result<void> start(config::Config config) {
+    const unsigned count = config.server.workers;
+    auto opened = open_listeners(config, {}, count);
+    if (!opened) return std::move(opened).error();
+    desired.emplace(std::move(config));
+    ledger.emplace(count);
+    counters = std::vector<observe::WorkerCounters>(count);
+    monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
+    for (unsigned i = 0; i < count; ++i)
+      workers.push_back(std::make_unique<Worker>(worker_settings(i, count)));
+    publish(*std::move(opened), "start");
+    return {};
+  }
+
+  proxy::ServiceSettings worker_settings(unsigned index, unsigned count) {
+    return {.worker = index,
+            .workers = count,
+            .counters = counters[index],
+            .on_trouble =
+                [this](const std::shared_ptr<upstream::BackendState>& state) {
+                  loop.post([this, state] { monitor->check_now(state); });
+                },
+            .on_generation_drained =
+                [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); }};
+  }
+
+  // ---- generations
+
+  /// Makes the desired state the newest generation. Everything that can fail has been done by now.
+  void publish(SocketsById next_sockets, std::string cause) {
+    auto next = std::make_shared<config::Config>(desired->effective());
+    if (current) config::share_unchanged(*next, current->config());
+    const unsigned count = static_cast<unsigned>(workers.size());
+    auto next_states = states_for(*next, count);
+    current =
+        std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states), count);
+    ledger->publish(current, loop.clock().now());
+    watch_backends();
+    for (unsigned i = 0; i < count; ++i) {
+      workers[i]->post([this, i, generation = current](proxy::Service& service) {
+        const uint64_t number = generation->number();
+        service.adopt(generation);
+        loop.post([this, i, number] { ledger->adopted(i, number); });
+      });
+    }
+    change_listeners(std::move(next_sockets));
+    log.info("generation published" + field("number", static_cast<long long>(newest)) +
+             field("cause", current->cause()));
+  }
+
+  using States = std::map<std::string, proxy::Generation::States, std::less<>>;
+
+  /// A backend that goes on keeps its state; one that comes, or comes back, begins anew.
+  States states_for(const config::Config& next, unsigned count) const {
+    States states;
+    for (const auto& [name, pool] : next.pools) {
+      auto& of_pool = states[name];
+      for (const auto& backend : pool->backends) {
+        auto state = known_state(name, backend.address);
+        if (!state) state = std::make_shared<upstream::BackendState>(name, backend.address, count);
+        if (!pool->health.enabled) state->set_health(upstream::HealthState::healthy);
+        of_pool.push_back(std::move(state));
+      }
+    }
+    return states;
+  }
+
+  std::shared_ptr<upstream::BackendState> known_state(const std::string& pool, const Address& address) const {
+    if (!current || !current->config().pools.contains(pool)) return nullptr;
+    for (const auto& state : current->states(pool)) {
+      if (state->address() == address) return state;
+    }
+    return nullptr;
+  }
+
+  void watch_backends() {
+    std::vector<upstream::Target> targets;
+    for (const auto& [name, pool] : current->config().pools) {
+      for (const auto& state : current->states(name)) targets.push_back({state, pool});
+    }
+    monitor->watch(targets);
+  }
+
+  void tell_checked(const std::shared_ptr<upstream::BackendState>& state) {
+    for (auto& worker : workers) {
+      worker->post([state](proxy::Service& service) { service.backend_checked(state); });
+    }
+  }
+
+  void on_drained(uint64_t number) {
+    if (ledger->drained(number))
+      log.info("generation ended" + field("number", static_cast<long long>(number)));
+  }
+
+  // ---- listeners
+
+  void change_listeners(SocketsById next) {
+    for (const auto& [id, listener] : next) {
+      if (!sockets.contains(id)) start_listening(id, listener);
+    }
+    for (const auto& [id, listener] : sockets) {
+      if (!next.contains(id)) retire_listener(id, listener);
+    }
+    sockets = std::move(next);
+  }
+
+  void start_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
+    for (size_t i = 0; i < workers.size(); ++i) {
+      workers[i]->post(
+          [id, listener, i](proxy::Service& service) { service.listen(id, listener->sockets[i]); });
+    }
+    log.info("listening" + field("address", listener->address.text()));
+  }
+
+  /// The sockets close when the last worker has accepted everything in their queues.
+  void retire_listener(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
+    for (auto& socket : listener->sockets) socket.refuse_new_connections();
+    auto half_open_over = std::make_shared<Deadline>();
+    half_open_over->set_callback([this, id, listener, half_open_over] {
+      for (auto& worker : workers) {
+        worker->post([id, listener](proxy::Service& service) { service.stop_listening(id); });
+      }
+      log.info("listener drained" + field("address", listener->address.text()));
+      std::erase(retiring, half_open_over);
+    });
+    loop.deadlines().arm(*half_open_over, kHalfOpen);
+    retiring.push_back(std::move(half_open_over));
+  }
+
+  // ---- changes
+
+  Result<Change> reload(AdminChanges admin_changes) {
+    auto loaded = config::load(config_path);
+    if (const auto* problems = std::get_if<config::Problems>(&loaded)) return config::as_error(*problems);
+    auto& file = std::get<config::Config>(loaded);
+    if (auto fixed = check_fixed(current->config().server, file.server); !fixed)
+      return std::move(fixed).error();
+    auto opened = open_listeners(file, sockets, static_cast<unsigned>(workers.size()));
+    if (!opened) return std::move(opened).error();
+    config::share_unchanged(file, current->config());
+    if (admin_changes == AdminChanges::drop) desired->drop_changes();
+    desired->replace_file(std::move(file));
+    publish(*std::move(opened), "reload");
+    return Change{.generation = newest};
+  }
+
+  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit) {
+    auto changed = edit(*desired);
+    if (!changed) return std::move(changed).error();
+    if (!*changed) return Change{.generation = newest, .changed = false};
+    publish(sockets, "admin");
+    return Change{.generation = newest};
+  }
+
+  // ---- stop
+
+  void stop() {
+    if (std::exchange(stopping, true)) return finish("told twice");
+    log.info("stopping" + field("drain_timeout_ms", current->config().server.drain_timeout.count()));
+    for (auto& [id, listener] : sockets) {
+      for (auto& socket : listener->sockets) socket.refuse_new_connections();
+    }
+    loop.deadlines().arm(half_open, kHalfOpen);
+    loop.deadlines().arm(drain_deadline, current->config().server.drain_timeout);
+  }
+
+  void drain_workers() {
+    workers_left = workers.size();
+    for (auto& worker : workers) {
+      worker->post([this](proxy::Service& service) {
+        service.drain([this] {
+          loop.post([this] {
+            if (--workers_left == 0) finish("drained");
+          });
+        });
+      });
+    }
+  }
+
+  void finish(std::string_view why) {
+    if (std::exchange(finished, true)) return;
+    half_open.disarm();
+    drain_deadline.disarm();
+    log.info("stopped" + field("why", why));
+    on_finished();
+  }
+
+  net::Loop& loop;
+  Log& log;
+  std::string config_path;
+  std::function<void()> on_finished;
+  Conditions conditions;
+  Deadline half_open;
+  Deadline drain_deadline;
+  TimePoint started;
+  std::optional<DesiredState> desired;
+  std::optional<Ledger> ledger;
+  std::vector<observe::WorkerCounters> counters;
+  std::optional<upstream::Monitor> monitor;
+  std::shared_ptr<proxy::Generation> current;
+  uint64_t newest = 0;
+  SocketsById sockets;
+  std::vector<std::shared_ptr<Deadline>> retiring;  // listeners whose last clients are still to come in
+  size_t workers_left = 0;
+  bool stopping = false;
+  bool finished = false;
+  std::vector<std::unique_ptr<Worker>> workers;  // Last: their threads end before what they use does.
+};
+
+Server::Server(net::Loop& loop, Log& log, std::string config_path, std::function<void()> on_finished)
+    : impl_(std::make_unique<Impl>(loop, log, std::move(config_path), std::move(on_finished))) {}
+
+Server::~Server() = default;
+
+Result<void> Server::start(config::Config config) {
+  return impl_->start(std::move(config));
+}
+
+Result<Server::Change> Server::reload(AdminChanges admin_changes) {
+  return impl_->reload(admin_changes);
+}
+
+Result<Server::Change> Server::change(const std::function<Result<bool>(DesiredState&)>& edit) {
+  return impl_->change(edit);
+}
+
+void Server::stop() {
+  impl_->stop();
+}
+
+bool Server::is_stopping() const {
+  return impl_->stopping;
+}
+
+Wait Server::when(std::function<bool()> condition, Duration bound, std::function<void(bool)> callback) {
+  return impl_->conditions.when(std::move(condition), bound, std::move(callback));
+}
+
+bool Server::is_adopted(uint64_t generation) const {
+  return impl_->ledger->is_adopted(generation);
+}
+
+const config::Config& Server::config() const {
+  return impl_->current->config();
+}
+
+uint64_t Server::generation() const {
+  return impl_->newest;
+}
+
+std::vector<GenerationInfo> Server::generations() const {
+  std::vector<GenerationInfo> infos;
+  for (const auto& entry : impl_->ledger->entries()) {
+    infos.push_back({.number = entry.generation->number(),
+                     .cause = entry.generation->cause(),
+                     .age = impl_->loop.clock().now() - entry.since,
+                     .in_flight = entry.generation->in_flight(),
+                     .is_current = entry.generation == impl_->current});
+  }
+  return infos;
+}
+
+std::vector<ListenerInfo> Server::listeners() const {
+  std::vector<ListenerInfo> infos;
+  for (const auto& listener : config().listeners) {
+    infos.push_back({listener.name, impl_->sockets.at(listener.bind.text())->address});
+  }
+  return infos;
+}
+
+std::vector<BackendInfo> Server::backends(std::string_view pool) const {
+  std::vector<BackendInfo> infos;
+  for (const auto& [name, settings] : config().pools) {
+    if (!pool.empty() && pool != name) continue;
+    const auto& states = impl_->current->states(name);
+    for (size_t i = 0; i < states.size(); ++i) {
+      const auto& backend = settings->backends[i];
+      infos.push_back(
+          {.pool = name,
+           .backend = backend,
+           .state = states[i],
+           .health = backend.drain ? "draining" : std::string(upstream::name(states[i]->health())),
+           .cause = backend.drain ? "admin" : impl_->monitor->cause(*states[i])});
+    }
+  }
+  return infos;
+}
+
+Totals Server::totals() const {
+  Totals totals;
+  for (const auto& worker : impl_->counters) {
+    totals.accepted += worker.accepted.get();
+    for (size_t i = 0; i < observe::kDispositions; ++i) totals.ended[i] += worker.ended[i].get();
+    totals.retries += worker.retries.get();
+    totals.connections_accepted += worker.connections_accepted.get();
+    totals.connections += worker.connections.get();
+  }
+  return totals;
+}
+
+Duration Server::uptime() const {
+  return impl_->loop.clock().now() - impl_->started;
+}
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,76 @@
+#include "main/run.h"
+
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include <sluice/admin/admin_server.h>
+#include <sluice/base/text.h>
+#include <sluice/config/load.h>
+#include <sluice/lifecycle/server.h>
+#include <sluice/net/signals.h>
+#include <sluice/observe/log_writer.h>
+
+namespace sluice {
+namespace {
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "sluice: %s\n", error.message.c_str());
+  return exit_code(error.code);
+}
+
+int fail(const config::Problems& problems) {
+  for (const auto& problem : problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
+  return exit_code(ErrorCode::invalid_config);
+}
+
+void reload(lifecycle::Server& server, Log& log) {
+  const auto change = server.reload(lifecycle::Server::AdminChanges::keep);
+  if (change) return;
+  log.error("reload refused, the running configuration goes on" + field("cause", change.error().message));
+}
+
+}  // namespace
+
+int run(const std::string& config_path) {
+  auto loaded = config::load(config_path);
+  if (const auto* problems = std::get_if<config::Problems>(&loaded)) return fail(*problems);
+  auto& config = std::get<config::Config>(loaded);
+
+  net::Signals::ignore_broken_pipes();
+  auto log =
+      observe::LogWriter::open(config.server.log.level, config.server.log.format, config.server.log.path);
+  if (!log) return fail(log.error());
+  net::Loop loop;
+  auto admin = admin::AdminServer::open(loop, **log, config.server.admin_socket);
+  if (!admin) return fail(admin.error());
+
+  lifecycle::Server server(loop, **log, config_path, [&loop] { loop.stop(); });
+  if (auto started = server.start(std::move(config)); !started) return fail(started.error());
+  (*admin)->serve(server, config_path);
+
+  net::Signals signals(loop);
+  signals.on(SIGHUP, [&] { reload(server, **log); });
+  for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals.on(stop, [&] { server.stop(); });
+  (*log)->info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path));
+  loop.run();
+  return 0;
+}
+
+int check(const std::string& config_path) {
+  const auto loaded = config::load(config_path);
+  if (const auto* problems = std::get_if<config::Problems>(&loaded)) return fail(*problems);
+  const auto& config = std::get<config::Config>(loaded);
+  std::printf("%s: valid\n", config_path.c_str());
+  for (const auto& listener : config.listeners) std::printf("listen on %s\n", listener.bind.text().c_str());
+  for (const auto& route : config.routes) {
+    const std::string host = route.host.empty() ? "any host" : route.host;
+    std::printf("route %s %s to pool %s\n", host.c_str(), route.path.c_str(), route.pool.c_str());
+  }
+  for (const auto& [name, pool] : config.pools) {
+    std::printf("pool %s with %zu backends\n", name.c_str(), pool->backends.size());
+  }
+  return 0;
+}
+
+}  // namespace sluice

@@ -1,0 +1,122 @@
+#include <cerrno>
+#include <utility>
+
+#include <sluice/base/alive.h>
+#include <sluice/net/acceptor.h>
+#include <sys/socket.h>
+
+#include "net/handle.h"
+#include "net/sockets.h"
+#include "net/stream_transport.h"
+
+namespace sluice::net {
+namespace {
+
+constexpr size_t kBatch = 64;  // a turn: the rest waits for the next, so that connections are served too
+constexpr size_t kAll = size_t{1} << 20;
+constexpr Duration kPauseAtLimit{100};
+
+}  // namespace
+
+struct Acceptor::Impl {
+  Impl(Loop& loop_used, const ListeningSocket& socket, OnConnection callback)
+      : loop(loop_used),
+        descriptor(socket.descriptor()),
+        is_local(socket.address().is_local()),
+        on_connection(std::make_shared<const OnConnection>(std::move(callback))),
+        again([this] { poll(); }) {
+    CHECK(uv_poll_init(loop.raw(), handle.get(), descriptor) == 0);
+    handle.initialised(this);
+    poll();
+  }
+
+  void poll() {
+    const auto on_ready = [](uv_poll_t* raw, int status, int) {
+      auto* self = owner_of<Impl>(raw);
+      if (self == nullptr) return;
+      if (status != 0) return self->pause_at_limit();  // libuv has stopped watching.
+      self->accept_batch();
+    };
+    CHECK(uv_poll_start(handle.get(), UV_READABLE, on_ready) == 0);
+  }
+
+  void accept_batch() {
+    const Alive::Watch watch(alive);
+    for (size_t i = 0; i < kBatch; ++i) {
+      if (!hand_on_next() || !watch || paused) return;
+    }
+  }
+
+  size_t accept_all() {
+    const Alive::Watch watch(alive);
+    size_t count = 0;
+    while (count < kAll && hand_on_next()) {
+      ++count;
+      if (!watch) return count;
+    }
+    return count;
+  }
+
+  /// Accepts one connection and hands it on, which may destroy us; false when there is none for now.
+  bool hand_on_next() {
+    const int connection = accept_one();
+    if (connection < 0) return false;
+    auto transport = StreamTransport::adopt(loop, connection, peer());
+    if (!transport) return true;
+    const auto callback = on_connection;  // Lives to the end of this call.
+    (*callback)(*std::move(transport));
+    return true;
+  }
+
+  /// The next connection's descriptor, or -1 when there is none for now.
+  int accept_one() {
+    while (true) {
+      peer_address.size = sizeof peer_address.storage;
+      const int connection =
+          ::accept4(descriptor, peer_address.get(), &peer_address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (connection >= 0) return connection;
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno != EAGAIN) pause_at_limit();
+      return -1;
+    }
+  }
+
+  Address peer() const { return is_local ? Address::local("") : from_socket_address(peer_address); }
+
+  /// Out of descriptors or memory: the kernel's queue holds the clients meanwhile.
+  void pause_at_limit() {
+    uv_poll_stop(handle.get());
+    if (!paused) loop.deadlines().arm(again, kPauseAtLimit);
+  }
+
+  Loop& loop;
+  int descriptor;
+  bool is_local;
+  std::shared_ptr<const OnConnection> on_connection;
+  Handle<uv_poll_t> handle;
+  Deadline again;
+  Alive alive;
+  bool paused = false;
+  SocketAddress peer_address;
+};
+
+Acceptor::Acceptor(Loop& loop, const ListeningSocket& socket, OnConnection on_connection)
+    : impl_(std::make_unique<Impl>(loop, socket, std::move(on_connection))) {}
+
+Acceptor::~Acceptor() = default;
+
+void Acceptor::pause() {
+  impl_->paused = true;
+  impl_->again.disarm();
+  uv_poll_stop(impl_->handle.get());
+}
+
+void Acceptor::resume() {
+  if (std::exchange(impl_->paused, false)) impl_->poll();
+}
+
+size_t Acceptor::accept_queue() {
+  return impl_->accept_all();
+}
+
+}  // namespace sluice::net

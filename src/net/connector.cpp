@@ -1,0 +1,83 @@
+#include <cerrno>
+#include <utility>
+
+#include <sluice/net/connector.h>
+
+#include "net/errors.h"
+#include "net/sockets.h"
+#include "net/stream_transport.h"
+
+namespace sluice::net {
+namespace {
+
+/// One connection being opened. Owns itself until libuv, or a later turn, has told how it went: also when it
+/// was cancelled, since libuv uses the request until then.
+class Connecting {
+ public:
+  Connecting(Loop& loop, const Address& address)
+      : loop_(loop),
+        address_(address),
+        pending_([this] { stream_.close(); }),
+        later_(this, [](void* self) { static_cast<Connecting*>(self)->finish(0); }) {
+    request_.data = this;
+  }
+
+  static Wait start(std::unique_ptr<Connecting> self, OnConnected on_connected) {
+    Connecting& connecting = *self.release();  // Its own, until finish().
+    connecting.status_ = connecting.begin();
+    if (connecting.status_ != 0) connecting.loop_.later().add(connecting.later_);
+    return connecting.pending_.wait(std::move(on_connected));
+  }
+
+ private:
+  int begin() {
+    const int status = stream_.get()->initialise(loop_.raw(), address_);
+    if (status != 0) return status;
+    stream_.initialised(nullptr);
+    const auto on_connect = [](uv_connect_t* request, int how) {
+      static_cast<Connecting*>(request->data)->finish(how);
+    };
+    if (address_.is_local()) {
+      uv_pipe_connect(&request_, &stream_.get()->pipe, address_.path().c_str(), on_connect);
+      return 0;
+    }
+    uv_tcp_nodelay(&stream_.get()->tcp, 1);
+    const SocketAddress target = to_socket_address(address_);
+    return uv_tcp_connect(&request_, &stream_.get()->tcp, target.get(), on_connect);
+  }
+
+  void finish(int how) {
+    const std::unique_ptr<Connecting> self(this);  // Lives to the end of this call.
+    if (!pending_.is_waited_for()) return;
+    const int status = status_ != 0 ? status_ : how;
+    if (status != 0) {
+      stream_.close();
+      return pending_.fire(why(status));
+    }
+    pending_.fire(std::unique_ptr<Transport>(
+        std::make_unique<StreamTransport>(loop_, std::move(stream_), std::move(address_))));
+  }
+
+  static Error why(int status) {
+    Error error = reason(status);
+    // A Unix socket's full queue, or no local port left: like a refusal, nothing was sent.
+    if (status == UV_EAGAIN || status == UV_EADDRNOTAVAIL) error.code = ErrorCode::refused;
+    return error;
+  }
+
+  Loop& loop_;
+  Address address_;
+  Handle<Stream> stream_;
+  uv_connect_t request_{};
+  int status_ = 0;  // of the start
+  Pending<Result<std::unique_ptr<Transport>>> pending_;
+  Later later_;
+};
+
+}  // namespace
+
+Wait connect(Loop& loop, const Address& address, OnConnected on_connected) {
+  return Connecting::start(std::make_unique<Connecting>(loop, address), std::move(on_connected));
+}
+
+}  // namespace sluice::net

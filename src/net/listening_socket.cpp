@@ -1,0 +1,161 @@
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sluice/base/text.h>
+#include <sluice/net/listening_socket.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/errors.h"
+#include "net/sockets.h"
+
+namespace sluice::net {
+namespace {
+
+int backlog() {
+  int value = 4096;
+  if (FILE* file = std::fopen("/proc/sys/net/core/somaxconn", "re")) {
+    if (std::fscanf(file, "%d", &value) != 1) value = 4096;
+    std::fclose(file);
+  }
+  return value;
+}
+
+Error cannot_listen(const Address& address, int errno_value) {
+  return error_of(concat({"cannot listen on ", address.text()}), -errno_value);
+}
+
+void set_option(int descriptor, int level, int option) {
+  const int one = 1;
+  ::setsockopt(descriptor, level, option, &one, sizeof one);
+}
+
+/// Removes the file of a socket on which nobody listens any more. What is no socket, or answers, stays.
+Result<void> remove_stale_file(const Address& address) {
+  struct stat file;
+  if (::lstat(address.path().c_str(), &file) != 0) return {};
+  if (!S_ISSOCK(file.st_mode)) return cannot_listen(address, EEXIST);
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (probe < 0) return cannot_listen(address, errno);
+  const SocketAddress target = to_socket_address(address);
+  const int why = ::connect(probe, target.get(), target.size) == 0 ? 0 : errno;
+  ::close(probe);
+  if (why == 0 || why == EAGAIN) {  // EAGAIN: its queue is full, so it is there.
+    return Error{.code = ErrorCode::conflict,
+                 .message = concat({"another process is listening on ", address.text()})};
+  }
+  if (why != ECONNREFUSED) return cannot_listen(address, why);
+  if (::unlink(address.path().c_str()) != 0 && errno != ENOENT) return cannot_listen(address, errno);
+  return {};
+}
+
+int new_socket(const Address& address, int family) {
+  const int descriptor = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0 || address.is_local()) return descriptor;
+  set_option(descriptor, SOL_SOCKET, SO_REUSEADDR);
+  set_option(descriptor, IPPROTO_TCP, TCP_NODELAY);  // Every connection accepted from it inherits this.
+  if (family == AF_INET6) set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY);
+  return descriptor;
+}
+
+Result<void> bind_to(int descriptor, const Address& address, const SocketAddress& target) {
+  if (::bind(descriptor, target.get(), target.size) == 0) return {};
+  if (errno != EADDRINUSE || !address.is_local()) return cannot_listen(address, errno);
+  if (auto removed = remove_stale_file(address); !removed) return removed;
+  if (::bind(descriptor, target.get(), target.size) == 0) return {};
+  return cannot_listen(address, errno);
+}
+
+}  // namespace
+
+Result<ListeningSocket> ListeningSocket::open(const Address& address, Sharing sharing) {
+  SocketAddress target = to_socket_address(address);
+  const int descriptor = new_socket(address, target.storage.ss_family);
+  if (descriptor < 0) return cannot_listen(address, errno);
+  ListeningSocket socket(descriptor, address);
+  if (sharing == Sharing::reuse_port && !address.is_local()) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT);
+  if (auto bound = bind_to(descriptor, address, target); !bound) return std::move(bound).error();
+  if (address.is_local()) {
+    socket.own_file();
+  } else {
+    target.size = sizeof target.storage;
+    ::getsockname(descriptor, target.get(), &target.size);
+    socket.address_ = from_socket_address(target);
+  }
+  if (::listen(descriptor, backlog()) != 0) return cannot_listen(address, errno);
+  return socket;
+}
+
+Result<void> ListeningSocket::check_free(const Address& address) {
+  if (address.is_local()) return {};
+  const SocketAddress target = to_socket_address(address);
+  const int descriptor = new_socket(address, target.storage.ss_family);
+  if (descriptor < 0) return cannot_listen(address, errno);
+  const ListeningSocket closes(descriptor, address);
+  return bind_to(descriptor, address, target);
+}
+
+ListeningSocket::ListeningSocket(int descriptor, Address address)
+    : descriptor_(descriptor), address_(std::move(address)) {}
+
+ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      address_(std::move(other.address_)),
+      file_(std::exchange(other.file_, std::nullopt)) {}
+
+ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
+  if (this == &other) return *this;
+  const ListeningSocket old(std::move(*this));
+  descriptor_ = std::exchange(other.descriptor_, -1);
+  address_ = std::move(other.address_);
+  file_ = std::exchange(other.file_, std::nullopt);
+  return *this;
+}
+
+ListeningSocket::~ListeningSocket() {
+  if (descriptor_ < 0) return;
+  remove_own_file();
+  ::close(descriptor_);
+}
+
+void ListeningSocket::own_file() {
+  struct stat file;
+  if (::lstat(address_.path().c_str(), &file) == 0) file_ = {.device = file.st_dev, .inode = file.st_ino};
+}
+
+/// Somebody may have put a socket of their own there since.
+void ListeningSocket::remove_own_file() {
+  struct stat file;
+  if (!file_ || ::lstat(address_.path().c_str(), &file) != 0) return;
+  if (file.st_dev == file_->device && file.st_ino == file_->inode) ::unlink(address_.path().c_str());
+}
+
+Result<ListeningSocket> ListeningSocket::duplicate() const {
+  const int copy = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return cannot_listen(address_, errno);
+  return ListeningSocket(copy, address_);
+}
+
+void ListeningSocket::refuse_new_connections() {
+  if (address_.is_local()) return;
+  // The filter sees the packet from the TCP header on. Byte 13 holds the flags: SYN (0x02) without ACK
+  // (0x10).
+  std::array<sock_filter, 5> program = {{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  }};
+  const sock_fprog filter{.len = static_cast<unsigned short>(program.size()), .filter = program.data()};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+}  // namespace sluice::net

@@ -1,0 +1,56 @@
+#include "net/sockets.h"
+
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sluice/base/check.h>
+#include <sys/un.h>
+
+namespace sluice::net {
+
+SocketAddress to_socket_address(const Address& address) {
+  SocketAddress result;
+  const auto bytes = address.ip_bytes();
+  switch (address.family()) {
+    case Address::Family::ipv4: {
+      auto& in = reinterpret_cast<sockaddr_in&>(result.storage);
+      in.sin_family = AF_INET;
+      in.sin_port = htons(address.port());
+      std::memcpy(&in.sin_addr, bytes.data(), bytes.size());
+      result.size = sizeof in;
+      break;
+    }
+    case Address::Family::ipv6: {
+      auto& in = reinterpret_cast<sockaddr_in6&>(result.storage);
+      in.sin6_family = AF_INET6;
+      in.sin6_port = htons(address.port());
+      std::memcpy(&in.sin6_addr, bytes.data(), bytes.size());
+      result.size = sizeof in;
+      break;
+    }
+    case Address::Family::local: {
+      auto& un = reinterpret_cast<sockaddr_un&>(result.storage);
+      un.sun_family = AF_UNIX;
+      CHECK(address.path().size() < sizeof un.sun_path);
+      std::memcpy(un.sun_path, address.path().c_str(), address.path().size() + 1);
+      result.size = sizeof un;
+      break;
+    }
+  }
+  return result;
+}
+
+Address from_socket_address(const SocketAddress& address) {
+  if (address.storage.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(address.storage);
+    return Address::ip({reinterpret_cast<const char*>(&in.sin_addr), 4}, ntohs(in.sin_port));
+  }
+  if (address.storage.ss_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(address.storage);
+    return Address::ip({reinterpret_cast<const char*>(&in.sin6_addr), 16}, ntohs(in.sin6_port));
+  }
+  return Address::local("");
+}
+
+}  // namespace sluice::net

@@ -1,0 +1,62 @@
+#include "proxy/client_connection.h"
+
+#include <utility>
+
+namespace sluice::proxy {
+
+using observe::Disposition;
+
+ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transport, ClientContext& context) {
+  auto self = std::make_unique<ClientConnection>(std::move(transport), context);
+  ClientConnection& connection = *self;
+  connection.self_ = std::move(self);
+  connection.stream_.start();
+  return connection;
+}
+
+ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport, ClientContext& context)
+    : context_(context), stream_(std::move(transport), context.wire, *this) {}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::close() {
+  if (exchange_) exchange_->stop();
+  on_connection_over();
+}
+
+void ClientConnection::on_request() {
+  context_.exchange.counters.accepted.add();
+  exchange_ = context_.exchanges.take();
+  exchange_->start(context_.exchange, stream_, *context_.generation, context_.worker,
+                   [this](Ending ending) { leave(ending); });
+}
+
+/// The exchange is over: it goes first, since the stream may begin the next one at once.
+void ClientConnection::leave(Ending ending) {
+  exchange_.reset();
+  if (ending == Ending::abort) return stream_.abort();
+  stream_.finish();
+}
+
+void ClientConnection::on_bad_request(const Error& error) {
+  auto& counters = context_.exchange.counters;
+  counters.accepted.add();
+  const bool slow = error.code == ErrorCode::timed_out;
+  counters.end(slow ? Disposition::failed_client_timeout : Disposition::failed_bad_request);
+  stream_.send_own(error.status == 0 ? 400 : error.status, error.message, "");
+  stream_.finish();  // Lingers until what is kept has left.
+}
+
+void ClientConnection::on_client_gone(const Error& error) {
+  if (exchange_) return exchange_->client_gone(error);
+  stream_.abort();
+}
+
+void ClientConnection::on_connection_over() {
+  const auto self = std::move(self_);  // Lives to the end of this call.
+  hook.unlink();
+  exchange_.reset();
+  context_.on_connection_over();
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <array>
+
+#include <sluice/base/text.h>
+#include <sluice/proxy/route_table.h>
+
+namespace sluice::proxy {
+namespace {
+
+constexpr size_t kLongestHost = 255;  // RFC 1035 2.3.4
+
+std::string_view without_port(std::string_view host) {
+  const auto bracket = host.rfind(']');  // [::1]:80
+  const auto colon = host.rfind(':');
+  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) return host;
+  return host.substr(0, colon);
+}
+
+}  // namespace
+
+RouteTable::RouteTable(const std::vector<config::Route>& routes) {
+  for (size_t i = 0; i < routes.size(); ++i) {
+    const config::Route& route = routes[i];
+    std::string path = route.path;
+    while (path.ends_with('/')) path.pop_back();
+    Entries& entries = route.host.empty()            ? any_
+                       : route.host.starts_with("*") ? wildcard_[route.host.substr(1)]
+                                                     : exact_[route.host];
+    entries.push_back({std::move(path), i});
+  }
+  const auto sort = [](Entries& entries) {
+    std::ranges::stable_sort(entries, std::ranges::greater{},
+                             [](const Entry& entry) { return entry.path.size(); });
+  };
+  sort(any_);
+  for (auto& [host, entries] : exact_) sort(entries);
+  for (auto& [suffix, entries] : wildcard_) sort(entries);
+}
+
+std::optional<size_t> RouteTable::match(std::string_view host, std::string_view path) const {
+  if (exact_.empty() && wildcard_.empty()) return match_path(any_, path);
+  host = without_port(host);
+  std::array<char, kLongestHost> lower;
+  if (host.size() <= lower.size()) {
+    std::ranges::transform(host, lower.begin(), ascii_lower);
+    host = {lower.data(), host.size()};
+    if (host.ends_with('.')) host.remove_suffix(1);  // a fully qualified name is the same host
+    if (const auto found = exact_.find(host); found != exact_.end()) {
+      if (const auto index = match_path(found->second, path)) return index;
+    }
+    // From the first dot on: the longest suffix comes first.
+    for (auto dot = host.find('.', 1); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
+      const auto found = wildcard_.find(host.substr(dot));
+      if (found == wildcard_.end()) continue;
+      if (const auto index = match_path(found->second, path)) return index;
+    }
+  }
+  return match_path(any_, path);
+}
+
+std::optional<size_t> RouteTable::match_path(const Entries& entries, std::string_view path) {
+  for (const Entry& entry : entries) {
+    if (!path.starts_with(entry.path)) continue;
+    if (path.size() == entry.path.size() || path[entry.path.size()] == '/') return entry.index;
+    if (entry.path.empty()) return entry.index;  // "*" of OPTIONS begins with no slash
+  }
+  return std::nullopt;
+}
+
+std::string strip_prefix(std::string_view target, std::string_view prefix) {
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  if (!target.starts_with(prefix)) return std::string(target);
+  target.remove_prefix(prefix.size());
+  if (target.starts_with('/')) return std::string(target);
+  return concat({"/", target});
+}
+
+}  // namespace sluice::proxy

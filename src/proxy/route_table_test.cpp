@@ -1,0 +1,70 @@
+// Routing.
+#include <doctest/doctest.h>
+#include <sluice/proxy/route_table.h>
+
+namespace sluice::proxy {
+namespace {
+
+/// The pool's name that takes the request, or "-".
+std::string taken_by(const std::vector<config::Route>& routes, std::string_view host, std::string_view path) {
+  const auto index = RouteTable(routes).match(host, path);
+  return index ? routes[*index].pool : "-";
+}
+
+config::Route route(std::string host, std::string path, std::string pool) {
+  return {.host = std::move(host), .path = std::move(path), .pool = std::move(pool)};
+}
+
+TEST_CASE("one route without host and path takes everything") {
+  const std::vector routes = {route("", "/", "all")};
+  CHECK(taken_by(routes, "", "/") == "all");
+  CHECK(taken_by(routes, "shop.example:8080", "/a/b") == "all");
+  CHECK(taken_by(routes, "x", "*") == "all");
+}
+
+TEST_CASE("the longest path prefix wins, on whole segments only") {
+  const std::vector routes = {route("", "/", "root"), route("", "/api", "api"), route("", "/api/v2/", "v2")};
+  CHECK(taken_by(routes, "h", "/api") == "api");
+  CHECK(taken_by(routes, "h", "/api/") == "api");
+  CHECK(taken_by(routes, "h", "/apix") == "root");
+  CHECK(taken_by(routes, "h", "/api/v2/x") == "v2");
+  CHECK(taken_by(routes, "h", "/api/v2") == "v2");
+  CHECK(taken_by(routes, "h", "/api/v22") == "api");
+}
+
+TEST_CASE("an exact host goes before a wildcard, and a wildcard before any host") {
+  const std::vector routes = {route("", "/", "any"), route("*.example", "/", "wild"),
+                              route("*.shop.example", "/", "longer"), route("shop.example", "/", "exact")};
+  CHECK(taken_by(routes, "shop.example", "/") == "exact");
+  CHECK(taken_by(routes, "SHOP.Example:80", "/") == "exact");
+  CHECK(taken_by(routes, "shop.example.", "/") == "exact");
+  CHECK(taken_by(routes, "a.example", "/") == "wild");
+  CHECK(taken_by(routes, "a.b.example", "/") == "wild");
+  CHECK(taken_by(routes, "a.shop.example", "/") == "longer");
+  CHECK(taken_by(routes, "example", "/") == "any");
+  CHECK(taken_by(routes, ".example", "/") == "any");
+  CHECK(taken_by(routes, "[::1]:80", "/") == "any");
+}
+
+TEST_CASE("a host without a route for the path falls back to the less specific ones") {
+  const std::vector routes = {route("", "/", "any"), route("shop.example", "/api", "api")};
+  CHECK(taken_by(routes, "shop.example", "/api/x") == "api");
+  CHECK(taken_by(routes, "shop.example", "/other") == "any");
+}
+
+TEST_CASE("what no route takes is taken by none") {
+  const std::vector routes = {route("shop.example", "/", "shop"), route("", "/api", "api")};
+  CHECK(taken_by(routes, "other.example", "/") == "-");
+  CHECK(taken_by(routes, std::string(300, 'a'), "/x") == "-");
+}
+
+TEST_CASE("strip_path takes the prefix off and leaves a path") {
+  CHECK(strip_prefix("/api/x?q=1", "/api") == "/x?q=1");
+  CHECK(strip_prefix("/api", "/api") == "/");
+  CHECK(strip_prefix("/api/", "/api/") == "/");
+  CHECK(strip_prefix("/api?q", "/api") == "/?q");
+  CHECK(strip_prefix("/x", "/") == "/x");
+}
+
+}  // namespace
+}  // namespace sluice::proxy

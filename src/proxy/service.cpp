@@ -1,0 +1,219 @@
+#include <algorithm>
+#include <list>
+#include <map>
+#include <utility>
+
+#include <sluice/net/acceptor.h>
+#include <sluice/proxy/service.h>
+#include <sluice/upstream/dialer.h>
+
+#include "proxy/client_connection.h"
+
+namespace sluice::proxy {
+namespace {
+
+/// How long a connection that is to end stays open between requests: long enough for a request that was on
+/// its way.
+constexpr Duration kQuiet{500};
+
+wire::ServerSettings server_settings(const config::Config& config) {
+  return {.head = {.bytes = config.limits.head_bytes, .fields = config.limits.headers},
+          .body_bytes = config.limits.body_bytes,
+          .requests_per_connection = config.limits.requests_per_connection,
+          .head_timeout = config.timeouts.head,
+          .body_timeout = config.timeouts.body,
+          .write_timeout = config.timeouts.write,
+          .idle_timeout = config.timeouts.idle};
+}
+
+}  // namespace
+
+struct Service::Impl {
+  /// One listener's share on this worker.
+  struct Listening {
+    std::unique_ptr<net::Acceptor> acceptor;
+    ClientConnections connections;
+  };
+
+  Impl(net::Loop& the_loop, ServiceSettings given)
+      : loop(the_loop),
+        settings(std::move(given)),
+        dialer(loop, wire.out),
+        exchange{.deadlines = loop.deadlines(), .dialer = dialer, .counters = settings.counters},
+        clients{.wire = wire,
+                .exchange = exchange,
+                .exchanges = exchanges,
+                .worker = settings.worker,
+                .on_connection_over = [this] { on_connection_over(); }} {}
+
+  ~Impl() {
+    listening.clear();
+    while (ClientConnection* connection = any_connection()) connection->close();
+  }
+
+  ClientConnection* any_connection() {
+    if (ClientConnection* connection = left.front()) return connection;
+    for (auto& [id, listener] : listening) {
+      if (ClientConnection* connection = listener.connections.front()) return connection;
+    }
+    return nullptr;
+  }
+
+  // ---- generations
+
+  void adopt(std::shared_ptr<Generation> next) {
+    const config::Config& config = next->config();
+    wire.settings = server_settings(config);
+    most_connections = std::max<uint64_t>(1, config.server.max_connections / settings.workers);
+    std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> next_pools;
+    for (const auto& [name, pool] : config.pools) next_pools[name] = adopt_pool(*next, name, pool);
+    pools = std::move(next_pools);
+
+    LocalGeneration local;
+    for (const config::Route& route : config.routes) {
+      local.pool_of_route.push_back(pools.at(route.pool));
+      local.settings_of_route.push_back(config.pools.at(route.pool));
+    }
+    local.shared = std::move(next);
+    generations.push_back(std::move(local));
+    clients.generation = &generations.back();
+    if (generations.size() > 1) drain_generation(std::prev(generations.end(), 2));
+    resume_accepting();
+  }
+
+  /// The worker's pool of this name, as the generation wants it.
+  std::shared_ptr<upstream::Pool> adopt_pool(const Generation& next, const std::string& name,
+                                             const std::shared_ptr<const config::Pool>& config) {
+    const auto known = pools.find(name);
+    auto pool = known != pools.end() ? known->second
+                                     : std::make_shared<upstream::Pool>(name, loop.deadlines(),
+                                                                        settings.worker, settings.workers);
+    if (pool->config() == config) return pool;
+    std::vector<std::shared_ptr<upstream::Backend>> backends;
+    for (const auto& state : next.states(name)) backends.push_back(backend_for(*pool, state));
+    pool->update(config, std::move(backends));
+    return pool;
+  }
+
+  std::shared_ptr<upstream::Backend> backend_for(const upstream::Pool& pool,
+                                                 const std::shared_ptr<upstream::BackendState>& state) const {
+    for (const auto& backend : pool.backends()) {
+      if (backend->state() == state) return backend;
+    }
+    return std::make_shared<upstream::Backend>(state, settings.worker, settings.on_trouble);
+  }
+
+  void drain_generation(std::list<LocalGeneration>::iterator old) {
+    const uint64_t number = old->shared->number();
+    old->shared->gate(settings.worker).close([this, old, number] {
+      generations.erase(old);
+      settings.on_generation_drained(number);
+    });
+  }
+
+  void backend_checked(const std::shared_ptr<upstream::BackendState>& state) {
+    const auto found = pools.find(state->pool());
+    if (found == pools.end()) return;
+    const auto pool = found->second;  // Kept: what wakes may do anything.
+    for (const auto& backend : pool->backends()) {
+      if (backend->state() == state) backend->checked();
+    }
+    pool->wake();
+  }
+
+  // ---- connections
+
+  void listen(const std::string& id, const net::ListeningSocket& socket) {
+    Listening& listener = listening[id];
+    listener.acceptor = std::make_unique<net::Acceptor>(
+        loop, socket, [this, &listener](std::unique_ptr<net::Transport> transport) {
+          on_connection(listener, std::move(transport));
+        });
+  }
+
+  void on_connection(Listening& listener, std::unique_ptr<net::Transport> transport) {
+    ++connections;
+    settings.counters.connections.set(connections);
+    settings.counters.connections_accepted.add();
+    listener.connections.push_back(ClientConnection::start(std::move(transport), clients));
+    if (connections >= most_connections) pause_accepting();
+  }
+
+  void on_connection_over() {
+    --connections;
+    settings.counters.connections.set(connections);
+    if (connections < most_connections) resume_accepting();
+    if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
+  }
+
+  void pause_accepting() {
+    if (std::exchange(accepting_paused, true)) return;
+    for (auto& [id, listener] : listening) listener.acceptor->pause();
+  }
+
+  void resume_accepting() {
+    if (connections >= most_connections || !std::exchange(accepting_paused, false)) return;
+    for (auto& [id, listener] : listening) listener.acceptor->resume();
+  }
+
+  void stop_listening(std::map<std::string, Listening>::iterator listener) {
+    listener->second.acceptor->accept_queue();
+    listener->second.acceptor.reset();
+    while (ClientConnection* connection = listener->second.connections.pop_front()) {
+      left.push_back(*connection);
+      connection->retire(kQuiet);
+    }
+    listening.erase(listener);
+  }
+
+  void drain(std::function<void()> callback) {
+    while (!listening.empty()) stop_listening(listening.begin());
+    if (connections == 0) return loop.post(std::move(callback));
+    on_empty = std::move(callback);
+  }
+
+  net::Loop& loop;
+  ServiceSettings settings;
+  wire::ServerContext wire{
+      .deadlines = loop.deadlines(), .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
+  upstream::SocketDialer dialer;
+  ExchangeContext exchange;
+  FreeList<Exchange> exchanges;
+  ClientContext clients;
+  std::list<LocalGeneration> generations;  // the newest last
+  std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;
+  std::map<std::string, Listening> listening;
+  ClientConnections left;  // of listeners that are gone
+  uint64_t connections = 0;
+  uint64_t most_connections = 1;
+  bool accepting_paused = false;
+  std::function<void()> on_empty;
+};
+
+Service::Service(net::Loop& loop, ServiceSettings settings)
+    : impl_(std::make_unique<Impl>(loop, std::move(settings))) {}
+
+Service::~Service() = default;
+
+void Service::adopt(std::shared_ptr<Generation> next) {
+  impl_->adopt(std::move(next));
+}
+
+void Service::listen(const std::string& id, const net::ListeningSocket& socket) {
+  impl_->listen(id, socket);
+}
+
+void Service::stop_listening(const std::string& id) {
+  const auto found = impl_->listening.find(id);
+  if (found != impl_->listening.end()) impl_->stop_listening(found);
+}
+
+void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& state) {
+  impl_->backend_checked(state);
+}
+
+void Service::drain(std::function<void()> on_empty) {
+  impl_->drain(std::move(on_empty));
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,23 @@
+#include <utility>
+
+#include <sluice/net/connector.h>
+#include <sluice/upstream/dialer.h>
+#include <sluice/wire/http1_client.h>
+
+namespace sluice::upstream {
+
+Wait SocketDialer::dial(const Address& address, OnDialed on_dialed) {
+  return net::connect(
+      loop_, address,
+      [this, on_dialed = std::move(on_dialed)](Result<std::unique_ptr<net::Transport>> transport) {
+        if (!transport) {
+          Error error = std::move(transport).error();
+          error.origin = Origin::upstream;
+          return on_dialed(std::move(error));
+        }
+        on_dialed(std::unique_ptr<wire::ClientStream>(
+            std::make_unique<wire::Http1ClientConnection>(*std::move(transport), loop_.deadlines(), out_)));
+      });
+}
+
+}  // namespace sluice::upstream

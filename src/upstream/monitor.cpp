@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <utility>
+
+#include <sluice/base/text.h>
+#include <sluice/upstream/monitor.h>
+#include <sluice/upstream/probe.h>
+
+namespace sluice::upstream {
+namespace {
+
+constexpr Duration kQuick{50};          // between probes while traffic says one thing and health another
+constexpr Duration kFirstBackoff{100};  // without probing: how long a backend that refused is left alone
+constexpr Duration kLastBackoff{2000};
+
+}  // namespace
+
+/// One backend under watch: the next probe's deadline, or the probe under way.
+class Monitor::Watched {
+ public:
+  Watched(Monitor& monitor, Target target)
+      : monitor_(monitor),
+        target_(std::move(target)),
+        health_(settings().rise, settings().fall),
+        next_([this] { start_probe(); }) {
+    health_.assume(target_.state->health());
+    begin();
+  }
+
+  void update(std::shared_ptr<const config::Pool> pool) {
+    if (target_.pool == pool) return;
+    const config::Health before = settings();
+    target_.pool = std::move(pool);
+    if (settings() == before) return;
+    health_.set_thresholds(settings().rise, settings().fall);
+    probing_.cancel();
+    begin();
+  }
+
+  void check_now() {
+    asked_ = true;
+    if (!settings().enabled) return leave_alone();
+    if (!probing_) start_probe();
+  }
+
+  const std::string& cause() const { return health_.cause(); }
+
+ private:
+  const config::Health& settings() const { return target_.pool->health; }
+
+  void begin() {
+    if (settings().enabled) return arm(Duration{1});
+    next_.disarm();
+    if (health_.state() != HealthState::healthy) set_state(HealthState::healthy);
+  }
+
+  void arm(Duration after) { monitor_.loop_.deadlines().arm(next_, after); }
+
+  /// Without probes time alone decides when a backend that refused may be tried again.
+  void leave_alone() {
+    const TimePoint now = monitor_.loop_.clock().now();
+    const bool long_ago = now - last_trouble_ > 5 * kLastBackoff;
+    backoff_ = long_ago ? kFirstBackoff : std::min(2 * backoff_, kLastBackoff);
+    last_trouble_ = now;
+    if (!next_.is_armed()) arm(backoff_);
+  }
+
+  void start_probe() {
+    next_.disarm();
+    if (!settings().enabled) return tell();
+    probing_ = probe(monitor_.loop_, target_.state->address(), settings(),
+                     [this](ProbeResult result) { on_result(result); });
+  }
+
+  void on_result(const ProbeResult& result) {
+    const bool changed = health_.record(result);
+    const bool undecided = asked_ && result.kind == ProbeResult::Kind::failed && !changed &&
+                           health_.state() == HealthState::healthy;
+    arm(undecided ? std::min(kQuick, settings().interval) : settings().interval);
+    if (changed) return set_state(health_.state());
+    if (asked_ && !undecided) tell();
+  }
+
+  void set_state(HealthState state) {
+    const HealthState before = target_.state->health();
+    health_.assume(state);
+    target_.state->set_health(state);
+    log_change(before, state);
+    tell();
+  }
+
+  void tell() {
+    asked_ = false;
+    monitor_.on_checked_(target_.state);
+  }
+
+  void log_change(HealthState before, HealthState now) const {
+    std::string line = concat({"backend ", name(now)});
+    line += field("pool", target_.state->pool()) + field("backend", target_.state->address().text()) +
+            field("was", name(before));
+    if (now != HealthState::healthy) line += field("cause", health_.cause());
+    if (now == HealthState::down) return monitor_.log_.warning(line + field("failures", health_.failures()));
+    monitor_.log_.info(line);
+  }
+
+  Monitor& monitor_;
+  Target target_;
+  Health health_;
+  Deadline next_;
+  Wait probing_;
+  bool asked_ = false;  // by traffic, which waits for the answer
+  Duration backoff_ = kFirstBackoff;
+  TimePoint last_trouble_;
+};
+
+Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked)
+    : loop_(loop), log_(log), on_checked_(std::move(on_checked)) {}
+
+Monitor::~Monitor() = default;
+
+void Monitor::watch(const std::vector<Target>& targets) {
+  std::map<const BackendState*, std::unique_ptr<Watched>> watched;
+  for (const Target& target : targets) {
+    auto& entry = watched[target.state.get()];
+    const auto known = watched_.find(target.state.get());
+    if (known == watched_.end()) {
+      entry = std::make_unique<Watched>(*this, target);
+    } else {
+      entry = std::move(known->second);
+      entry->update(target.pool);
+    }
+  }
+  watched_ = std::move(watched);
+}
+
+void Monitor::check_now(const std::shared_ptr<BackendState>& state) {
+  const auto found = watched_.find(state.get());
+  if (found == watched_.end()) return on_checked_(state);
+  found->second->check_now();
+}
+
+std::string Monitor::cause(const BackendState& state) const {
+  const auto found = watched_.find(&state);
+  if (found == watched_.end() || state.health() == HealthState::healthy) return "";
+  return found->second->cause();
+}
+
+}  // namespace sluice::upstream

@@ -1,0 +1,237 @@
+#include <array>
+#include <utility>
+
+#include <sluice/wire/http1_client.h>
+
+namespace sluice::wire {
+namespace {
+
+Error backend_error(ErrorCode code, std::string message) {
+  return {.code = code, .message = std::move(message), .origin = Origin::upstream, .status = 502};
+}
+
+}  // namespace
+
+Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines,
+                                             std::string& out)
+    : transport_(std::move(transport)),
+      deadlines_(deadlines),
+      out_(out),
+      decoder_(http::HeadDecoder::Of::response, {}),
+      deadline_([this] { fail(backend_error(ErrorCode::timed_out, "idle for too long")); }) {
+  transport_->start_reading(*this);
+}
+
+Http1ClientConnection::~Http1ClientConnection() = default;
+
+// ---- the request
+
+Flow Http1ClientConnection::send_head(const http::RequestHead& head,
+                                      const http::RequestForwarding& forwarding, Follows follows) {
+  CHECK(state_ == State::resting);
+  state_ = State::head;
+  ++exchanges_;
+  answered_ = false;
+  receiver_ = nullptr;
+  body_paused_ = false;
+  to_head_request_ = head.is_head();
+  out_framing_ = head.framing;
+  request_sent_ = !head.framing.has_body();
+  head_.clear();
+  out_head_ = std::move(out_);
+  out_head_.clear();
+  http::write_request_head(out_head_, head, forwarding);
+  if (follows == Follows::body_at_once) return Flow::open;
+  return write({});
+}
+
+Flow Http1ClientConnection::write_body(std::string_view piece) {
+  if (out_framing_.kind != http::Framing::Kind::chunked) return write({piece});
+  std::string start;
+  http::write_chunk_start(start, piece.size());
+  return write({start, piece, http::kChunkEnd});
+}
+
+Flow Http1ClientConnection::end_body() {
+  request_sent_ = true;
+  if (out_framing_.kind == http::Framing::Kind::chunked) return write({http::kLastChunk});
+  return write({});
+}
+
+/// Writes what was given of the head, then `pieces`, as one.
+Flow Http1ClientConnection::write(std::initializer_list<std::string_view> pieces) {
+  std::array<std::string_view, 4> all;
+  size_t count = 0;
+  if (!out_head_.empty()) all[count++] = out_head_;
+  for (const auto piece : pieces) all[count++] = piece;
+  if (count == 0) return transport_->kept_bytes() == 0 ? Flow::open : Flow::blocked;
+  const Flow flow = transport_->write(std::span(all.data(), count));
+  if (out_head_.capacity() > out_.capacity()) out_ = std::move(out_head_);
+  out_head_.clear();
+  return flow;
+}
+
+Wait Http1ClientConnection::when_writable(std::function<void(Result<void>)> callback) {
+  return transport_->when_writable([callback = std::move(callback)](Result<void> how) {
+    if (!how) how = backend_error(how.error().code, how.error().message);
+    callback(std::move(how));
+  });
+}
+
+// ---- the response
+
+Wait Http1ClientConnection::read_head(OnHead on_head) {
+  return head_pending_.wait(std::move(on_head));
+}
+
+void Http1ClientConnection::on_bytes(std::string_view bytes) {
+  process(bytes);
+}
+
+void Http1ClientConnection::process(std::string_view bytes) {
+  Alive::Watch watch(alive_);
+  while (!bytes.empty()) {
+    const bool is_body = state_ == State::body;
+    if (state_ == State::resting || state_ == State::complete) {
+      // Bytes that answer nothing: whatever they are, no later response can be trusted any more.
+      return fail(backend_error(ErrorCode::malformed, "the backend sent bytes that answer no request"));
+    }
+    if (is_body && !body_wanted()) {
+      kept_.append(bytes);
+      in_hand_ = {};
+      if (!std::exchange(reading_stopped_, true)) transport_->stop_reading();
+      return;
+    }
+    auto used = is_body ? read_response_body(bytes) : read_response_head(bytes);
+    if (!watch) return;
+    in_hand_ = {};
+    if (!used) return fail(std::move(used).error());
+    bytes.remove_prefix(*used);
+  }
+}
+
+/// Returns how much of `bytes` was used; calls out when a head is complete.
+Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes) {
+  answered_ = true;
+  auto progress = decoder_.decode(bytes, head_, to_head_request_);
+  if (!progress) return backend_error(ErrorCode::malformed, std::move(progress).error().message);
+  const size_t used = progress->used;
+  if (!progress->complete) return used;
+  in_hand_ = bytes.substr(used);
+  Alive::Watch watch(alive_);
+  if (head_.is_interim()) {
+    if (head_.status == 101)
+      return backend_error(ErrorCode::malformed, "the backend switched protocols unasked");
+    head_pending_.fire(&head_);
+    if (watch) head_.clear();
+    return used;
+  }
+  body_.begin(head_.framing);
+  state_ = body_.is_complete() ? State::complete : State::body;
+  if (state_ == State::complete && !in_hand_.empty()) broken_ = true;
+  head_pending_.fire(&head_);
+  return used;
+}
+
+/// Delivers one piece; returns how much of `bytes` was used. Calls out.
+Result<size_t> Http1ClientConnection::read_response_body(std::string_view bytes) {
+  auto piece = body_.next(bytes);
+  if (!piece) return backend_error(ErrorCode::malformed, std::move(piece).error().message);
+  const size_t used = piece->used;
+  in_hand_ = bytes.substr(used);
+  Alive::Watch watch(alive_);
+  if (!piece->data.empty()) receiver_->on_body(piece->data);
+  if (!watch || !body_.is_complete() || state_ != State::body) return used;
+  if (!in_hand_.empty()) broken_ = true;
+  complete();
+  return used;
+}
+
+void Http1ClientConnection::complete() {
+  state_ = State::complete;
+  if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->on_body_end({});
+}
+
+void Http1ClientConnection::on_end(Result<void> how) {
+  ended_ = true;
+  if (how && state_ == State::body && body_.may_end_here()) return complete();
+  Error error = how ? backend_error(ErrorCode::closed, "the backend closed the connection")
+                    : backend_error(how.error().code, how.error().message);
+  if (state_ == State::body) error.message += " in the middle of its response";
+  fail(std::move(error));
+}
+
+/// The connection is of no more use; tells whoever waits for something on it.
+void Http1ClientConnection::fail(Error error) {
+  broken_ = true;
+  deadline_.disarm();
+  if (on_gone_) {
+    const auto on_gone = std::move(on_gone_);
+    return on_gone(*this);
+  }
+  if (head_pending_.is_waited_for()) return head_pending_.fire(std::move(error));
+  if (receiver_ != nullptr) return std::exchange(receiver_, nullptr)->on_body_end(std::move(error));
+  failure_ = std::move(error);
+}
+
+// ---- the response's body
+
+void Http1ClientConnection::start_body(BodyReceiver& receiver) {
+  receiver_ = &receiver;
+  body_paused_ = false;
+  if (in_hand_.empty()) process_kept();
+}
+
+void Http1ClientConnection::pause_body() {
+  body_paused_ = true;
+}
+
+void Http1ClientConnection::resume_body() {
+  body_paused_ = false;
+  if (in_hand_.empty()) process_kept();
+}
+
+void Http1ClientConnection::stop_body() {
+  receiver_ = nullptr;
+}
+
+/// Goes on with what was kept, and reads on once that is used.
+void Http1ClientConnection::process_kept() {
+  Alive::Watch watch(alive_);
+  if (!kept_.empty()) {
+    const std::string bytes = std::exchange(kept_, {});
+    process(bytes);
+    if (!watch) return;
+  }
+  if (failure_ && receiver_ != nullptr) {
+    Error error = std::move(*failure_);
+    failure_.reset();
+    return std::exchange(receiver_, nullptr)->on_body_end(std::move(error));
+  }
+  if (!reading_stopped_ || !kept_.empty() || ended_ || state_ == State::complete) return;
+  reading_stopped_ = false;
+  transport_->start_reading(*this);
+}
+
+// ---- between exchanges
+
+bool Http1ClientConnection::may_be_reused() const {
+  return state_ == State::complete && request_sent_ && head_.keep_alive && !broken_ && !ended_ &&
+         kept_.empty() && transport_->kept_bytes() == 0;
+}
+
+void Http1ClientConnection::park(Duration idle, std::function<void(ClientStream&)> on_gone) {
+  CHECK(may_be_reused());
+  state_ = State::resting;
+  receiver_ = nullptr;
+  on_gone_ = std::move(on_gone);
+  if (std::exchange(reading_stopped_, false)) transport_->start_reading(*this);
+  deadlines_.arm(deadline_, idle);
+}
+
+void Http1ClientConnection::unpark() {
+  deadline_.disarm();
+  on_gone_ = nullptr;
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,66 @@
+#include <sluice/wire/body.h>
+
+namespace sluice::wire {
+
+void Pump::set(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done) {
+  CHECK(!is_running());
+  source_ = &source;
+  sink_ = &sink;
+  on_piece_ = std::move(on_piece);
+  on_done_ = std::move(on_done);
+}
+
+void Pump::start(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done) {
+  set(source, sink, std::move(on_piece), std::move(on_done));
+  started_ = true;
+  source.start_body(*this);
+}
+
+void Pump::start_blocked(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done) {
+  set(source, sink, std::move(on_piece), std::move(on_done));
+  wait_for_sink();
+}
+
+void Pump::stop() {
+  if (source_ != nullptr && started_) source_->stop_body();
+  forget();
+}
+
+void Pump::forget() {
+  source_ = nullptr;
+  sink_ = nullptr;
+  started_ = false;
+  wait_.cancel();
+}
+
+void Pump::on_body(std::string_view piece) {
+  if (on_piece_) on_piece_(piece);
+  if (sink_->write_body(piece) == Flow::blocked) wait_for_sink();
+}
+
+void Pump::wait_for_sink() {
+  if (started_) source_->pause_body();
+  wait_ = sink_->when_writable([this](Result<void> how) { on_writable(std::move(how)); });
+}
+
+void Pump::on_writable(Result<void> how) {
+  if (!how) {
+    if (started_) source_->stop_body();
+    return done(std::move(how));
+  }
+  if (started_) return source_->resume_body();
+  started_ = true;
+  source_->start_body(*this);
+}
+
+void Pump::on_body_end(Result<void> how) {
+  done(std::move(how));
+}
+
+void Pump::done(Result<void> how) {
+  forget();
+  const OnDone on_done = std::move(on_done_);
+  on_done(std::move(how));
+}
+
+}  // namespace sluice::wire
