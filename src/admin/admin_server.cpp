@@ -1,12 +1,13 @@
-#include <algorithm>
-#include <utility>
-#include <vector>
-
 #include <sluice/admin/admin_server.h>
 #include <sluice/base/text.h>
 #include <sluice/net/acceptor.h>
 #include <sluice/net/listening_socket.h>
+
 #include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "admin/session.h"
 

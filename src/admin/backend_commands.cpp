@@ -1,8 +1,8 @@
 // backend add, remove, drain, ready and weight.
-#include <utility>
-
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
+
+#include <utility>
 
 #include "admin/commands.h"
 

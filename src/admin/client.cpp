@@ -1,13 +1,14 @@
-#include <array>
-#include <cstdio>
-#include <optional>
-
-#include <nlohmann/json.hpp>
 #include <sluice/admin/client.h>
 #include <sluice/base/address.h>
 #include <sluice/base/text.h>
 #include <sluice/net/connector.h>
 #include <sluice/net/loop.h>
+
+#include <array>
+#include <cstdio>
+#include <optional>
+
+#include <nlohmann/json.hpp>
 
 namespace sluice::admin {
 namespace {

@@ -1,9 +1,9 @@
 #include "admin/command.h"
 
+#include <sluice/base/text.h>
+
 #include <algorithm>
 #include <array>
-
-#include <sluice/base/text.h>
 
 namespace sluice::admin {
 namespace {

@@ -1,14 +1,14 @@
 // One line of the admin protocol, taken apart. Pure.
 #pragma once
 
+#include <sluice/base/clock.h>
+#include <sluice/base/result.h>
+
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sluice/base/clock.h>
-#include <sluice/base/result.h>
 
 namespace sluice::admin {
 

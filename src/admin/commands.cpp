@@ -1,12 +1,12 @@
 #include "admin/commands.h"
 
+#include <sluice/base/text.h>
+#include <sluice/config/load.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
-
-#include <sluice/base/text.h>
-#include <sluice/config/load.h>
 
 namespace sluice::admin {
 namespace {

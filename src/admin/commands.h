@@ -1,12 +1,12 @@
 // What each command does.
 #pragma once
 
+#include <sluice/base/wait.h>
+#include <sluice/lifecycle/server.h>
+
 #include <functional>
 #include <optional>
 #include <string>
-
-#include <sluice/base/wait.h>
-#include <sluice/lifecycle/server.h>
 
 #include "admin/command.h"
 #include "admin/reply.h"

@@ -1,8 +1,8 @@
 #include "admin/reply.h"
 
-#include <algorithm>
-
 #include <sluice/base/text.h>
+
+#include <algorithm>
 
 namespace sluice::admin {
 std::string Reply::text() const {

@@ -1,12 +1,13 @@
 // The answer to one command, in both of its spellings.
 #pragma once
 
+#include <sluice/base/result.h>
+
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
-#include <sluice/base/result.h>
 
 namespace sluice::admin {
 

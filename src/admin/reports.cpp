@@ -1,9 +1,10 @@
 // The commands that only look.
-#include <map>
-
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
+
 #include <unistd.h>
+
+#include <map>
 
 #include "admin/commands.h"
 

@@ -1,11 +1,11 @@
 // One connection to the admin socket: its commands one after the other, each answered before the next.
 #pragma once
 
+#include <sluice/net/transport.h>
+
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <sluice/net/transport.h>
 
 #include "admin/commands.h"
 

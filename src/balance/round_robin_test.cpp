@@ -1,9 +1,10 @@
 // Smooth weighted round robin.
+#include <sluice/balance/policy.h>
+
 #include <map>
 #include <string>
 
 #include <doctest/doctest.h>
-#include <sluice/balance/policy.h>
 
 namespace sluice::balance {
 namespace {

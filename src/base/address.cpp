@@ -1,9 +1,10 @@
-#include <cstring>
-
-#include <arpa/inet.h>
 #include <sluice/base/address.h>
 #include <sluice/base/text.h>
+
+#include <arpa/inet.h>
 #include <sys/un.h>
+
+#include <cstring>
 
 namespace sluice {
 namespace {

@@ -1,6 +1,6 @@
-#include <algorithm>
-
 #include <sluice/base/deadlines.h>
+
+#include <algorithm>
 
 namespace sluice {
 

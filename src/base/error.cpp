@@ -1,8 +1,8 @@
+#include <sluice/base/error.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
-
-#include <sluice/base/error.h>
 
 namespace sluice {
 namespace {

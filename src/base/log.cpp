@@ -1,7 +1,7 @@
-#include <cstdio>
-
 #include <sluice/base/log.h>
 #include <sluice/base/text.h>
+
+#include <cstdio>
 
 namespace sluice {
 

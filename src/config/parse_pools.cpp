@@ -1,149 +1,179 @@
 // [pool.X] with its backends, health, queue, retry and timeouts.
-#include <algorithm>
-
 #include <sluice/base/text.h>
+
+#include <algorithm>
+#include <array>
 
 #include "config/parse.h"
 
 namespace sluice::config {
 namespace {
 
-bool is_name(std::string_view name) {
+constexpr uint64_t kMostRetryBuffer = uint64_t{16} << 20;
+constexpr size_t kLongestName = 100;
+constexpr std::array kLaterBalances = {"least_requests", "random_two", "hash"};
+
+bool is_pool_name(std::string_view name) {
   constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-  return !name.empty() && name.size() <= 100 && name.find_first_not_of(kAllowed) == std::string_view::npos;
+  return !name.empty() && name.size() <= kLongestName &&
+         name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+bool is_version(std::string_view version) {
+  return version.size() <= kLongestName &&
+         std::ranges::all_of(version, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+bool is_no_duration(const Value& value) {
+  if (value.kind != Value::Kind::string) return false;
+  const auto duration = parse_duration(value.text);
+  return duration && *duration == Duration::zero();
+}
+
+void parse_balance(Reader& pool) {
+  const Value* given = pool.take("balance");
+  const bool is_later =
+      given != nullptr && std::ranges::find(kLaterBalances, given->text) != kLaterBalances.end();
+  if (!is_later) {
+    pool.read_word("balance", {"round_robin"});
+  } else {
+    pool.problem("balance", concat({"\"", given->text, "\" is not available in this version of Sluice"}));
+  }
 }
 
 void parse_health(Reader& pool, Health& health) {
-  const toml::node* node = pool.table().get("health");
-  if (node != nullptr && node->is_boolean()) {
-    pool.read("health", health.enabled);
+  const Value* given = pool.take("health");
+  if (given == nullptr) return;
+  if (given->kind == Value::Kind::boolean) {
+    health.enabled = given->flag;
     return;
   }
-  auto sub = pool.sub("health");
-  if (!sub) return;
-  Reader& reader = *sub;
-  reader.read("path", health.path);
-  if (!health.path.starts_with('/') || health.path.find_first_of(" \r\n\t#") != std::string::npos) {
-    reader.problem("path", "expected a path that begins with \"/\", without spaces");
+  if (given->kind != Value::Kind::table) {
+    return pool.expected("health", "false or a table", given->kind_words());
   }
-  reader.read_duration("interval", health.interval, Reader::Zero::forbidden);
-  reader.read_duration("timeout", health.timeout, Reader::Zero::forbidden);
+  Reader reader(*given, pool.key_path("health"), pool.report());
+  reader.read("path", health.path);
+  if (!health.path.starts_with('/') || health.path.find_first_of(" #") != std::string::npos) {
+    reader.expected("path", "a path that begins with \"/\", without spaces and \"#\"",
+                    concat({"\"", health.path, "\""}));
+  }
+  reader.read_duration("interval", health.interval);
+  reader.read_duration("timeout", health.timeout);
   reader.read_number("rise", health.rise, 1, 1000);
   reader.read_number("fall", health.fall, 1, 1000);
   reader.read_number("expect", health.expect, 200, 599);
   reader.finish();
 }
 
-void parse_queue(Reader reader, Queue& queue) {
-  reader.read_number("max", queue.max, 0, 1'000'000);
-  reader.read_duration("timeout", queue.timeout, Reader::Zero::allowed);
-  reader.finish();
+void parse_queue(Reader& pool, Queue& queue) {
+  auto reader = pool.sub("queue");
+  if (!reader) return;
+  reader->read_number("max", queue.max, 0, 1'000'000);
+  reader->read_duration("timeout", queue.timeout, Reader::Zero::allowed);
+  reader->finish();
 }
 
-void parse_retry(Reader reader, Retry& retry) {
-  reader.read_number("attempts", retry.attempts, 1, 100);
-  reader.read_size("buffer", retry.buffer_bytes);
-  if (retry.buffer_bytes > (uint64_t{16} << 20)) reader.problem("buffer", "expected at most \"16MiB\"");
-  reader.read("non_idempotent", retry.non_idempotent);
-  reader.finish();
+void parse_retry(Reader& pool, Retry& retry) {
+  auto reader = pool.sub("retry");
+  if (!reader) return;
+  reader->read_number("attempts", retry.attempts, 1, 100);
+  reader->read_size("buffer", retry.buffer_bytes, 0, kMostRetryBuffer);
+  reader->read("non_idempotent", retry.non_idempotent);
+  reader->finish();
 }
 
-void parse_pool_timeouts(Reader reader, PoolTimeouts& timeouts) {
-  reader.read_duration("connect", timeouts.connect, Reader::Zero::forbidden);
-  reader.read_duration("response", timeouts.response, Reader::Zero::forbidden);
-  reader.read_duration("idle", timeouts.idle, Reader::Zero::forbidden);
-  reader.finish();
+void parse_pool_timeouts(Reader& pool, PoolTimeouts& timeouts) {
+  auto reader = pool.sub("timeouts");
+  if (!reader) return;
+  reader->read_duration("connect", timeouts.connect);
+  reader->read_duration("response", timeouts.response);
+  reader->read_duration("idle", timeouts.idle);
+  reader->finish();
 }
 
-/// The address of a backend in either of its two spellings; a problem when it is none.
-std::optional<Backend> parse_backend(const toml::node& node, const std::string& path, Report& report) {
+/// Of { address = ..., weight = ..., version = ... }.
+std::optional<Address> parse_backend_table(Reader reader, Backend& backend) {
+  const auto address = reader.read_address("address", "an address such as \"10.0.0.1:80\"");
+  reader.read_number("weight", backend.weight, 1, 1000);
+  reader.read("version", backend.version);
+  if (!is_version(backend.version)) {
+    reader.problem("version", "expected a tag of at most 100 printable ASCII characters without spaces");
+  }
+  reader.not_yet("max_requests");
+  reader.finish();
+  return address;
+}
+
+/// A backend in either of its two spellings; nothing when it is none.
+std::optional<Backend> parse_backend(Reader& pool, const Value& value, const std::string& name) {
   Backend backend;
   std::optional<Address> address;
-  if (const auto* text = node.as_string()) {
-    auto parsed = Address::parse(text->get());
-    if (!parsed) {
-      report.add(node.source(), path, parsed.error().message);
-      return std::nullopt;
-    }
-    address = *parsed;
-  } else if (const auto* table = node.as_table()) {
-    Reader reader(*table, path, report);
-    const bool given = table->contains("address");
-    address = reader.read_address("address");
-    if (!given) reader.problem("address", "missing: expected an address such as \"10.0.0.1:80\"");
-    reader.read_number("weight", backend.weight, 1, 1000);
-    reader.read("version", backend.version);
-    if (!is_name(backend.version) && !backend.version.empty()) {
-      reader.problem("version", "expected a tag of letters, digits, '.', '_' and '-'");
-    }
-    reader.not_yet("max_requests");
-    reader.finish();
+  if (value.kind == Value::Kind::table) {
+    address = parse_backend_table(Reader(value, pool.key_path(name), pool.report()), backend);
+  } else if (value.kind == Value::Kind::string) {
+    address = pool.address_of(value, name);
   } else {
-    report.add(node.source(), path,
-               concat({"expected an address or { address = ... }, got ", type_word(node)}));
+    pool.report().add(value.place, pool.key_path(name),
+                      concat({"expected an address or { address = ... }, got ", value.kind_words()}));
   }
   if (!address) return std::nullopt;
   if (!address->is_local() && address->port() == 0) {
-    report.add(node.source(), path, "a backend's port cannot be 0");
+    pool.report().add(value.place, pool.key_path(name), "a backend's port cannot be 0");
     return std::nullopt;
   }
   backend.address = *address;
   return backend;
 }
 
-void parse_backends(Reader& pool_reader, Pool& pool, Report& report) {
-  const toml::node* node = pool_reader.take("backends");
-  if (node == nullptr) return;
-  const auto* array = node->as_array();
-  if (array == nullptr) {
-    pool_reader.problem("backends", concat({"expected an array of addresses, got ", type_word(*node)}));
-    return;
+void parse_backends(Reader& pool, std::vector<Backend>& backends) {
+  const Value* given = pool.take("backends");
+  if (given == nullptr) return;
+  if (given->kind != Value::Kind::array) {
+    return pool.expected("backends", "an array of addresses", given->kind_words());
   }
   size_t index = 0;
-  for (const auto& element : *array) {
-    const std::string path = concat({pool_reader.key_path("backends"), "[", std::to_string(index++), "]"});
-    auto backend = parse_backend(element, path, report);
+  for (const Value& element : given->elements) {
+    const std::string name = concat({"backends[", std::to_string(index++), "]"});
+    auto backend = parse_backend(pool, element, name);
     if (!backend) continue;
-    if (std::ranges::find(pool.backends, backend->address, &Backend::address) != pool.backends.end()) {
-      report.add(element.source(), path, concat({backend->address.text(), " is in this pool already"}));
+    if (std::ranges::find(backends, backend->address, &Backend::address) != backends.end()) {
+      pool.report().add(element.place, pool.key_path(name),
+                        concat({backend->address.text(), " is in this pool already"}));
       continue;
     }
-    pool.backends.push_back(*std::move(backend));
+    backends.push_back(*std::move(backend));
   }
 }
 
-bool is_no_duration(const toml::node& node) {
-  return node.is_string() && node.as_string()->get() == "0s";
+void parse_pool(Reader& reader, Pool& pool) {
+  parse_balance(reader);
+  parse_backends(reader, pool.backends);
+  parse_health(reader, pool.health);
+  parse_queue(reader, pool.queue);
+  parse_retry(reader, pool.retry);
+  parse_pool_timeouts(reader, pool.timeouts);
+  reader.not_yet("slow_start", is_no_duration);
+  reader.finish();
 }
 
 }  // namespace
 
-void parse_pools(const toml::node* node, Config& config, Report& report) {
-  if (node == nullptr) return;
-  const auto* pools = node->as_table();
-  if (pools == nullptr) return report.add(node->source(), "pool", "expected [pool.NAME] tables");
-  for (const auto& [key, value] : *pools) {
+void parse_pools(Reader& root, Config& config) {
+  const Value* given = root.take("pool");
+  if (given == nullptr) return;
+  if (given->kind != Value::Kind::table) {
+    return root.expected("pool", "[pool.NAME] tables", given->kind_words());
+  }
+  Reader pools(*given, "pool", root.report());
+  for (const auto& [name, place, value] : given->entries) {
     auto pool = std::make_shared<Pool>();
-    pool->name = std::string(key.str());
-    const std::string path = concat({"pool.", pool->name});
-    const auto* table = value.as_table();
-    if (table == nullptr) {
-      report.add(key.source(), path, concat({"expected a table, got ", type_word(value)}));
-      continue;
+    pool->name = name;
+    if (!is_pool_name(name)) {
+      root.report().add(place, pools.key_path(name),
+                        "expected a pool name of at most 100 letters, digits, '.', '_' and '-'");
     }
-    if (!is_name(pool->name)) {
-      report.add(key.source(), path, "expected a pool name of letters, digits, '.', '_' and '-'");
-    }
-    Reader reader(*table, path, report);
-    reader.read_word("balance", {"round_robin"});
-    parse_backends(reader, *pool, report);
-    parse_health(reader, pool->health);
-    if (auto queue = reader.sub("queue")) parse_queue(*std::move(queue), pool->queue);
-    if (auto retry = reader.sub("retry")) parse_retry(*std::move(retry), pool->retry);
-    if (auto timeouts = reader.sub("timeouts")) parse_pool_timeouts(*std::move(timeouts), pool->timeouts);
-    reader.not_yet("slow_start", is_no_duration);
-    reader.finish();
-    config.pools[pool->name] = std::move(pool);
+    if (auto reader = pools.sub(name)) parse_pool(*reader, *pool);
+    config.pools[name] = std::move(pool);
   }
 }
 

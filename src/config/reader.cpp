@@ -1,178 +1,208 @@
 #include "config/reader.h"
 
+#include <sluice/base/text.h>
+
 #include <algorithm>
 #include <utility>
 
-#include <sluice/base/text.h>
-
 namespace sluice::config {
 
-void Report::add(const toml::source_region& where, std::string key, std::string message) {
+using Kind = Value::Kind;
+
+std::string listed(const std::vector<std::string_view>& words, std::string_view quote) {
+  std::string list;
+  for (const auto word : words) list += concat({list.empty() ? "" : ", ", quote, word, quote});
+  return list;
+}
+
+std::string hint(std::string_view word, const std::vector<std::string_view>& words) {
+  const auto near = closest_match(word, words);
+  return near ? concat({", did you mean \"", *near, "\"?"}) : std::string();
+}
+
+void Report::add(Place place, std::string key, std::string message) {
   problems.push_back({.file = file,
-                      .line = static_cast<unsigned>(where.begin.line),
-                      .column = static_cast<unsigned>(where.begin.column),
+                      .line = place.line,
+                      .column = place.column,
                       .key = std::move(key),
                       .message = std::move(message)});
 }
 
-std::string_view type_word(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "an array";
-    case toml::node_type::string:
-      return "a string";
-    case toml::node_type::integer:
-      return "an integer";
-    case toml::node_type::floating_point:
-      return "a float";
-    case toml::node_type::boolean:
-      return "a boolean";
-    default:
-      return "a date or time";
-  }
+void Report::add(std::string message) {
+  problems.push_back({.file = file, .message = std::move(message)});
 }
 
-Reader::Reader(const toml::table& table, std::string path, Report& report)
+Reader::Reader(const Value& table, std::string path, Report& report)
     : table_(table), path_(std::move(path)), report_(report) {}
 
 std::string Reader::key_path(std::string_view key) const {
   return path_.empty() ? std::string(key) : concat({path_, ".", key});
 }
 
-const toml::node* Reader::take(std::string_view key) {
-  known_.push_back(key);
-  return table_.get(key);
+bool Reader::has_any(std::string_view key) const {
+  const Value* value = table_.find(key);
+  if (value == nullptr) return false;
+  if (value->kind == Kind::array) return !value->elements.empty();
+  return value->kind != Kind::table || !value->entries.empty();
 }
 
-std::string Reader::place_of(std::string_view key) const {
-  const auto& where = table_.get(key)->source().begin;
-  return concat({report_.file, ":", std::to_string(where.line), ":", std::to_string(where.column)});
+Place Reader::place_of(std::string_view key) const {
+  const Value* value = table_.find(key);
+  return value != nullptr ? value->place : table_.place;
+}
+
+const Value* Reader::take(std::string_view key) {
+  known_.push_back(key);
+  return table_.find(key);
+}
+
+void Reader::not_yet(std::string_view key, const std::function<bool(const Value&)>& asks_for_nothing) {
+  not_yet_.push_back(key);
+  const auto found = std::ranges::find(table_.entries, key, &Entry::key);
+  if (found == table_.entries.end() || (asks_for_nothing && asks_for_nothing(found->value))) return;
+  report_.add(found->place, key_path(key), "not available in this version of Sluice");
 }
 
 void Reader::problem(std::string_view key, std::string message) {
-  const toml::node* node = table_.get(key);
-  report_.add(node != nullptr ? node->source() : table_.source(), key_path(key), std::move(message));
+  report_.add(place_of(key), key_path(key), std::move(message));
 }
 
-void Reader::expected(std::string_view key, const toml::node& node, std::string_view what) {
-  problem(key, concat({"expected ", what, ", got ", type_word(node)}));
+void Reader::expected(std::string_view key, std::string_view what, std::string_view found) {
+  problem(key, concat({"expected ", what, ", got ", found}));
 }
 
-void Reader::not_yet(std::string_view key, const std::function<bool(const toml::node&)>& harmless) {
-  const toml::node* node = take(key);
-  if (node == nullptr || (harmless && harmless(*node))) return;
-  problem(key, "not available in this version of Sluice");
+void Reader::wrong_kind(std::string_view key, std::string_view what, const Value& value) {
+  report_.add(value.place, key_path(key), concat({"expected ", what, ", got ", value.kind_words()}));
 }
 
-void Reader::read(std::string_view key, std::string& value) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return;
-  if (const auto* text = node->as_string()) {
-    value = text->get();
-  } else {
-    expected(key, *node, "a string");
+/// Control characters have no business in any text of the file, and would break the lines that show it.
+const std::string* Reader::text_of(std::string_view key, const Value& value, std::string_view what) {
+  if (value.kind != Kind::string) {
+    wrong_kind(key, what, value);
+    return nullptr;
   }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::none_of(value.text, is_control)) return &value.text;
+  report_.add(value.place, key_path(key), concat({"expected ", what, " without control characters"}));
+  return nullptr;
+}
+
+bool Reader::read(std::string_view key, std::string& value) {
+  const Value* given = take(key);
+  const std::string* text = given != nullptr ? text_of(key, *given, "a string") : nullptr;
+  if (text != nullptr) value = *text;
+  return text != nullptr;
 }
 
 void Reader::read(std::string_view key, bool& value) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return;
-  if (const auto* flag = node->as_boolean()) {
-    value = flag->get();
-  } else {
-    expected(key, *node, "true or false");
-  }
+  const Value* given = take(key);
+  if (given == nullptr) return;
+  if (given->kind != Kind::boolean) return wrong_kind(key, "true or false", *given);
+  value = given->flag;
 }
 
 void Reader::read_number(std::string_view key, uint64_t& value, uint64_t least, uint64_t most) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return;
-  const std::string range =
-      concat({"a whole number from ", std::to_string(least), " to ", std::to_string(most)});
-  const auto* number = node->as_integer();
-  if (number == nullptr) return expected(key, *node, range);
-  const int64_t given = number->get();
-  if (given < 0 || static_cast<uint64_t>(given) < least || static_cast<uint64_t>(given) > most) {
-    return problem(key, concat({"expected ", range, ", got ", std::to_string(given)}));
+  const Value* given = take(key);
+  if (given == nullptr) return;
+  const auto range = concat({"a whole number from ", std::to_string(least), " to ", std::to_string(most)});
+  if (given->kind != Kind::integer) return wrong_kind(key, range, *given);
+  const auto number = static_cast<uint64_t>(given->integer);
+  if (given->integer < 0 || number < least || number > most) {
+    return expected(key, range, std::to_string(given->integer));
   }
-  value = static_cast<uint64_t>(given);
+  value = number;
 }
 
 void Reader::read_duration(std::string_view key, Duration& value, Zero zero) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return;
-  const auto* text = node->as_string();
-  if (text == nullptr) return expected(key, *node, "a duration such as \"500ms\" or \"30s\"");
-  auto duration = parse_duration(text->get());
+  const Value* given = take(key);
+  if (given == nullptr) return;
+  const auto* text = text_of(key, *given, "a duration such as \"500ms\" or \"30s\"");
+  if (text == nullptr) return;
+  const auto duration = parse_duration(*text);
   if (!duration) return problem(key, duration.error().message);
-  if (zero == Zero::forbidden && *duration == Duration::zero())
-    return problem(key, "expected more than zero");
+  if (zero == Zero::forbidden && *duration == Duration::zero()) {
+    return expected(key, "a duration above zero", concat({"\"", *text, "\""}));
+  }
   value = *duration;
 }
 
-void Reader::read_size(std::string_view key, uint64_t& value) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return;
-  const auto* text = node->as_string();
-  if (text == nullptr) return expected(key, *node, "a size such as \"64KiB\"");
-  auto size = parse_size(text->get());
+void Reader::read_size(std::string_view key, uint64_t& value, uint64_t least, uint64_t most) {
+  const Value* given = take(key);
+  if (given == nullptr) return;
+  const auto* text = text_of(key, *given, "a size such as \"64KiB\"");
+  if (text == nullptr) return;
+  const auto size = parse_size(*text);
   if (!size) return problem(key, size.error().message);
+  if (*size < least || *size > most) {
+    const auto range = concat({"a size from \"", size_text(least), "\" to \"", size_text(most), "\""});
+    return expected(key, range, concat({"\"", *text, "\""}));
+  }
   value = *size;
 }
 
 std::optional<size_t> Reader::read_word(std::string_view key, const std::vector<std::string_view>& words) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return std::nullopt;
-  std::string list;
-  for (const auto word : words) list += concat({list.empty() ? "" : ", ", "\"", word, "\""});
-  const std::string what = words.size() == 1 ? list : concat({"one of ", list});
-  const auto* text = node->as_string();
-  if (text == nullptr) {
-    expected(key, *node, what);
-    return std::nullopt;
-  }
-  const auto found = std::ranges::find(words, text->get());
+  const Value* given = take(key);
+  if (given == nullptr) return std::nullopt;
+  const std::string what = concat({words.size() > 1 ? "one of " : "", listed(words, "\"")});
+  const auto* text = text_of(key, *given, what);
+  if (text == nullptr) return std::nullopt;
+  const auto found = std::ranges::find(words, *text);
   if (found != words.end()) return static_cast<size_t>(found - words.begin());
-  problem(key, concat({"expected ", what, ", got \"", text->get(), "\""}));
+  expected(key, what, concat({"\"", *text, "\""}));
   return std::nullopt;
 }
 
-std::optional<Address> Reader::read_address(std::string_view key) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return std::nullopt;
-  const auto* text = node->as_string();
-  if (text == nullptr) {
-    expected(key, *node, "an address such as \"127.0.0.1:8080\"");
-    return std::nullopt;
-  }
-  auto address = Address::parse(text->get());
+std::optional<Address> Reader::address_of(const Value& value, std::string_view key) {
+  const auto* text = text_of(key, value, "an address such as \"127.0.0.1:8080\"");
+  if (text == nullptr) return std::nullopt;
+  const auto address = Address::parse(*text);
   if (address) return *address;
-  problem(key, address.error().message);
+  report_.add(value.place, key_path(key), address.error().message);
+  return std::nullopt;
+}
+
+std::optional<Address> Reader::read_address(std::string_view key, std::string_view what) {
+  const Value* given = take(key);
+  if (given != nullptr) return address_of(*given, key);
+  problem(key, concat({"missing: expected ", what}));
   return std::nullopt;
 }
 
 std::optional<Reader> Reader::sub(std::string_view key) {
-  const toml::node* node = take(key);
-  if (node == nullptr) return std::nullopt;
-  if (const auto* table = node->as_table()) return Reader(*table, key_path(key), report_);
-  expected(key, *node, "a table");
+  const Value* given = take(key);
+  if (given == nullptr) return std::nullopt;
+  if (given->kind == Kind::table) return Reader(*given, key_path(key), report_);
+  wrong_kind(key, "a table", *given);
   return std::nullopt;
 }
 
-void Reader::finish() {
-  for (const auto& [key, node] : table_) {
-    if (std::ranges::find(known_, key.str()) != known_.end()) continue;
-    std::string message = "unknown key";
-    if (const auto near = closest_match(key.str(), known_)) {
-      message += concat({", did you mean \"", *near, "\"?"});
+std::vector<Reader> Reader::tables(std::string_view key) {
+  std::vector<Reader> readers;
+  const Value* given = take(key);
+  if (given == nullptr) return readers;
+  if (given->kind != Kind::array) {
+    wrong_kind(key, concat({"[[", key, "]] tables"}), *given);
+    return readers;
+  }
+  size_t index = 0;
+  for (const Value& element : given->elements) {
+    const std::string name = concat({key, "[", std::to_string(index++), "]"});
+    if (element.kind == Kind::table) {
+      readers.emplace_back(element, key_path(name), report_);
     } else {
-      std::string list;
-      for (const auto known : known_) list += concat({list.empty() ? "" : ", ", known});
-      message += concat({"; known here: ", list});
+      wrong_kind(name, concat({"a [[", key, "]] table"}), element);
     }
-    report_.add(key.source(), key_path(key.str()), std::move(message));
+  }
+  return readers;
+}
+
+void Reader::finish() {
+  for (const auto& [key, place, value] : table_.entries) {
+    if (std::ranges::find(known_, key) != known_.end()) continue;
+    if (std::ranges::find(not_yet_, key) != not_yet_.end()) continue;
+    std::string advice = hint(key, known_);
+    if (advice.empty()) advice = concat({"; known here: ", listed(known_, "")});
+    report_.add(place, key_path(key), concat({"unknown key", advice}));
   }
 }
 

@@ -1,5 +1,5 @@
-// A typed view of one TOML table that collects every problem, and knows which of its keys were taken, so that
-// the unknown ones fall out by themselves. toml++'s one home is src/config.
+// A typed view of one table of the file. It collects every problem instead of stopping at the first, and
+// knows which keys were taken, so that the unknown ones fall out by themselves.
 #pragma once
 
 #include <functional>
@@ -8,71 +8,84 @@
 #include <string_view>
 #include <vector>
 
-#include <sluice/config/load.h>
-#include <toml++/toml.h>
+#include "config/document.h"
 
 namespace sluice::config {
 
 /// Where problems go.
 struct Report {
   std::string file;
-  Problems problems;
+  Problems problems{};
 
-  void add(const toml::source_region& where, std::string key, std::string message);
-  void add(std::string message) { problems.push_back({.file = file, .message = std::move(message)}); }
+  void add(Place place, std::string key, std::string message);
+  /// Of the file as a whole.
+  void add(std::string message);
 };
-
-/// What a value of the wrong type is called in a message: "an integer", "a table", ...
-std::string_view type_word(const toml::node& node);
 
 class Reader {
  public:
   /// `path` is the dotted key of the table; empty for the whole file.
-  Reader(const toml::table& table, std::string path, Report& report);
+  Reader(const Value& table, std::string path, Report& report);
 
-  const toml::table& table() const { return table_; }
-  const std::string& path() const { return path_; }
+  bool has(std::string_view key) const { return table_.find(key) != nullptr; }
+  /// An array or table without elements is nothing, too.
+  bool has_any(std::string_view key) const;
   std::string key_path(std::string_view key) const;
+  /// Of a key's value; of the table when the key is not there.
+  Place place_of(std::string_view key) const;
+  Report& report() { return report_; }
 
-  /// The node of a key, which is then taken; nullptr when it is not there.
-  const toml::node* take(std::string_view key);
-  /// A key that this version knows but does not do: a problem, unless its value is `harmless`.
-  void not_yet(std::string_view key, const std::function<bool(const toml::node&)>& harmless = {});
+  /// The value of a key, which is then known here; nullptr when it is not there.
+  const Value* take(std::string_view key);
+  /// A key that belongs here but that this version does not do: a problem, unless its value asks for nothing.
+  void not_yet(std::string_view key, const std::function<bool(const Value&)>& asks_for_nothing = {});
 
   // Each leaves `value` alone when the key is not there, and reports what is wrong.
-  void read(std::string_view key, std::string& value);
+  /// True when there was a text to read.
+  bool read(std::string_view key, std::string& value);
   void read(std::string_view key, bool& value);
   void read_number(std::string_view key, uint64_t& value, uint64_t least, uint64_t most);
   template <class Number>
   void read_number(std::string_view key, Number& value, uint64_t least, uint64_t most) {
-    uint64_t wide = static_cast<uint64_t>(value);
+    auto wide = static_cast<uint64_t>(value);
     read_number(key, wide, least, most);
     value = static_cast<Number>(wide);
   }
   enum class Zero { allowed, forbidden };
-  void read_duration(std::string_view key, Duration& value, Zero zero);
-  void read_size(std::string_view key, uint64_t& value);
+  void read_duration(std::string_view key, Duration& value, Zero zero = Zero::forbidden);
+  void read_size(std::string_view key, uint64_t& value, uint64_t least, uint64_t most);
   /// One of `words`; its index.
   std::optional<size_t> read_word(std::string_view key, const std::vector<std::string_view>& words);
-  std::optional<Address> read_address(std::string_view key);
+  /// `what` says what the address is for, with an example, when the key is not there.
+  std::optional<Address> read_address(std::string_view key, std::string_view what);
+  /// The address that a value spells.
+  std::optional<Address> address_of(const Value& value, std::string_view key);
 
   /// The table of a key, when there is one.
   std::optional<Reader> sub(std::string_view key);
-
-  /// "sluice.toml:3:8" of a key that is there.
-  std::string place_of(std::string_view key) const;
+  /// The tables of [[key]], each under its own path, as "listener[0]".
+  std::vector<Reader> tables(std::string_view key);
 
   void problem(std::string_view key, std::string message);
+  /// A problem with what was expected and the text that was found.
+  void expected(std::string_view key, std::string_view what, std::string_view found);
   /// Reports the keys that nobody took. Call last.
   void finish();
 
  private:
-  void expected(std::string_view key, const toml::node& node, std::string_view what);
+  const std::string* text_of(std::string_view key, const Value& value, std::string_view what);
+  void wrong_kind(std::string_view key, std::string_view what, const Value& value);
 
-  const toml::table& table_;
+  const Value& table_;
   std::string path_;
   Report& report_;
   std::vector<std::string_view> known_;
+  std::vector<std::string_view> not_yet_;
 };
+
+/// `"a", "b", "c"`, or without the quotes.
+std::string listed(const std::vector<std::string_view>& words, std::string_view quote);
+/// `, did you mean "x"?` when one of the words is near; else nothing.
+std::string hint(std::string_view word, const std::vector<std::string_view>& words);
 
 }  // namespace sluice::config

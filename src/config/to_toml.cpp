@@ -7,8 +7,14 @@ namespace {
 
 /// A TOML basic string.
 std::string quoted(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += concat({"\\u00", kHex.substr(byte >> 4U, 1), kHex.substr(byte & 0xfU, 1)});
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
@@ -23,6 +29,7 @@ class Writer {
  public:
   void section(std::string_view header) { out_ += concat({out_.empty() ? "" : "\n", header, "\n"}); }
   void line(std::string_view key, std::string_view value) { out_ += concat({key, " = ", value, "\n"}); }
+  void comment(std::string_view text) { out_ += concat({"# ", text, "\n"}); }
   void number(std::string_view key, uint64_t value) { line(key, std::to_string(value)); }
   std::string take() { return std::move(out_); }
 
@@ -38,20 +45,29 @@ std::string backend_text(const Backend& backend) {
   return text += " }";
 }
 
+std::string health_text(const Health& health) {
+  if (!health.enabled) return "false";
+  return concat({"{ path = ", quoted(health.path), ", interval = ", quoted(health.interval),
+                 ", timeout = ", quoted(health.timeout), ", rise = ", std::to_string(health.rise),
+                 ", fall = ", std::to_string(health.fall), ", expect = ", std::to_string(health.expect),
+                 " }"});
+}
+
+/// A drain is an admin's change and has no key in the file: a comment tells it.
+void write_backends(Writer& out, const std::vector<Backend>& backends) {
+  std::string list;
+  for (const Backend& backend : backends) list += concat({list.empty() ? "" : ", ", backend_text(backend)});
+  out.line("backends", concat({"[", list, "]"}));
+  for (const Backend& backend : backends) {
+    if (backend.drain) out.comment(concat({"draining: ", backend.address.text()}));
+  }
+}
+
 void write_pool(Writer& out, const Pool& pool) {
   out.section(concat({"[pool.", quoted(pool.name), "]"}));
   out.line("balance", "\"round_robin\"");
-  std::string backends;
-  for (const Backend& backend : pool.backends)
-    backends += concat({backends.empty() ? "" : ", ", backend_text(backend)});
-  out.line("backends", concat({"[", backends, "]"}));
-  const Health& health = pool.health;
-  out.line("health", !health.enabled
-                         ? std::string("false")
-                         : concat({"{ path = ", quoted(health.path), ", interval = ", quoted(health.interval),
-                                   ", timeout = ", quoted(health.timeout), ", rise = ",
-                                   std::to_string(health.rise), ", fall = ", std::to_string(health.fall),
-                                   ", expect = ", std::to_string(health.expect), " }"}));
+  write_backends(out, pool.backends);
+  out.line("health", health_text(pool.health));
   out.line("queue", concat({"{ max = ", std::to_string(pool.queue.max),
                             ", timeout = ", quoted(pool.queue.timeout), " }"}));
   out.line("retry", concat({"{ attempts = ", std::to_string(pool.retry.attempts),
@@ -62,11 +78,7 @@ void write_pool(Writer& out, const Pool& pool) {
                                ", idle = ", quoted(pool.timeouts.idle), " }"}));
 }
 
-}  // namespace
-
-std::string to_toml(const Config& config) {
-  Writer out;
-  const Server& server = config.server;
+void write_server(Writer& out, const Server& server) {
   out.section("[server]");
   out.number("workers", server.workers);
   out.line("admin_socket", quoted(server.admin_socket));
@@ -75,29 +87,48 @@ std::string to_toml(const Config& config) {
   out.line("log", concat({"{ level = ", quoted(name(server.log.level)),
                           ", format = ", server.log.format == LogFormat::text ? "\"text\"" : "\"json\"",
                           ", path = ", quoted(server.log.path), " }"}));
-  for (const Listener& listener : config.listeners) {
-    out.section("[[listener]]");
-    out.line("name", quoted(listener.name));
-    out.line("bind", quoted(listener.bind.text()));
-  }
-  for (const Route& route : config.routes) {
-    out.section("[[route]]");
-    if (!route.host.empty()) out.line("host", quoted(route.host));
-    out.line("path", quoted(route.path));
-    out.line("strip_path", route.strip_path ? "true" : "false");
-    out.line("pool", quoted(route.pool));
-  }
-  for (const auto& [name, pool] : config.pools) write_pool(out, *pool);
+}
+
+void write_listener(Writer& out, const Listener& listener) {
+  out.section("[[listener]]");
+  out.line("name", quoted(listener.name));
+  out.line("bind", quoted(listener.bind.text()));
+}
+
+void write_route(Writer& out, const Route& route) {
+  out.section("[[route]]");
+  if (!route.host.empty()) out.line("host", quoted(route.host));
+  out.line("path", quoted(route.path));
+  out.line("strip_path", route.strip_path ? "true" : "false");
+  out.line("pool", quoted(route.pool));
+}
+
+void write_limits(Writer& out, const Limits& limits) {
   out.section("[limits]");
-  out.line("head", quoted(size_text(config.limits.head_bytes)));
-  out.number("headers", config.limits.headers);
-  out.line("body", quoted(config.limits.body_bytes ? size_text(*config.limits.body_bytes) : "none"));
-  out.number("requests_per_connection", config.limits.requests_per_connection);
+  out.line("head", quoted(size_text(limits.head_bytes)));
+  out.number("headers", limits.headers);
+  out.line("body", quoted(limits.body_bytes ? size_text(*limits.body_bytes) : "none"));
+  out.number("requests_per_connection", limits.requests_per_connection);
+}
+
+void write_timeouts(Writer& out, const Timeouts& timeouts) {
   out.section("[timeouts]");
-  out.line("head", quoted(config.timeouts.head));
-  out.line("body", quoted(config.timeouts.body));
-  out.line("write", quoted(config.timeouts.write));
-  out.line("idle", quoted(config.timeouts.idle));
+  out.line("head", quoted(timeouts.head));
+  out.line("body", quoted(timeouts.body));
+  out.line("write", quoted(timeouts.write));
+  out.line("idle", quoted(timeouts.idle));
+}
+
+}  // namespace
+
+std::string to_toml(const Config& config) {
+  Writer out;
+  write_server(out, config.server);
+  for (const Listener& listener : config.listeners) write_listener(out, listener);
+  for (const Route& route : config.routes) write_route(out, route);
+  for (const auto& [name, pool] : config.pools) write_pool(out, *pool);
+  write_limits(out, config.limits);
+  write_timeouts(out, config.timeouts);
   return out.take();
 }
 

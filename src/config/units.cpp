@@ -1,9 +1,9 @@
 // Durations and sizes as text.
-#include <array>
-#include <optional>
-
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
+
+#include <array>
+#include <optional>
 
 namespace sluice::config {
 namespace {

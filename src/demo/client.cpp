@@ -1,12 +1,12 @@
 #include "demo/client.h"
 
+#include <sluice/base/text.h>
+#include <sluice/http/forwarding.h>
+
 #include <algorithm>
 #include <ctime>
 #include <span>
 #include <utility>
-
-#include <sluice/base/text.h>
-#include <sluice/http/forwarding.h>
 
 namespace sluice::demo {
 namespace {

@@ -1,18 +1,18 @@
 // One connection to the demo application.
 #pragma once
 
+#include <sluice/base/alive.h>
+#include <sluice/demo/demo_app.h>
+#include <sluice/http/body_decoder.h>
+#include <sluice/http/head_decoder.h>
+#include <sluice/net/transport.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <sluice/base/alive.h>
-#include <sluice/demo/demo_app.h>
-#include <sluice/http/body_decoder.h>
-#include <sluice/http/head_decoder.h>
-#include <sluice/net/transport.h>
 
 namespace sluice::demo {
 

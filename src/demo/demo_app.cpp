@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <cerrno>
-#include <utility>
-#include <vector>
-
 #include <sluice/base/text.h>
 #include <sluice/demo/demo_app.h>
 #include <sluice/net/acceptor.h>
 #include <sluice/net/listening_socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "demo/client.h"
 

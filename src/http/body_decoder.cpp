@@ -1,7 +1,7 @@
+#include <sluice/http/body_decoder.h>
+
 #include <algorithm>
 #include <optional>
-
-#include <sluice/http/body_decoder.h>
 
 namespace sluice::http {
 namespace {

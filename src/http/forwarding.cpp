@@ -1,8 +1,8 @@
-#include <array>
-#include <charconv>
-
 #include <sluice/base/text.h>
 #include <sluice/http/forwarding.h>
+
+#include <array>
+#include <charconv>
 
 #include "http/framing.h"
 

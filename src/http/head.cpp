@@ -1,9 +1,9 @@
+#include <sluice/base/text.h>
+#include <sluice/http/head.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
-
-#include <sluice/base/text.h>
-#include <sluice/http/head.h>
 
 namespace sluice::http {
 namespace {

@@ -1,10 +1,11 @@
+#include <sluice/base/check.h>
+#include <sluice/base/text.h>
+#include <sluice/http/head_decoder.h>
+
 #include <algorithm>
 #include <new>
 
 #include <llhttp.h>
-#include <sluice/base/check.h>
-#include <sluice/base/text.h>
-#include <sluice/http/head_decoder.h>
 
 #include "http/framing.h"
 #include "http/strict.h"

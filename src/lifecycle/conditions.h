@@ -2,12 +2,12 @@
 // somebody waits, and not at all while nobody does.
 #pragma once
 
+#include <sluice/base/deadlines.h>
+#include <sluice/base/wait.h>
+
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include <sluice/base/deadlines.h>
-#include <sluice/base/wait.h>
 
 namespace sluice::lifecycle {
 

@@ -1,9 +1,9 @@
+#include <sluice/base/text.h>
+#include <sluice/lifecycle/desired_state.h>
+
 #include <algorithm>
 #include <memory>
 #include <vector>
-
-#include <sluice/base/text.h>
-#include <sluice/lifecycle/desired_state.h>
 
 namespace sluice::lifecycle {
 namespace {

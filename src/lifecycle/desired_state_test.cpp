@@ -1,6 +1,7 @@
 // The file's configuration with the admin's changes over it.
-#include <doctest/doctest.h>
 #include <sluice/lifecycle/desired_state.h>
+
+#include <doctest/doctest.h>
 
 namespace sluice::lifecycle {
 namespace {

@@ -1,12 +1,12 @@
 // Which generations live, and on which workers. Pure.
 #pragma once
 
+#include <sluice/base/clock.h>
+#include <sluice/proxy/generation.h>
+
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include <sluice/base/clock.h>
-#include <sluice/proxy/generation.h>
 
 namespace sluice::lifecycle {
 

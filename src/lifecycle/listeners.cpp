@@ -1,8 +1,8 @@
 #include "lifecycle/listeners.h"
 
-#include <utility>
-
 #include <sluice/base/text.h>
+
+#include <utility>
 
 namespace sluice::lifecycle {
 namespace {

@@ -2,14 +2,14 @@
 // them, closed last (promise 1).
 #pragma once
 
+#include <sluice/base/result.h>
+#include <sluice/config/config.h>
+#include <sluice/net/listening_socket.h>
+
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <sluice/base/result.h>
-#include <sluice/config/config.h>
-#include <sluice/net/listening_socket.h>
 
 namespace sluice::lifecycle {
 

@@ -1,11 +1,11 @@
-#include <map>
-#include <optional>
-#include <utility>
-
 #include <sluice/base/text.h>
 #include <sluice/config/share.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/upstream/monitor.h>
+
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "lifecycle/conditions.h"
 #include "lifecycle/ledger.h"
@@ -35,6 +35,13 @@ Result<void> check_fixed(const config::Server& now, const config::Server& next) 
 }  // namespace
 
 struct Server::Impl {
+  /// A listener that is gone from the configuration, and whose last clients are still coming in.
+  struct Leaving {
+    std::string id;
+    std::shared_ptr<ListenerSockets> listener;
+    Deadline half_open_over;
+  };
+
   Impl(net::Loop& the_loop, Log& the_log, std::string path, std::function<void()> finished_callback)
       : loop(the_loop),
         log(the_log),
@@ -164,16 +171,22 @@ struct Server::Impl {
   /// The sockets close when the last worker has accepted everything in their queues.
   void retire_listener(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
     for (auto& socket : listener->sockets) socket.refuse_new_connections();
-    auto half_open_over = std::make_shared<Deadline>();
-    half_open_over->set_callback([this, id, listener, half_open_over] {
-      for (auto& worker : workers) {
-        worker->post([id, listener](proxy::Service& service) { service.stop_listening(id); });
-      }
-      log.info("listener drained" + field("address", listener->address.text()));
-      std::erase(retiring, half_open_over);
-    });
-    loop.deadlines().arm(*half_open_over, kHalfOpen);
-    retiring.push_back(std::move(half_open_over));
+    auto leaving = std::make_unique<Leaving>();
+    leaving->id = id;
+    leaving->listener = listener;
+    leaving->half_open_over.set_callback([this, leaving = leaving.get()] { close_listener(*leaving); });
+    loop.deadlines().arm(leaving->half_open_over, kHalfOpen);
+    leaving_listeners.push_back(std::move(leaving));
+  }
+
+  void close_listener(Leaving& leaving) {
+    for (auto& worker : workers) {
+      worker->post([id = leaving.id, listener = leaving.listener](proxy::Service& service) {
+        service.stop_listening(id);
+      });
+    }
+    log.info("listener drained" + field("address", leaving.listener->address.text()));
+    std::erase_if(leaving_listeners, [&](const auto& other) { return other.get() == &leaving; });
   }
 
   // ---- changes
@@ -249,7 +262,7 @@ struct Server::Impl {
   std::shared_ptr<proxy::Generation> current;
   uint64_t newest = 0;
   SocketsById sockets;
-  std::vector<std::shared_ptr<Deadline>> retiring;  // listeners whose last clients are still to come in
+  std::vector<std::unique_ptr<Leaving>> leaving_listeners;
   size_t workers_left = 0;
   bool stopping = false;
   bool finished = false;

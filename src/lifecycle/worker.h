@@ -1,12 +1,12 @@
 // One worker: a thread with an event loop and a service on it. Control talks to it by posting.
 #pragma once
 
-#include <functional>
-#include <thread>
-
 #include <sluice/net/loop.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/service.h>
+
+#include <functional>
+#include <thread>
 
 namespace sluice::lifecycle {
 

@@ -1,9 +1,4 @@
 // `sluice demo`: see it work before configuring anything.
-#include <csignal>
-#include <cstdio>
-#include <utility>
-#include <vector>
-
 #include <sluice/admin/admin_server.h>
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
@@ -11,7 +6,13 @@
 #include <sluice/lifecycle/server.h>
 #include <sluice/net/signals.h>
 #include <sluice/observe/log_writer.h>
+
 #include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <utility>
+#include <vector>
 
 #include "main/run.h"
 

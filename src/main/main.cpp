@@ -1,12 +1,12 @@
 // The command line: one binary. What is no subcommand of its own is sent to the admin socket.
+#include <sluice/admin/client.h>
+#include <sluice/base/error.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sluice/admin/client.h>
-#include <sluice/base/error.h>
 
 #include "main/run.h"
 

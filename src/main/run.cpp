@@ -1,15 +1,15 @@
 #include "main/run.h"
 
-#include <csignal>
-#include <cstdio>
-#include <utility>
-
 #include <sluice/admin/admin_server.h>
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/net/signals.h>
 #include <sluice/observe/log_writer.h>
+
+#include <csignal>
+#include <cstdio>
+#include <utility>
 
 namespace sluice {
 namespace {

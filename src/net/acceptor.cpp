@@ -1,9 +1,10 @@
-#include <cerrno>
-#include <utility>
-
 #include <sluice/base/alive.h>
 #include <sluice/net/acceptor.h>
+
 #include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
 
 #include "net/handle.h"
 #include "net/sockets.h"

@@ -1,7 +1,7 @@
+#include <sluice/net/connector.h>
+
 #include <cerrno>
 #include <utility>
-
-#include <sluice/net/connector.h>
 
 #include "net/errors.h"
 #include "net/sockets.h"

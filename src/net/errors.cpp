@@ -1,8 +1,9 @@
 #include "net/errors.h"
 
+#include <sluice/base/text.h>
+
 #include <array>
 
-#include <sluice/base/text.h>
 #include <uv.h>
 
 namespace sluice::net {

@@ -1,9 +1,9 @@
 // libuv's negated errno as an Error.
 #pragma once
 
-#include <string_view>
-
 #include <sluice/base/error.h>
+
+#include <string_view>
 
 namespace sluice::net {
 

@@ -1,17 +1,18 @@
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <utility>
+#include <sluice/base/text.h>
+#include <sluice/net/listening_socket.h>
 
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sluice/base/text.h>
-#include <sluice/net/listening_socket.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
 
 #include "net/errors.h"
 #include "net/sockets.h"

@@ -1,10 +1,11 @@
+#include <sluice/base/check.h>
+#include <sluice/net/loop.h>
+#include <sluice/net/signals.h>
+
 #include <array>
 #include <mutex>
 #include <utility>
 #include <vector>
-
-#include <sluice/base/check.h>
-#include <sluice/net/loop.h>
 
 #include "net/handle.h"
 #include "net/later.h"
@@ -60,6 +61,7 @@ struct Loop::Impl {
 
 Loop::Impl::Impl() {
   CHECK(init_status == 0);
+  Signals::ignore_broken_pipes();  // Where there is a loop, a broken connection is an error and nothing more.
   const auto on_posted = [](uv_async_t* raw) {
     if (auto* self = owner_of<Impl>(raw)) self->run_posted();
   };

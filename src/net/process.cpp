@@ -1,7 +1,7 @@
+#include <sluice/net/process.h>
+
 #include <array>
 #include <utility>
-
-#include <sluice/net/process.h>
 
 #include "net/errors.h"
 #include "net/handle.h"

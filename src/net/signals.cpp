@@ -1,8 +1,8 @@
-#include <csignal>
-#include <utility>
-
 #include <sluice/base/check.h>
 #include <sluice/net/signals.h>
+
+#include <csignal>
+#include <utility>
 
 #include "net/handle.h"
 

@@ -1,11 +1,12 @@
 #include "net/sockets.h"
 
-#include <cstring>
+#include <sluice/base/check.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sluice/base/check.h>
 #include <sys/un.h>
+
+#include <cstring>
 
 namespace sluice::net {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/base/address.h>
+
 #include <sys/socket.h>
 
 namespace sluice::net {

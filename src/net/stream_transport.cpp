@@ -1,12 +1,12 @@
 #include "net/stream_transport.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
-
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/errors.h"
 
@@ -72,9 +72,18 @@ void StreamTransport::on_read(ssize_t count, const char* bytes) {
   if (count == 0) return;
   uv_read_stop(raw());
   Reader& reader = *std::exchange(reader_, nullptr);
-  if (count == UV_EOF) return reader.on_end({});
-  read_error_ = static_cast<int>(count);
-  reader.on_end(reason(read_error_));
+  const int error = count == UV_EOF ? pending_error() : static_cast<int>(count);
+  if (error == 0) return reader.on_end({});
+  read_error_ = error;
+  reader.on_end(reason(error));
+}
+
+/// A reset that came together with the last bytes is an end of file to libuv (uv__stream_io, at POLLHUP), and
+/// to the kernel still an error. A message that ends with its connection must not pass for whole then.
+int StreamTransport::pending_error() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? -error : 0;
 }
 
 // ---- writing

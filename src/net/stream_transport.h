@@ -1,11 +1,12 @@
 // A transport over a libuv stream: TCP or a Unix socket.
 #pragma once
 
-#include <string>
-
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
+
 #include <sys/types.h>
+
+#include <string>
 
 #include "net/handle.h"
 #include "net/later.h"
@@ -59,6 +60,7 @@ class StreamTransport final : public Transport {
   KeptWrite* kept() const { return stream_.get()->kept.get(); }
 
   void on_read(ssize_t count, const char* bytes);
+  int pending_error() const;
   size_t try_write(std::span<const std::string_view> pieces);
   void keep(std::span<const std::string_view> pieces, size_t taken);
   void write_kept();

@@ -1,14 +1,14 @@
 // One client's connection: hands each request on it to an exchange, and lives as long as the client stays.
 #pragma once
 
-#include <functional>
-#include <memory>
-
 #include <sluice/base/free_list.h>
 #include <sluice/base/list.h>
 #include <sluice/net/transport.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/wire/http1_server.h>
+
+#include <functional>
+#include <memory>
 
 namespace sluice::proxy {
 

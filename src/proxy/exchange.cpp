@@ -1,7 +1,7 @@
-#include <utility>
-
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/retry.h>
+
+#include <utility>
 
 namespace sluice::proxy {
 

@@ -1,6 +1,6 @@
-#include <utility>
-
 #include <sluice/proxy/generation.h>
+
+#include <utility>
 
 namespace sluice::proxy {
 

@@ -1,6 +1,7 @@
 // When an attempt may be made again.
-#include <doctest/doctest.h>
 #include <sluice/proxy/retry.h>
+
+#include <doctest/doctest.h>
 
 namespace sluice::proxy {
 namespace {

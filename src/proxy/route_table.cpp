@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <array>
-
 #include <sluice/base/text.h>
 #include <sluice/proxy/route_table.h>
+
+#include <algorithm>
+#include <array>
 
 namespace sluice::proxy {
 namespace {

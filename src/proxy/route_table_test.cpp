@@ -1,6 +1,7 @@
 // Routing.
-#include <doctest/doctest.h>
 #include <sluice/proxy/route_table.h>
+
+#include <doctest/doctest.h>
 
 namespace sluice::proxy {
 namespace {

@@ -1,11 +1,11 @@
+#include <sluice/net/acceptor.h>
+#include <sluice/proxy/service.h>
+#include <sluice/upstream/dialer.h>
+
 #include <algorithm>
 #include <list>
 #include <map>
 #include <utility>
-
-#include <sluice/net/acceptor.h>
-#include <sluice/proxy/service.h>
-#include <sluice/upstream/dialer.h>
 
 #include "proxy/client_connection.h"
 
@@ -47,7 +47,7 @@ struct Service::Impl {
                 .on_connection_over = [this] { on_connection_over(); }} {}
 
   ~Impl() {
-    listening.clear();
+    for (auto& [id, listener] : listening) listener.acceptor.reset();
     while (ClientConnection* connection = any_connection()) connection->close();
   }
 

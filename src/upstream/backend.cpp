@@ -1,7 +1,7 @@
+#include <sluice/upstream/backend.h>
+
 #include <algorithm>
 #include <utility>
-
-#include <sluice/upstream/backend.h>
 
 namespace sluice::upstream {
 

@@ -1,8 +1,8 @@
-#include <utility>
-
 #include <sluice/net/connector.h>
 #include <sluice/upstream/dialer.h>
 #include <sluice/wire/http1_client.h>
+
+#include <utility>
 
 namespace sluice::upstream {
 

@@ -1,6 +1,6 @@
-#include <utility>
-
 #include <sluice/upstream/health.h>
+
+#include <utility>
 
 namespace sluice::upstream {
 

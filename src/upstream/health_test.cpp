@@ -1,6 +1,7 @@
 // The health state machine.
-#include <doctest/doctest.h>
 #include <sluice/upstream/health.h>
+
+#include <doctest/doctest.h>
 
 namespace sluice::upstream {
 namespace {

@@ -1,9 +1,9 @@
-#include <algorithm>
-#include <utility>
-
 #include <sluice/base/text.h>
 #include <sluice/upstream/monitor.h>
 #include <sluice/upstream/probe.h>
+
+#include <algorithm>
+#include <utility>
 
 namespace sluice::upstream {
 namespace {

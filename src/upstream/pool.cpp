@@ -1,7 +1,7 @@
+#include <sluice/upstream/pool.h>
+
 #include <algorithm>
 #include <utility>
-
-#include <sluice/upstream/pool.h>
 
 namespace sluice::upstream {
 

@@ -1,11 +1,11 @@
-#include <array>
-#include <memory>
-#include <utility>
-
 #include <sluice/base/text.h>
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/connector.h>
 #include <sluice/upstream/probe.h>
+
+#include <array>
+#include <memory>
+#include <utility>
 
 namespace sluice::upstream {
 namespace {

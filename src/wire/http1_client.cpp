@@ -1,7 +1,7 @@
+#include <sluice/wire/http1_client.h>
+
 #include <array>
 #include <utility>
-
-#include <sluice/wire/http1_client.h>
 
 namespace sluice::wire {
 namespace {

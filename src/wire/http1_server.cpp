@@ -1,7 +1,7 @@
+#include <sluice/wire/http1_server.h>
+
 #include <array>
 #include <utility>
-
-#include <sluice/wire/http1_server.h>
 
 namespace sluice::wire {
 namespace {

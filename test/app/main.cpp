@@ -1,12 +1,12 @@
 // The demo application as a program of its own, for conf/demo and the end-to-end tests.
-#include <csignal>
-#include <cstdio>
-#include <cstring>
-
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/demo/demo_app.h>
 #include <sluice/net/signals.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
 
 namespace {
 

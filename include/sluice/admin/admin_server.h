@@ -1,13 +1,13 @@
 // The admin socket: one line is one command, the very words of the command line.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/net/loop.h>
+
+#include <memory>
+#include <string>
 
 namespace sluice::admin {
 

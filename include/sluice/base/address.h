@@ -2,13 +2,13 @@
 // it names no host and asks no resolver.
 #pragma once
 
+#include <sluice/base/result.h>
+
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <sluice/base/result.h>
 
 namespace sluice {
 

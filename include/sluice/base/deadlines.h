@@ -2,13 +2,13 @@
 // append, and whoever owns the timer sweeps the lists' fronts. Pure: the timer itself is in net/.
 #pragma once
 
+#include <sluice/base/clock.h>
+#include <sluice/base/list.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include <sluice/base/clock.h>
-#include <sluice/base/list.h>
 
 namespace sluice {
 

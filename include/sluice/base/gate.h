@@ -2,13 +2,13 @@
 // backend, generation and server all drain by this; inside() is also their in-flight gauge.
 #pragma once
 
+#include <sluice/base/check.h>
+
 #include <atomic>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <utility>
-
-#include <sluice/base/check.h>
 
 namespace sluice {
 

@@ -1,12 +1,12 @@
 // A value or the Error that stands in its place; the interface of std::expected as far as we need it.
 #pragma once
 
+#include <sluice/base/check.h>
+#include <sluice/base/error.h>
+
 #include <optional>
 #include <utility>
 #include <variant>
-
-#include <sluice/base/check.h>
-#include <sluice/base/error.h>
 
 namespace sluice {
 

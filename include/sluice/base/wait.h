@@ -2,10 +2,10 @@
 // before the call that made its Wait has returned, so `wait_ = start(callback)` is always safe.
 #pragma once
 
+#include <sluice/base/check.h>
+
 #include <functional>
 #include <utility>
-
-#include <sluice/base/check.h>
 
 namespace sluice {
 

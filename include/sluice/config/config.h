@@ -1,6 +1,10 @@
 // The vocabulary of the configuration file as plain values; every default stands here and nowhere else.
 #pragma once
 
+#include <sluice/base/address.h>
+#include <sluice/base/clock.h>
+#include <sluice/base/log.h>
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -8,10 +12,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <sluice/base/address.h>
-#include <sluice/base/clock.h>
-#include <sluice/base/log.h>
 
 namespace sluice::config {
 

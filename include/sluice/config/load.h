@@ -1,13 +1,13 @@
 // TOML in, a Config or every error of the file out.
 #pragma once
 
+#include <sluice/base/result.h>
+#include <sluice/config/config.h>
+
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include <sluice/base/result.h>
-#include <sluice/config/config.h>
 
 namespace sluice::config {
 

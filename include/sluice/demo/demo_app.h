@@ -3,14 +3,14 @@
 // has.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
-
 #include <sluice/base/address.h>
 #include <sluice/base/clock.h>
 #include <sluice/base/result.h>
 #include <sluice/net/loop.h>
+
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace sluice::demo {
 

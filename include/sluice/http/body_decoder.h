@@ -1,12 +1,12 @@
 // Bytes in, pieces of a body out, by any framing.
 #pragma once
 
+#include <sluice/base/result.h>
+#include <sluice/http/head.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <sluice/base/result.h>
-#include <sluice/http/head.h>
 
 namespace sluice::http {
 

@@ -2,10 +2,10 @@
 // 9110 7.6).
 #pragma once
 
+#include <sluice/http/head.h>
+
 #include <string>
 #include <string_view>
-
-#include <sluice/http/head.h>
 
 namespace sluice::http {
 

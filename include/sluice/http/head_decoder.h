@@ -2,12 +2,12 @@
 // rules.
 #pragma once
 
+#include <sluice/base/result.h>
+#include <sluice/http/head.h>
+
 #include <array>
 #include <cstddef>
 #include <string_view>
-
-#include <sluice/base/result.h>
-#include <sluice/http/head.h>
 
 namespace sluice::http {
 

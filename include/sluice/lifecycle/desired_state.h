@@ -2,14 +2,14 @@
 // backends goes through here, and generations are made of what comes out. Pure.
 #pragma once
 
+#include <sluice/base/result.h>
+#include <sluice/config/config.h>
+
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <sluice/base/result.h>
-#include <sluice/config/config.h>
 
 namespace sluice::lifecycle {
 

@@ -2,12 +2,6 @@
 // while requests are served.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <sluice/base/clock.h>
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
@@ -17,6 +11,12 @@
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/upstream/backend_state.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace sluice::lifecycle {
 

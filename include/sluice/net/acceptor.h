@@ -1,12 +1,12 @@
 // Accepts connections from a listening socket on one loop.
 #pragma once
 
-#include <functional>
-#include <memory>
-
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
+
+#include <functional>
+#include <memory>
 
 namespace sluice::net {
 

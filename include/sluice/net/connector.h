@@ -1,11 +1,11 @@
 // Opens connections.
 #pragma once
 
-#include <functional>
-#include <memory>
-
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
+
+#include <functional>
+#include <memory>
 
 namespace sluice::net {
 

@@ -1,11 +1,11 @@
 // A bound, listening socket: made before a configuration takes effect, kept across generations, closed last.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-
 #include <sluice/base/address.h>
 #include <sluice/base/result.h>
+
+#include <cstdint>
+#include <optional>
 
 namespace sluice::net {
 

@@ -1,12 +1,12 @@
 // One thread's event loop over libuv: turns, time, deadlines, and tasks posted by other threads.
 #pragma once
 
+#include <sluice/base/clock.h>
+#include <sluice/base/deadlines.h>
+
 #include <functional>
 #include <memory>
 #include <span>
-
-#include <sluice/base/clock.h>
-#include <sluice/base/deadlines.h>
 
 struct uv_loop_s;
 

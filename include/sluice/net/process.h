@@ -1,14 +1,14 @@
 // A child process.
 #pragma once
 
+#include <sluice/base/result.h>
+#include <sluice/base/wait.h>
+#include <sluice/net/loop.h>
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <sluice/base/result.h>
-#include <sluice/base/wait.h>
-#include <sluice/net/loop.h>
 
 namespace sluice::net {
 

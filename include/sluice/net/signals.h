@@ -1,11 +1,11 @@
 // Signals as events on a loop.
 #pragma once
 
+#include <sluice/net/loop.h>
+
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include <sluice/net/loop.h>
 
 namespace sluice::net {
 
@@ -20,7 +20,8 @@ class Signals {
   /// Runs `callback` on the loop whenever `signal_number` arrives.
   void on(int signal_number, std::function<void()> callback);
 
-  /// Makes writes to broken connections an error instead of SIGPIPE. Once, at the start of the process.
+  /// Makes writes to broken connections an error instead of SIGPIPE. For the whole process; every Loop does
+  /// it, too.
   static void ignore_broken_pipes();
 
  private:

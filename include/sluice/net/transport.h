@@ -1,13 +1,13 @@
 // Bytes both ways with back-pressure. TCP, Unix sockets and (later) TLS look alike from above.
 #pragma once
 
-#include <functional>
-#include <span>
-#include <string_view>
-
 #include <sluice/base/address.h>
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
+
+#include <functional>
+#include <span>
+#include <string_view>
 
 namespace sluice::net {
 

@@ -2,7 +2,11 @@
 // worker.
 #pragma once
 
+#include <sluice/base/log.h>
+#include <sluice/base/result.h>
+
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -10,9 +14,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <sluice/base/log.h>
-#include <sluice/base/result.h>
 
 namespace sluice::observe {
 
@@ -28,20 +29,37 @@ class LogWriter final : public Log {
   void write(LogLevel level, std::string_view line) override;
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
+  /// Opens the path anew, after everything written so far: for a file that was renamed away. When that fails,
+  /// the old file goes on, and says so.
+  void reopen();
+
  private:
-  LogWriter(LogLevel level, LogFormat format, int descriptor, size_t most_lines);
+  struct Line {
+    std::chrono::sys_time<std::chrono::milliseconds> time;
+    LogLevel level;
+    std::string text;
+  };
+  struct Batch {
+    std::vector<Line> lines;
+    uint64_t dropped = 0;  // lines that came after `lines` and found no room
+    bool reopen = false;
+  };
+
+  LogWriter(LogLevel level, LogFormat format, std::string path, int descriptor, size_t most_lines);
   void run();
-  std::string format(LogLevel level, std::string_view line) const;
+  void write_batch(const Batch& batch);
+  void open_anew();
+  void append(std::string& out, LogLevel level, std::string_view line) const;
 
   std::atomic<LogLevel> level_;
   const LogFormat format_;
-  const int descriptor_;
+  const std::string path_;
   const size_t most_lines_;
+  int descriptor_;  // the thread's
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::string> lines_;  // guarded by mutex_
-  uint64_t dropped_ = 0;            // guarded by mutex_
-  bool ending_ = false;             // guarded by mutex_
+  Batch waiting_;        // guarded by mutex_
+  bool ending_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

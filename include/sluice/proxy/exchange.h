@@ -2,12 +2,6 @@
 // request travels.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include <sluice/base/deadlines.h>
 #include <sluice/base/free_list.h>
 #include <sluice/observe/counters.h>
@@ -15,6 +9,12 @@
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace sluice::proxy {
 

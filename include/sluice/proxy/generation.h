@@ -2,17 +2,17 @@
 // of it.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <sluice/base/gate.h>
 #include <sluice/config/config.h>
 #include <sluice/proxy/route_table.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/pool.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace sluice::proxy {
 

@@ -1,13 +1,13 @@
 // Which route takes a request: the most specific host, then the longest path prefix on whole segments. Pure.
 #pragma once
 
+#include <sluice/config/config.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include <sluice/config/config.h>
 
 namespace sluice::proxy {
 

@@ -1,16 +1,16 @@
 // Everything that one worker does: accepts clients on its listeners and serves them by the newest generation.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
-
 #include <sluice/base/clock.h>
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/upstream/backend.h>
+
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace sluice::proxy {
 

@@ -1,13 +1,13 @@
 // One backend as one worker sees it: what is in flight to it, and its idle connections.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <vector>
-
 #include <sluice/base/clock.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/wire/stream.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
 
 namespace sluice::upstream {
 

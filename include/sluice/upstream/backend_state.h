@@ -2,16 +2,16 @@
 // counts. It outlives generations.
 #pragma once
 
+#include <sluice/base/address.h>
+#include <sluice/base/gate.h>
+#include <sluice/observe/counters.h>
+#include <sluice/upstream/health.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <sluice/base/address.h>
-#include <sluice/base/gate.h>
-#include <sluice/observe/counters.h>
-#include <sluice/upstream/health.h>
 
 namespace sluice::upstream {
 

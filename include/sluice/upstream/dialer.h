@@ -1,10 +1,10 @@
 // The dialer of the real world: connections by net, spoken to by wire.
 #pragma once
 
-#include <string>
-
 #include <sluice/net/loop.h>
 #include <sluice/upstream/backend.h>
+
+#include <string>
 
 namespace sluice::upstream {
 

@@ -2,15 +2,15 @@
 // traffic reports trouble.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <vector>
-
 #include <sluice/base/log.h>
 #include <sluice/config/config.h>
 #include <sluice/net/loop.h>
 #include <sluice/upstream/backend_state.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
 
 namespace sluice::upstream {
 

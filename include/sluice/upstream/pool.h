@@ -2,18 +2,18 @@
 // generations: an older generation's request, too, goes to a backend that is there now.
 #pragma once
 
+#include <sluice/balance/policy.h>
+#include <sluice/base/deadlines.h>
+#include <sluice/base/list.h>
+#include <sluice/config/config.h>
+#include <sluice/upstream/backend.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include <sluice/balance/policy.h>
-#include <sluice/base/deadlines.h>
-#include <sluice/base/list.h>
-#include <sluice/config/config.h>
-#include <sluice/upstream/backend.h>
 
 namespace sluice::upstream {
 

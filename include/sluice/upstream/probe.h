@@ -1,12 +1,12 @@
 // Asks one backend how it is, once.
 #pragma once
 
-#include <functional>
-
 #include <sluice/base/wait.h>
 #include <sluice/config/config.h>
 #include <sluice/net/loop.h>
 #include <sluice/upstream/health.h>
+
+#include <functional>
 
 namespace sluice::upstream {
 

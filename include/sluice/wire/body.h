@@ -1,12 +1,12 @@
 // A message's body on its way: where it comes from, where it goes, and the pump between the two.
 #pragma once
 
-#include <functional>
-#include <string_view>
-
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
 #include <sluice/net/transport.h>
+
+#include <functional>
+#include <string_view>
 
 namespace sluice::wire {
 

@@ -1,18 +1,18 @@
 // The backend's side of HTTP/1: one connection, its exchanges one after the other.
 #pragma once
 
-#include <cstdint>
-#include <initializer_list>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include <sluice/base/alive.h>
 #include <sluice/base/deadlines.h>
 #include <sluice/http/body_decoder.h>
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/transport.h>
 #include <sluice/wire/stream.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace sluice::wire {
 

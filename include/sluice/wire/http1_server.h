@@ -1,12 +1,6 @@
 // The client's side of HTTP/1: one connection, its requests one after the other.
 #pragma once
 
-#include <cstdint>
-#include <initializer_list>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include <sluice/base/alive.h>
 #include <sluice/base/clock.h>
 #include <sluice/base/deadlines.h>
@@ -15,6 +9,12 @@
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/transport.h>
 #include <sluice/wire/stream.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace sluice::wire {
 

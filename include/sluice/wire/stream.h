@@ -1,13 +1,13 @@
 // One exchange's two sides, blind to the protocol's version: HTTP/1 today, HTTP/2 the day it comes.
 #pragma once
 
-#include <functional>
-#include <string_view>
-
 #include <sluice/base/address.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head.h>
 #include <sluice/wire/body.h>
+
+#include <functional>
+#include <string_view>
 
 namespace sluice::wire {
 

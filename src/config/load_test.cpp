@@ -1,0 +1,84 @@
+// Files, and what two configurations share.
+#include <sluice/config/share.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "config/test_tools.h"
+
+namespace sluice::config {
+namespace {
+
+/// A file with this text, gone when dropped.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string_view text) {
+    const int fd = ::mkstemp(path_.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(fd);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() { std::remove(path_.c_str()); }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/sluice-config-XXXXXX";
+};
+
+std::vector<std::string> problems_of_file(const std::string& path) {
+  const auto loaded = load(path);
+  const auto* problems = std::get_if<Problems>(&loaded);
+  return problems == nullptr ? std::vector<std::string>{} : texts(*problems);
+}
+
+TEST_CASE("a file is loaded, and named by its path in problems") {
+  const TemporaryFile good(kSmallest);
+  const auto loaded = load(good.path());
+  REQUIRE(std::holds_alternative<Config>(loaded));
+  CHECK(std::get<Config>(loaded).listeners[0].where == good.path() + ":2:8");
+  const TemporaryFile bad("[serve]\n" + std::string(kSmallest));
+  CHECK(problems_of_file(bad.path()) ==
+        std::vector{bad.path() + ":1:2: serve: unknown key, did you mean \"server\"?"});
+}
+
+TEST_CASE("a file that cannot be read is one problem") {
+  CHECK(problems_of_file("/nonexistent/s.toml") ==
+        std::vector<std::string>{"/nonexistent/s.toml: cannot read it: No such file or directory"});
+  CHECK(problems_of_file("/") == std::vector<std::string>{"/: cannot read it: Is a directory"});
+  CHECK(problems_of_file("/dev/zero") ==
+        std::vector<std::string>{"/dev/zero: cannot read it: it is longer than 16 MiB"});
+}
+
+TEST_CASE("the example that comes with Sluice is valid, also with every option written out") {
+  const char* root = std::getenv("SLUICE_SOURCE_ROOT");
+  if (root == nullptr) {
+    MESSAGE("SLUICE_SOURCE_ROOT is not set: not checked");
+    return;
+  }
+  CHECK(problems_of_file(std::string(root) + "/conf/sluice.toml") == std::vector<std::string>{});
+}
+
+TEST_CASE("pools that two configurations agree on become one object") {
+  const Config current =
+      valid("[[listener]]\nbind = \"127.0.0.1:1\"\n[[route]]\npool = \"same\"\n[pool.same]\n[pool.other]\n");
+  Config next = valid(
+      "[[listener]]\nbind = \"127.0.0.1:2\"\n[[route]]\npool = \"same\"\n[pool.same]\n[pool.other]\nhealth = "
+      "false\n"
+      "[pool.added]\n");
+  REQUIRE(next.pools.at("same") != current.pools.at("same"));
+  share_unchanged(next, current);
+  CHECK(next.pools.at("same") == current.pools.at("same"));
+  CHECK(next.pools.at("other") != current.pools.at("other"));
+  CHECK_FALSE(next.pools.at("other")->health.enabled);
+  CHECK(next.pools.at("added")->name == "added");
+  CHECK(next.pools.size() == 3);
+}
+
+}  // namespace
+}  // namespace sluice::config

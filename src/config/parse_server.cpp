@@ -1,0 +1,53 @@
+// [server]: the process itself.
+#include <sluice/base/text.h>
+
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/parse.h"
+
+namespace sluice::config {
+namespace {
+
+constexpr unsigned kMostWorkers = 256;
+constexpr std::array kLogLevels = {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error};
+
+unsigned allowed_cpus() {
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&cpus)), 1U, kMostWorkers);
+}
+
+void parse_log(Reader reader, LogSettings& log) {
+  if (const auto level = reader.read_word("level", {"debug", "info", "warning", "error"})) {
+    log.level = kLogLevels[*level];
+  }
+  if (const auto format = reader.read_word("format", {"text", "json"})) {
+    log.format = *format == 0 ? LogFormat::text : LogFormat::json;
+  }
+  reader.read("path", log.path);
+  if (log.path.empty()) reader.problem("path", "expected \"stderr\" or the path of a file");
+  reader.finish();
+}
+
+}  // namespace
+
+void parse_server(Reader& root, Server& server) {
+  if (auto reader = root.sub("server")) {
+    reader->read_number("workers", server.workers, 0, kMostWorkers);
+    reader->read("admin_socket", server.admin_socket);
+    if (!Address::parse(concat({"unix:", server.admin_socket}))) {
+      reader->problem("admin_socket", "expected the path of a Unix socket, of 1 to 107 bytes");
+    }
+    reader->read_duration("drain_timeout", server.drain_timeout);
+    reader->read_number("max_connections", server.max_connections, 1, 10'000'000);
+    if (auto log = reader->sub("log")) parse_log(*std::move(log), server.log);
+    for (const auto key : {"state_file", "observe", "access_log"}) reader->not_yet(key);
+    reader->finish();
+  }
+  if (server.workers == 0) server.workers = allowed_cpus();
+}
+
+}  // namespace sluice::config

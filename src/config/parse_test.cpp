@@ -1,0 +1,153 @@
+// What valid files mean.
+#include <sched.h>
+
+#include "config/test_tools.h"
+
+namespace sluice::config {
+namespace {
+
+Address address(std::string_view text) {
+  return Address::parse(text).value();
+}
+
+TEST_CASE("the smallest useful file gets every default") {
+  const Config config = valid(kSmallest);
+  Server server;
+  server.workers = config.server.workers;
+  CHECK(config.server == server);
+  CHECK(config.limits == Limits{});
+  CHECK(config.timeouts == Timeouts{});
+  REQUIRE(config.listeners.size() == 1);
+  CHECK(config.listeners[0].name == "127.0.0.1:8080");
+  CHECK(config.listeners[0].bind == address("127.0.0.1:8080"));
+  CHECK(config.listeners[0].where == "s.toml:2:8");
+  REQUIRE(config.pools.size() == 1);
+  Pool pool;
+  pool.name = "shop";
+  pool.backends = {{.address = address("127.0.0.1:9001")}};
+  CHECK(*config.pools.at("shop") == pool);
+}
+
+TEST_CASE("with one pool and no route, everything goes to that pool") {
+  const std::vector<Route> everything = {{.host = "", .path = "/", .strip_path = false, .pool = "shop"}};
+  CHECK(valid(kSmallest).routes == everything);
+  CHECK(valid("route = []\n" + std::string(kSmallest)).routes == everything);
+}
+
+TEST_CASE("workers default to the CPUs that the process may run on") {
+  cpu_set_t cpus;
+  REQUIRE(sched_getaffinity(0, sizeof cpus, &cpus) == 0);
+  const auto allowed = static_cast<unsigned>(CPU_COUNT(&cpus));
+  CHECK(valid(kSmallest).server.workers == allowed);
+  CHECK(valid("[server]\nworkers = 0\n" + std::string(kSmallest)).server.workers == allowed);
+  CHECK(valid("[server]\nworkers = 7\n" + std::string(kSmallest)).server.workers == 7);
+}
+
+constexpr std::string_view kWhole = R"(
+[server]
+workers = 2
+admin_socket = "/tmp/a.sock"
+drain_timeout = "10s"
+max_connections = 500
+log = { level = "debug", format = "json", path = "/var/log/sluice.log" }
+
+[[listener]]
+name = "web"
+bind = "0.0.0.0:8080"
+proxy_protocol = false
+
+[[listener]]
+bind = "[::]:0"
+
+[[listener]]
+bind = "unix:/run/web.sock"
+
+[[route]]
+host = "*.Shop.Example"
+path = "/api"
+strip_path = true
+pool = "api"
+
+[[route]]
+pool = "empty"
+
+[pool.api]
+balance = "round_robin"
+backends = ["10.0.0.1:80", { address = "10.0.0.2:80", weight = 1000, version = "v2+a:b" }, "unix:/run/app.sock"]
+health = { path = "/up?full", interval = "2s", timeout = "1s", rise = 2, fall = 5, expect = 204 }
+queue = { max = 0, timeout = "0s" }
+retry = { attempts = 1, buffer = "0B", non_idempotent = true }
+timeouts = { connect = "1s", response = "5m", idle = "9s" }
+slow_start = "0s"
+
+[pool.empty]
+health = false
+
+[limits]
+head = "16KiB"
+headers = 50
+body = "1MiB"
+requests_per_connection = 1000
+connections_per_client = 0
+
+[timeouts]
+head = "5s"
+body = "6s"
+write = "7s"
+idle = "8s"
+)";
+
+TEST_CASE("the whole file reaches the values it names") {
+  const Config config = valid(kWhole);
+  CHECK(config.server ==
+        Server{.workers = 2,
+               .admin_socket = "/tmp/a.sock",
+               .drain_timeout = 10s,
+               .max_connections = 500,
+               .log = {.level = LogLevel::debug, .format = LogFormat::json, .path = "/var/log/sluice.log"}});
+  const std::vector<Listener> listeners = {
+      {.name = "web", .bind = address("0.0.0.0:8080"), .where = "s.toml:11:8"},
+      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:15:8"},
+      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:18:8"}};
+  CHECK(config.listeners == listeners);
+  const std::vector<Route> routes = {
+      {.host = "*.shop.example", .path = "/api", .strip_path = true, .pool = "api"}, {.pool = "empty"}};
+  CHECK(config.routes == routes);
+  CHECK(config.limits ==
+        Limits{.head_bytes = 16384, .headers = 50, .body_bytes = 1048576, .requests_per_connection = 1000});
+  CHECK(config.timeouts == Timeouts{.head = 5s, .body = 6s, .write = 7s, .idle = 8s});
+}
+
+TEST_CASE("the whole of a pool reaches the values it names") {
+  const Config config = valid(kWhole);
+  REQUIRE(config.pools.size() == 2);
+  const Pool api = {
+      .name = "api",
+      .balance = Balance::round_robin,
+      .backends = {{.address = address("10.0.0.1:80")},
+                   {.address = address("10.0.0.2:80"), .weight = 1000, .version = "v2+a:b"},
+                   {.address = address("unix:/run/app.sock")}},
+      .health = {.path = "/up?full", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 5, .expect = 204},
+      .queue = {.max = 0, .timeout = 0s},
+      .retry = {.attempts = 1, .buffer_bytes = 0, .non_idempotent = true},
+      .timeouts = {.connect = 1s, .response = 5min, .idle = 9s}};
+  CHECK(*config.pools.at("api") == api);
+  CHECK(*config.pools.at("empty") == Pool{.name = "empty", .health = {.enabled = false}});
+}
+
+TEST_CASE("a pool may be empty: its backends come by admin") {
+  CHECK(valid("[[listener]]\nbind = \"127.0.0.1:0\"\n[pool.shop]\n").pools.at("shop")->backends.empty());
+}
+
+TEST_CASE("health = true is the default, spelled out") {
+  CHECK(valid(std::string(kSmallest) + "health = true\n").pools.at("shop")->health == Health{});
+}
+
+TEST_CASE("a body limit is none, or a size, which may be zero") {
+  const std::string start = std::string(kSmallest) + "[limits]\nbody = ";
+  CHECK_FALSE(valid(start + "\"none\"\n").limits.body_bytes.has_value());
+  CHECK(valid(start + "\"0B\"\n").limits.body_bytes == 0);
+}
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,267 @@
+// Every mistake has one message: its place, its key, what was expected and what was found.
+#include "config/test_tools.h"
+
+namespace sluice::config {
+namespace {
+
+struct Mistake {
+  std::string_view toml;
+  std::string_view problem;  ///< after the file's name
+};
+
+/// Each mistake, in a file that is fine otherwise, makes exactly its problem and no other.
+void check(std::string_view before, const std::vector<Mistake>& mistakes, std::string_view after) {
+  for (const auto& [toml, problem] : mistakes) {
+    CAPTURE(toml);
+    const std::string file = std::string(before) + "\n" + std::string(toml) + "\n" + std::string(after);
+    CHECK(problem_of(file) == "s.toml:" + std::string(problem));
+  }
+}
+
+constexpr std::string_view kListener = "[[listener]]\nbind = \"127.0.0.1:0\"\n";
+
+TEST_CASE("mistakes in [server]") {
+  check("[server]",
+        {{"workers = 257", "2:11: server.workers: expected a whole number from 0 to 256, got 257"},
+         {"workers = -1", "2:11: server.workers: expected a whole number from 0 to 256, got -1"},
+         {"workers = \"2\"", "2:11: server.workers: expected a whole number from 0 to 256, got a string"},
+         {"workers = 1.5", "2:11: server.workers: expected a whole number from 0 to 256, got a float"},
+         {"admin_socket = true", "2:16: server.admin_socket: expected a string, got a boolean"},
+         {"admin_socket = \"\"",
+          "2:16: server.admin_socket: expected the path of a Unix socket, of 1 to 107 bytes"},
+         {"drain_timeout = 30",
+          "2:17: server.drain_timeout: expected a duration such as \"500ms\" or \"30s\", got an integer"},
+         {"drain_timeout = \"0s\"", "2:17: server.drain_timeout: expected a duration above zero, got \"0s\""},
+         {"drain_timeout = \"soon\"",
+          "2:17: server.drain_timeout: expected a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\", got "
+          "\"soon\""},
+         {"max_connections = 0",
+          "2:19: server.max_connections: expected a whole number from 1 to 10000000, got 0"},
+         {"log = { level = \"loud\" }",
+          "2:17: server.log.level: expected one of \"debug\", \"info\", \"warning\", \"error\", got "
+          "\"loud\""},
+         {"log = { format = 1979-05-27 }",
+          "2:18: server.log.format: expected one of \"text\", \"json\", got a date or time"},
+         {"log = { path = \"\" }", "2:16: server.log.path: expected \"stderr\" or the path of a file"},
+         {"log = { path = \"a\\u0007\" }",
+          "2:16: server.log.path: expected a string without control characters"},
+         {"log = \"info\"", "2:7: server.log: expected a table, got a string"}},
+        kSmallest);
+}
+
+TEST_CASE("mistakes in [[listener]]") {
+  check("[[listener]]",
+        {{"bind = 8080",
+          "2:8: listener[0].bind: expected an address such as \"127.0.0.1:8080\", got an integer"},
+         {"bind = \":8080\"",
+          "2:8: listener[0].bind: \":8080\" is not an address: expected IP:PORT (\"127.0.0.1:8080\", "
+          "\"[::1]:8080\") or \"unix:/path\""},
+         {"bind = \"127.0.0.1\\u0000:1\"",
+          "2:8: listener[0].bind: expected an address such as \"127.0.0.1:8080\" without control characters"},
+         {"name = \"web\"",
+          "1:1: listener[0].bind: missing: expected an address to listen on, such as \"0.0.0.0:8080\""},
+         {"name = [1]\nbind = \"127.0.0.1:1\"", "2:8: listener[0].name: expected a string, got an array"},
+         {"bind = \"127.0.0.1:1\"\n[[listener]]\nbind = \"127.0.0.1:1\"",
+          "4:8: listener[1].bind: another listener is bound to 127.0.0.1:1 already"},
+         {"bind = \"127.0.0.1:1\"\nname = \"a\"\n[[listener]]\nbind = \"127.0.0.1:2\"\nname = \"a\"",
+          "6:8: listener[1].name: another listener is named \"a\" already"}},
+        "[pool.shop]");
+  CHECK(problem_of("listener = 1\n[pool.shop]\n") ==
+        "s.toml:1:12: listener: expected [[listener]] tables, got an integer");
+  CHECK(problem_of("listener = [\"127.0.0.1:1\"]\n[pool.shop]\n") ==
+        "s.toml:1:13: listener[0]: expected a [[listener]] table, got a string");
+  CHECK(problem_of("[listener]\nbind = \"127.0.0.1:1\"\n[pool.shop]\n") ==
+        "s.toml:1:1: listener: expected [[listener]] tables, got a table");
+}
+
+TEST_CASE("mistakes in [[route]]") {
+  constexpr std::string_view kHost =
+      "route[0].host: expected a host name such as \"shop.example\" or \"*.example\", without a port";
+  for (const std::string host :
+       {"", "*", "*.", "a.*", "shop:80", "a..b", ".a", "a.", "[::1", "[::1]:80", "a b"}) {
+    CAPTURE(host);
+    CHECK(problem_of("[[route]]\nhost = \"" + host + "\"\npool = \"shop\"\n" + std::string(kSmallest)) ==
+          "s.toml:2:8: " + std::string(kHost));
+  }
+  check("[[route]]",
+        {{"pool = \"shop\"\nhost = 1", "3:8: route[0].host: expected a string, got an integer"},
+         {"pool = \"shop\"\npath = \"api\"",
+          "3:8: route[0].path: expected a path that begins with \"/\", without spaces, \"?\" and \"#\", got "
+          "\"api\""},
+         {"pool = \"shop\"\nstrip_path = \"yes\"",
+          "3:14: route[0].strip_path: expected true or false, got a string"},
+         {"path = \"/\"", "1:1: route[0].pool: missing: expected the name of a pool"},
+         {"pool = false", "2:8: route[0].pool: expected a string, got a boolean"},
+         {"pool = \"sohp\"", "2:8: route[0].pool: there is no [pool.sohp], did you mean \"shop\"?"},
+         {"pool = \"elsewhere\"", "2:8: route[0].pool: there is no [pool.elsewhere]"},
+         {"pool = \"shop\"\n[[route]]\npool = \"shop\"",
+          "3:1: route[1].path: another route has the same host and path already"},
+         {"pool = \"shop\"\npath = \"/a\"\n[[route]]\npool = \"shop\"\npath = \"/a/\"",
+          "6:8: route[1].path: another route has the same host and path already"}},
+        kSmallest);
+}
+
+TEST_CASE("mistakes in [pool.NAME]") {
+  check(
+      std::string(kListener) + "[pool.shop]",
+      {{"balance = \"magic\"", "4:11: pool.shop.balance: expected \"round_robin\", got \"magic\""},
+       {"health = 5", "4:10: pool.shop.health: expected false or a table, got an integer"},
+       {"health = { path = \"ping\" }",
+        "4:19: pool.shop.health.path: expected a path that begins with \"/\", without spaces and \"#\", got "
+        "\"ping\""},
+       {"health = { interval = 5 }",
+        "4:23: pool.shop.health.interval: expected a duration such as \"500ms\" or \"30s\", got an "
+        "integer"},
+       {"health = { timeout = \"0ms\" }",
+        "4:22: pool.shop.health.timeout: expected a duration above zero, got \"0ms\""},
+       {"health = { rise = 0 }",
+        "4:19: pool.shop.health.rise: expected a whole number from 1 to 1000, got 0"},
+       {"health = { expect = 99 }",
+        "4:21: pool.shop.health.expect: expected a whole number from 200 to 599, got 99"},
+       {"queue = { max = -1 }",
+        "4:17: pool.shop.queue.max: expected a whole number from 0 to 1000000, got -1"},
+       {"retry = { attempts = 0 }",
+        "4:22: pool.shop.retry.attempts: expected a whole number from 1 to 100, got 0"},
+       {"retry = { buffer = 64 }",
+        "4:20: pool.shop.retry.buffer: expected a size such as \"64KiB\", got an integer"},
+       {"retry = { buffer = \"1GiB\" }",
+        "4:20: pool.shop.retry.buffer: expected a size from \"0B\" to \"16MiB\", got \"1GiB\""},
+       {"timeouts = { connect = \"0s\" }",
+        "4:24: pool.shop.timeouts.connect: expected a duration above zero, got \"0s\""}},
+      "");
+  CHECK(problem_of(std::string(kListener) + "[pool.\"a b\"]\n") ==
+        "s.toml:3:7: pool.a b: expected a pool name of at most 100 letters, digits, '.', '_' and '-'");
+  CHECK(problem_of("pool = 1\n" + std::string(kListener)) ==
+        "s.toml:1:8: pool: expected [pool.NAME] tables, got an integer");
+  CHECK(problem_of("pool.shop = 1\n" + std::string(kListener)) ==
+        "s.toml:1:13: pool.shop: expected a table, got an integer");
+}
+
+TEST_CASE("mistakes in a pool's backends") {
+  check(std::string(kListener) + "[pool.shop]",
+        {{"backends = \"127.0.0.1:1\"",
+          "4:12: pool.shop.backends: expected an array of addresses, got a string"},
+         {"backends = [\"127.0.0.1:1\", 9001]",
+          "4:28: pool.shop.backends[1]: expected an address or { address = ... }, got an integer"},
+         {"backends = [\"localhost:1\"]",
+          "4:13: pool.shop.backends[0]: \"localhost:1\" is not an address: expected IP:PORT "
+          "(\"127.0.0.1:8080\", \"[::1]:8080\") or \"unix:/path\""},
+         {"backends = [\"127.0.0.1:0\"]", "4:13: pool.shop.backends[0]: a backend's port cannot be 0"},
+         {"backends = [\n  \"127.0.0.1:1\",\n  { address = \"127.0.0.1:1\" }]",
+          "6:3: pool.shop.backends[1]: 127.0.0.1:1 is in this pool already"},
+         {"backends = [{ weight = 2 }]",
+          "4:13: pool.shop.backends[0].address: missing: expected an address such as \"10.0.0.1:80\""},
+         {"backends = [{ address = \"127.0.0.1:1\", weight = 1001 }]",
+          "4:50: pool.shop.backends[0].weight: expected a whole number from 1 to 1000, got 1001"},
+         {"backends = [{ address = \"127.0.0.1:1\", version = \"v 2\" }]",
+          "4:51: pool.shop.backends[0].version: expected a tag of at most 100 printable ASCII characters "
+          "without spaces"}},
+        "");
+}
+
+TEST_CASE("mistakes in [limits] and [timeouts]") {
+  check(
+      "",
+      {{"[limits]\nhead = \"1B\"",
+        "3:8: limits.head: expected a size from \"1KiB\" to \"16MiB\", got \"1B\""},
+       {"[limits]\nheaders = 0", "3:11: limits.headers: expected a whole number from 1 to 10000, got 0"},
+       {"[limits]\nbody = 5",
+        "3:8: limits.body: expected \"none\" or a size such as \"10MiB\", got an integer"},
+       {"[limits]\nbody = \"nine\"",
+        "3:8: limits.body: expected a size such as \"512B\", \"64KiB\" or \"10MiB\", got \"nine\""},
+       {"[limits]\nrequests_per_connection = true",
+        "3:27: limits.requests_per_connection: expected a whole number from 0 to 4294967295, got a boolean"},
+       {"[timeouts]\nidle = \"0s\"", "3:8: timeouts.idle: expected a duration above zero, got \"0s\""}},
+      kSmallest);
+}
+
+TEST_CASE("an unknown key gets the nearest known one, or all of them") {
+  check("",
+        {{"[servers]", "2:2: servers: unknown key, did you mean \"server\"?"},
+         {"[server]\nwrokers = 2", "3:1: server.wrokers: unknown key, did you mean \"workers\"?"},
+         {"[limits]\ncolour = 2",
+          "3:1: limits.colour: unknown key; known here: head, headers, body, requests_per_connection"},
+         {"[pool.shop.health]\nintervall = \"1s\"",
+          "3:1: pool.shop.health.intervall: unknown key, did you mean \"interval\"?"},
+         {"[server]\n\"a\\nb\" = 2",
+          "3:1: server.a?b: unknown key; known here: workers, admin_socket, drain_timeout, max_connections, "
+          "log"}},
+        kSmallest);
+}
+
+TEST_CASE("what the design names but this version does not do is told apart from unknown keys") {
+  constexpr std::string_view kNot = "not available in this version of Sluice";
+  const std::vector<Mistake> later = {
+      {"[server]\nstate_file = \"/s\"", "2:1: server.state_file: "},
+      {"[server]\nobserve = \"127.0.0.1:9180\"", "2:1: server.observe: "},
+      {"[server]\naccess_log = { path = \"a\" }", "2:1: server.access_log: "},
+      {"[[listener]]\nproxy_protocol = true\nbind = \"127.0.0.1:1\"", "2:1: listener[0].proxy_protocol: "},
+      {"[[listener]]\nbind = \"127.0.0.1:1\"\ntls = {}", "3:1: listener[0].tls: "},
+      {"[pool.shop]\nslow_start = \"10s\"", "2:1: pool.shop.slow_start: "},
+      {"[pool.shop]\nbalance = \"hash\"", "2:11: pool.shop.balance: \"hash\" is "},
+      {"[pool.shop]\nbalance = \"random_two\"", "2:11: pool.shop.balance: \"random_two\" is "},
+      {"[pool.shop]\nbalance = \"least_requests\"", "2:11: pool.shop.balance: \"least_requests\" is "},
+      {"[pool.shop]\nbackends = [{ address = \"127.0.0.1:1\", max_requests = 9 }]",
+       "2:41: pool.shop.backends[0].max_requests: "},
+      {"[limits]\nconnections_per_client = 9", "2:1: limits.connections_per_client: "},
+      {"[timeouts]\ntunnel = \"1h\"", "2:1: timeouts.tunnel: "}};
+  for (const auto& [toml, problem] : later) {
+    CAPTURE(toml);
+    std::string file = std::string(toml) + "\n";
+    if (file.find("[[listener]]") == std::string::npos) file += kListener;
+    if (file.find("[pool.shop]") == std::string::npos) file += "[pool.shop]\n";
+    CHECK(problem_of(file) == "s.toml:" + std::string(problem) + std::string(kNot));
+  }
+}
+
+TEST_CASE("what asks for nothing of a later version is accepted") {
+  valid(
+      "[[listener]]\nbind = \"127.0.0.1:1\"\nproxy_protocol = false\n"
+      "[pool.shop]\nslow_start = \"0s\"\n[limits]\nconnections_per_client = 0\n");
+}
+
+TEST_CASE("what is missing as a whole is told without a place") {
+  CHECK(problem_of("[pool.shop]\n") ==
+        "s.toml: no [[listener]]: expected at least one, such as bind = \"0.0.0.0:8080\"");
+  CHECK(problem_of(kListener) ==
+        "s.toml: no [pool.NAME]: expected at least one, such as [pool.app] with backends = "
+        "[\"127.0.0.1:9001\"]");
+  CHECK(problem_of(std::string(kListener) + "[pool.a]\n[pool.b]\n") ==
+        "s.toml: several pools and no [[route]]: expected routes that say which requests go to which pool");
+  CHECK(problems_of("").size() == 2);
+}
+
+TEST_CASE("what is no TOML is one problem, where it stops being TOML") {
+  const std::string problem = problem_of("[server]\nworkers = \n");
+  CHECK(problem.starts_with("s.toml:2:11: not valid TOML: "));
+  CHECK(problem_of("a = 1\na = 2\n").starts_with("s.toml:2:"));
+  CHECK(problem_of("a = \"\xff\"\n").starts_with("s.toml:1:6: not valid TOML: "));
+  CHECK(problem_of(std::string(100'000, '[')).starts_with("s.toml:1:"));
+  CHECK(problem_of("a = " + std::string(100'000, '[')).starts_with("s.toml:1:"));
+}
+
+TEST_CASE("all problems of a file come at once, in its order") {
+  const std::vector<std::string> expected = {
+      "s.toml:2:11: server.workers: expected a whole number from 0 to 256, got 1000",
+      "s.toml:4:8: listener[0].bind: \"nowhere\" is not an address: expected IP:PORT (\"127.0.0.1:8080\", "
+      "\"[::1]:8080\") or \"unix:/path\"",
+      "s.toml:5:1: listener[0].tls: not available in this version of Sluice",
+      "s.toml:7:8: route[0].pool: there is no [pool.c]",
+      "s.toml:9:11: pool.a.balance: expected \"round_robin\", got \"magic\"",
+      "s.toml:11:1: pool.b.backend: unknown key, did you mean \"backends\"?"};
+  CHECK(problems_of("[server]\nworkers = 1000\n"
+                    "[[listener]]\nbind = \"nowhere\"\ntls = {}\n"
+                    "[[route]]\npool = \"c\"\n"
+                    "[pool.a]\nbalance = \"magic\"\n"
+                    "[pool.b]\nbackend = []\n") == expected);
+}
+
+TEST_CASE("problems become one error, a line each") {
+  const auto error = as_error({{.file = "s.toml", .line = 3, .column = 8, .key = "a.b", .message = "bad"},
+                               {.file = "s.toml", .message = "worse"}});
+  CHECK(error.code == ErrorCode::invalid_config);
+  CHECK(error.message == "s.toml:3:8: a.b: bad\ns.toml: worse");
+}
+
+}  // namespace
+}  // namespace sluice::config

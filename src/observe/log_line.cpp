@@ -1,0 +1,95 @@
+#include "observe/log_line.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace sluice::observe {
+namespace {
+
+void append_time(std::string& out, LogTime time) {
+  const auto millis = time.time_since_epoch().count();
+  const std::time_t seconds = millis / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 40> text;
+  out.append(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc));
+  std::snprintf(text.data(), text.size(), ".%03dZ", static_cast<int>(millis % 1000));
+  out += text.data();
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+/// `prefix`: "\\x" or "\\u00", as the format wants it.
+void append_escaped(std::string& out, const char* prefix, char c) {
+  std::array<char, 8> text;
+  std::snprintf(text.data(), text.size(), "%s%02x", prefix,
+                static_cast<unsigned>(static_cast<unsigned char>(c)));
+  out += text.data();
+}
+
+/// The length of the UTF-8 sequence that `text` starts with (RFC 3629 4), 0 when it starts with none.
+size_t utf8_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const bool is_overlong = first == 0xe0 && byte(1) < 0xa0;
+    const bool is_surrogate = first == 0xed && byte(1) >= 0xa0;
+    return continues(1) && continues(2) && !is_overlong && !is_surrogate ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const bool is_overlong = first == 0xf0 && byte(1) < 0x90;
+    const bool is_beyond = first == 0xf4 && byte(1) >= 0x90;
+    return continues(1) && continues(2) && continues(3) && !is_overlong && !is_beyond ? 4 : 0;
+  }
+  return 0;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    const char c = text.front();
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (is_control(c)) {
+      append_escaped(out, "\\u00", c);
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
+}
+
+}  // namespace
+
+void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel level,
+                     std::string_view message) {
+  if (format == LogFormat::json) {
+    out += "{\"time\":\"";
+    append_time(out, time);
+    out += "\",\"level\":\"";
+    out += name(level);
+    out += "\",\"message\":";
+    append_json_string(out, message);
+    out += "}\n";
+    return;
+  }
+  append_time(out, time);
+  out += ' ';
+  out += name(level);
+  out += ' ';
+  for (const char c : message) is_control(c) ? append_escaped(out, "\\x", c) : out.push_back(c);
+  out += '\n';
+}
+
+}  // namespace sluice::observe

@@ -1,0 +1,19 @@
+// What one line of the log looks like in a file. Pure.
+#pragma once
+
+#include <sluice/base/log.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace sluice::observe {
+
+using LogTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// Appends `2026-11-23T12:00:00.123Z info MESSAGE` or the same as a line of JSON. Whatever bytes the message
+/// has, it stays one line, and JSON stays valid (RFC 8259): bytes that are no UTF-8 become U+FFFD.
+void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel level,
+                     std::string_view message);
+
+}  // namespace sluice::observe

@@ -1,0 +1,198 @@
+#include "fixtures.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <regex>
+#include <sstream>
+#include <stdexcept>
+
+namespace sluice::e2e {
+namespace {
+
+std::string binary(const char* variable, const char* built) {
+  const char* given = std::getenv(variable);
+  return given != nullptr ? given : built;
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> result;
+  for (std::string word; in >> word;) result.push_back(word);
+  return result;
+}
+
+uint64_t number_after(const std::string& text, const std::string& pattern) {
+  std::smatch match;
+  return std::regex_search(text, match, std::regex(pattern + "\\s*(\\d+)")) ? std::stoull(match[1]) : 0;
+}
+
+}  // namespace
+
+std::string sluice_binary() {
+  return binary("SLUICE_BINARY", SLUICE_BINARY);
+}
+
+// ---- DemoApp
+
+DemoApp::DemoApp(Options options) : options_(std::move(options)) {
+  start();
+}
+
+void DemoApp::start() {
+  std::vector<std::string> arguments = {binary("DEMO_APP_BINARY", DEMO_APP_BINARY),
+                                        "--port",
+                                        std::to_string(port_),
+                                        "--delay",
+                                        options_.delay,
+                                        "--linger",
+                                        options_.linger,
+                                        "--idle",
+                                        options_.idle,
+                                        "--version",
+                                        options_.version};
+  if (options_.log) {
+    arguments.insert(arguments.end(), {"--log", directory_.path("log")});
+  }
+  const std::string output = directory_.path("output");
+  write_file(output, "");
+  process_ = std::make_unique<Child>(arguments, output);
+  const std::string announcement = "listening on ";
+  if (!eventually([&] { return process_->output().find('\n') != std::string::npos; })) {
+    throw std::runtime_error("the demo application did not start: " + process_->output());
+  }
+  const std::string text = process_->output();
+  if (!text.starts_with(announcement)) throw std::runtime_error("the demo application said: " + text);
+  address_ = text.substr(announcement.size(), text.find('\n') - announcement.size());
+  port_ = std::stoi(address_.substr(address_.rfind(':') + 1));
+}
+
+void DemoApp::kill() {
+  process_->send_signal(SIGKILL);
+  process_->wait();
+}
+
+void DemoApp::terminate() {
+  process_->send_signal(SIGTERM);
+  if (!process_->wait()) throw std::runtime_error("the demo application did not end");
+}
+
+void DemoApp::restart() {
+  start();
+}
+
+void DemoApp::set_ping(const std::string& what) const {
+  const auto done = run({"curl", "-fsS", "http://" + address_ + "/control/ping/" + what});
+  if (done.exit_code != 0) throw std::runtime_error("set_ping: " + done.output);
+}
+
+std::vector<std::string> DemoApp::log() const {
+  std::istringstream in(read_file(directory_.path("log")));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// ---- Proxy
+
+Proxy::Proxy(const std::string& toml, int workers) {
+  server_ = "[server]\nadmin_socket = \"" + socket_path() + "\"\nworkers = " + std::to_string(workers) +
+            "\ndrain_timeout = \"20s\"\n\n[[listener]]\nname = \"web\"\nbind = \"127.0.0.1:0\"\n\n";
+  write_config(toml);
+  process_ = std::make_unique<Child>(std::vector<std::string>{sluice_binary(), "run", "-c", config_path()},
+                                     directory_.path("log"));
+  const bool answers =
+      eventually([this] { return !process_->is_running() || admin("status").exit_code == 0; });
+  if (!answers || !process_->is_running()) throw std::runtime_error("the proxy did not start: " + log());
+}
+
+std::string Proxy::pool(const std::vector<const DemoApp*>& backends, const std::string& more) {
+  std::string list;
+  for (const DemoApp* app : backends) list += (list.empty() ? "\"" : ", \"") + app->address() + "\"";
+  const std::string health = "health = { interval = \"100ms\", timeout = \"1s\" }\n";
+  return "[pool.shop]\nbackends = [" + list + "]\n" +
+         (more.find("health") == std::string::npos ? health : "") + more;
+}
+
+void Proxy::write_config(const std::string& toml) const {
+  write_file(config_path(), server_ + toml);
+}
+
+Finished Proxy::admin(const std::string& command) const {
+  std::vector<std::string> arguments = {sluice_binary(), "-s", socket_path()};
+  for (auto& word : words(command)) arguments.push_back(std::move(word));
+  return run(arguments);
+}
+
+nlohmann::json Proxy::json(const std::string& command) const {
+  const auto reply = admin(command + " --json");
+  auto parsed = nlohmann::json::parse(reply.output, nullptr, false);
+  if (parsed.is_discarded()) throw std::runtime_error(command + " said: " + reply.output);
+  return parsed;
+}
+
+std::string Proxy::address(const std::string& listener) const {
+  const auto status = json("status");
+  for (const auto& entry : status["listeners"]) {
+    if (listener.empty() || entry["name"] == listener) return entry["address"];
+  }
+  throw std::runtime_error("no listener " + listener);
+}
+
+int Proxy::port() const {
+  const std::string text = address();
+  return std::stoi(text.substr(text.rfind(':') + 1));
+}
+
+uint64_t Proxy::requests_ok() const {
+  return json("status")["requests"]["ok"];
+}
+
+bool Proxy::wait_for_healthy(size_t backends) const {
+  return eventually([&] {
+    size_t healthy = 0;
+    const auto status = json("status");
+    for (const auto& pool : status["pools"]) healthy += pool["healthy"].get<size_t>();
+    return healthy == backends;
+  });
+}
+
+std::string Proxy::state_of(const DemoApp& app) const {
+  const auto list = json("backend list");
+  for (const auto& backend : list["backends"]) {
+    if (backend["address"] == app.address()) return backend["state"];
+  }
+  return "gone";
+}
+
+// ---- load
+
+AbResult run_ab(const std::string& options, const std::string& url) {
+  std::vector<std::string> arguments = {"ab", "-q"};
+  for (auto& word : words(options)) arguments.push_back(std::move(word));
+  arguments.push_back(url);
+  const auto done = run(arguments, 180s);
+  return {.exit_code = done.exit_code,
+          .complete = number_after(done.output, "Complete requests:"),
+          .failed = number_after(done.output, "Failed requests:"),
+          .not_2xx = number_after(done.output, "Non-2xx responses:"),
+          .output = done.output};
+}
+
+WrkResult run_wrk(const std::string& options, const std::string& url) {
+  std::vector<std::string> arguments = {"wrk"};
+  for (auto& word : words(options)) arguments.push_back(std::move(word));
+  arguments.push_back(url);
+  const auto done = run(arguments, 180s);
+  WrkResult result{.exit_code = done.exit_code, .output = done.output};
+  std::smatch match;
+  if (std::regex_search(done.output, match, std::regex("(\\d+) requests in")))
+    result.requests = std::stoull(match[1]);
+  const std::regex errors("Socket errors: connect (\\d+), read (\\d+), write (\\d+), timeout (\\d+)");
+  if (std::regex_search(done.output, match, errors)) {
+    for (size_t i = 1; i <= 4; ++i) result.errors += std::stoull(match[i]);
+  }
+  result.not_2xx = number_after(done.output, "Non-2xx or 3xx responses:");
+  return result;
+}
+
+}  // namespace sluice::e2e

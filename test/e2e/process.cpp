@@ -1,0 +1,118 @@
+#include "process.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace sluice::e2e {
+
+bool eventually(const std::function<bool()>& condition, milliseconds bound) {
+  const auto end = std::chrono::steady_clock::now() + bound;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= end) return condition();
+    std::this_thread::sleep_for(2ms);
+  }
+  return true;
+}
+
+bool under_sanitizer() {
+  return std::getenv("SLUICE_UNDER_SANITIZER") != nullptr;
+}
+
+TempDir::TempDir() {
+  std::string path = "/tmp/sluice-e2e-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  path_ = path;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::trunc) << text;
+}
+
+std::string read_file(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+Child::Child(const std::vector<std::string>& arguments, std::string output_path)
+    : output_path_(std::move(output_path)) {
+  std::vector<char*> argv;
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ != 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int output = open(output_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execvp(argv[0], argv.data());
+  _exit(127);
+}
+
+Child::~Child() {
+  if (!is_running()) return;
+  send_signal(SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+bool Child::is_running() {
+  return !wait(0ms);
+}
+
+void Child::send_signal(int signal_number) const {
+  if (!exit_code_) kill(pid_, signal_number);
+}
+
+std::optional<int> Child::wait(milliseconds bound) {
+  eventually(
+      [this] {
+        if (exit_code_) return true;
+        int status = 0;
+        if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
+        exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        return true;
+      },
+      bound);
+  return exit_code_;
+}
+
+size_t Child::descriptors() const {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/fd")) {
+    ++count;
+  }
+  return count;
+}
+
+size_t Child::resident_bytes() const {
+  std::ifstream statm("/proc/" + std::to_string(pid_) + "/statm");
+  size_t total = 0;
+  size_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+Finished run(const std::vector<std::string>& arguments, milliseconds bound) {
+  const TempDir directory;
+  Child child(arguments, directory.path("output"));
+  const auto code = child.wait(bound);
+  return {.exit_code = code.value_or(-1), .output = child.output()};
+}
+
+}  // namespace sluice::e2e

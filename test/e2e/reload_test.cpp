@@ -1,0 +1,174 @@
+// Reloads under load: what nginx and HAProxy close or fail here, Sluice keeps.
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+#include "fixtures.h"
+#include "raw_client.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+/// Sends SIGHUP again and again, each once the one before has taken effect; counts.
+class Reloader {
+ public:
+  explicit Reloader(Proxy& proxy) : proxy_(proxy), thread_([this] { loop(); }) {}
+  ~Reloader() { stop(); }
+  void stop() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  int count() const { return count_; }
+
+ private:
+  void loop() {
+    while (!stopping_) {
+      const int before = published();
+      proxy_.process().send_signal(SIGHUP);
+      if (!eventually([&] { return stopping_ || published() > before; })) return;
+      ++count_;
+    }
+  }
+  int published() const { return static_cast<int>(proxy_.json("status")["generation"].get<int>()); }
+
+  Proxy& proxy_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> count_{0};
+  std::thread thread_;
+};
+
+TEST_CASE("200 and more reloads under wrk and ab fail nothing and close none of 1,000 idle connections") {
+  const DemoApp one;
+  const DemoApp two;
+  Proxy proxy(Proxy::pool({&one, &two}));
+  REQUIRE(proxy.wait_for_healthy(2));
+  const int port = proxy.port();
+  std::vector<RawClient> idle;
+  for (int i = 0; i < 1000; ++i) {
+    idle.emplace_back(port);
+    REQUIRE(idle.back().get("/hello").ok());
+  }
+  Reloader reloader(proxy);
+  const auto wrk = run_wrk("-c 64 -t 1 -d 20", proxy.url("/hello"));
+  const auto ab = run_ab("-k -c 100 -n 100000", proxy.url("/hello"));
+  CHECK(eventually([&] { return reloader.count() >= 200; }, 60s));
+  reloader.stop();
+
+  INFO(wrk.output);
+  INFO(ab.output);
+  CHECK(wrk.exit_code == 0);
+  CHECK(wrk.requests > 1000);
+  CHECK(wrk.errors == 0);
+  CHECK(wrk.not_2xx == 0);
+  CHECK(ab.exit_code == 0);
+  CHECK(ab.complete == 100000);
+  CHECK(ab.failed == 0);
+  CHECK(ab.not_2xx == 0);
+  size_t open = 0;
+  size_t answering = 0;
+  for (RawClient& client : idle) {
+    open += client.is_open() ? 1 : 0;
+    answering += client.get("/hello").ok() ? 1 : 0;
+  }
+  CHECK(open == 1000);
+  CHECK(answering == 1000);
+  const auto requests = proxy.json("status")["requests"];
+  CHECK(requests["backend_error"] == 0);
+  for (const auto& [cause, count] : requests["failed"].items()) CHECK_MESSAGE(count == 0, cause);
+}
+
+TEST_CASE("a POST client that never retries sees no error through reloads [tsan]") {
+  const DemoApp one;
+  const DemoApp two;
+  Proxy proxy(Proxy::pool({&one, &two}));
+  REQUIRE(proxy.wait_for_healthy(2));
+  LoopingClient posts(proxy.port(), 4, post_request("/echo", "what is sent twice is charged twice"));
+  Reloader reloader(proxy);
+  CHECK(eventually([&] { return reloader.count() >= 30; }, 60s));
+  reloader.stop();
+  posts.stop();
+  CHECK_MESSAGE(posts.failed() == 0, posts.first_failure());
+  CHECK(posts.ok() > 100);
+}
+
+TEST_CASE("a request in flight stays with its generation, which is listed while it drains and then gone") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  client.send(get_request("/slow/1000"));
+  REQUIRE(eventually([&] { return proxy.json("generation list")["generations"][0]["in_flight"] == 1; }));
+  CHECK(proxy.admin("reload").exit_code == 0);
+  const auto listed = proxy.json("generation list")["generations"];
+  REQUIRE(listed.size() == 2);
+  CHECK(listed[0]["number"] == 1);
+  CHECK(listed[0]["state"] == "draining");
+  CHECK(listed[0]["in_flight"] == 1);
+  CHECK(listed[1]["state"] == "current");
+  CHECK(client.receive().body == "slow\n");
+  CHECK(eventually([&] { return proxy.json("generation list")["generations"].size() == 1; }));
+  CHECK(client.get("/hello").ok());  // The same connection, on the new generation.
+}
+
+TEST_CASE("a reload routes the next request of an open connection anew") {
+  const DemoApp one({.version = "one"});
+  const DemoApp two({.version = "two"});
+  Proxy proxy(Proxy::pool({&one}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  CHECK(client.get("/hello").head.find("X-Version: one") != std::string::npos);
+  proxy.write_config(Proxy::pool({&two}));
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  CHECK(client.get("/hello").head.find("X-Version: two") != std::string::npos);
+}
+
+TEST_CASE("listeners come and go by reload, and those that stay are kept") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  const int port = proxy.port();
+  RawClient kept(port);
+  REQUIRE(kept.get("/hello").ok());
+
+  proxy.write_config("[[listener]]\nname = \"second\"\nbind = \"127.0.0.2:0\"\n" + Proxy::pool({&app}));
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  const std::string second = proxy.address("second");
+  CHECK(run({"curl", "-fsS", "http://" + second + "/hello"}).output == "Hello World!\n");
+  CHECK(proxy.port() == port);
+
+  proxy.write_config(Proxy::pool({&app}));
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  CHECK(eventually([&] {
+    return run({"curl", "-sS", "--connect-timeout", "1", "http://" + second + "/hello"}).exit_code == 7;
+  }));
+  CHECK(kept.is_open());
+  CHECK(kept.get("/hello").ok());
+}
+
+TEST_CASE("a reload that cannot be done changes nothing and says why") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  REQUIRE(client.get("/hello").ok());
+  proxy.write_config("[pool.shop]\nbackend = [\"x\"]\n");
+  const auto refused = proxy.admin("reload");
+  CHECK(refused.exit_code == 3);
+  INFO(refused.output);
+  CHECK(refused.output.find("sluice.toml:11:1: pool.shop.backend: unknown key, did you mean \"backends\"?") !=
+        std::string::npos);
+  const DemoApp taken;
+  proxy.write_config("[[listener]]\nbind = \"" + taken.address() + "\"\n" + Proxy::pool({&app}));
+  const auto in_use = proxy.admin("reload");
+  CHECK(in_use.exit_code == 3);
+  CHECK(in_use.output.find("cannot listen on " + taken.address()) != std::string::npos);
+  proxy.process().send_signal(SIGHUP);
+  CHECK(eventually([&] { return proxy.log().find("reload refused") != std::string::npos; }));
+  CHECK(proxy.json("status")["generation"] == 1);
+  CHECK(client.get("/hello").ok());
+}
+
+}  // namespace
+}  // namespace sluice::e2e
