@@ -1,0 +1,221 @@
+#include "run.h"
+
+#include <sluice/base/check.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace sluice::simulation {
+
+/// Opens connections when the world's dice say so.
+class World::Dialer final : public upstream::Dialer {
+ public:
+  explicit Dialer(World& world) : world_(world) {}
+  Wait dial(const Address& address, OnDialed on_dialed) override {
+    world_.diallings_.push_back(std::make_unique<Dialling>());
+    Dialling& dialling = *world_.diallings_.back();
+    dialling.backend = address.port() - 9000U;
+    return dialling.pending.wait(std::move(on_dialed));
+  }
+
+ private:
+  World& world_;
+};
+
+World::World(uint64_t seed)
+    : random_(seed),
+      dialer_(std::make_unique<Dialer>(*this)),
+      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_},
+      drained_(kBackends, false),
+      barrier_(kBackends, false),
+      to_come_(1 + random_.below(6)) {
+  pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers);
+  for (size_t i = 0; i < kBackends; ++i) {
+    const Address address = Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + i));
+    states_.push_back(std::make_shared<upstream::BackendState>("shop", address, kWorkers));
+    states_.back()->set_health(upstream::HealthState::healthy);
+    backends_.push_back(std::make_shared<upstream::Backend>(states_.back(), 0, [](const auto&) {}));
+  }
+  publish();
+}
+
+World::~World() = default;
+
+const std::string& World::request_body() {
+  static const std::string body(300, 'q');
+  return body;
+}
+
+const std::string& World::response_body() {
+  static const std::string body(500, 'r');
+  return body;
+}
+
+void World::remove(SimulatedConnection& connection) {
+  std::erase(connections_, &connection);
+}
+
+/// The newest generation is what the dice have made of the pool; the one before drains.
+void World::publish() {
+  auto pool = std::make_shared<config::Pool>();
+  pool->name = "shop";
+  pool->retry.buffer_bytes = random_.chance(50) ? 1000 : 100;
+  pool->queue.max = 1 + random_.below(4);
+  for (size_t i = 0; i < kBackends; ++i) {
+    pool->backends.push_back({.address = states_[i]->address(), .drain = drained_[i]});
+  }
+  auto config = std::make_shared<config::Config>();
+  config->pools["shop"] = pool;
+  config->routes.push_back({.path = "/taken", .pool = "shop"});
+  std::map<std::string, proxy::Generation::States, std::less<>> states;
+  states["shop"] = states_;
+  auto generation =
+      std::make_shared<proxy::Generation>(++newest_, "simulated", config, std::move(states), kWorkers);
+  generations_.push_back(
+      {.shared = std::move(generation), .pool_of_route = {pool_}, .settings_of_route = {pool}});
+  pool_->update(pool, backends_);
+  if (generations_.size() < 2) return;
+  const auto old = std::prev(generations_.end(), 2);
+  old->shared->gate(0).close([this, old] { generations_.erase(old); });
+}
+
+void World::start_client() {
+  --to_come_;
+  const bool has_body = random_.chance(40);
+  const std::string method = has_body             ? (random_.chance(50) ? "POST" : "PUT")
+                             : random_.chance(20) ? "HEAD"
+                                                  : "GET";
+  const std::string path = random_.chance(10) ? "/elsewhere" : "/taken";
+  const std::string framing = !has_body ? ""
+                              : random_.chance(50)
+                                  ? "Transfer-Encoding: chunked\r\n"
+                                  : "Content-Length: " + std::to_string(request_body().size()) + "\r\n";
+  auto client = std::make_unique<SimulatedClient>(
+      *this, method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + framing + "\r\n",
+      has_body ? request_body() : "");
+  SimulatedClient& the_client = *client;
+  clients_.push_back(std::move(client));
+  counters_.accepted.add();
+  the_client.exchange_ = exchanges_.take();
+  the_client.exchange_->start(context_, the_client, generations_.back(), 0,
+                              [&the_client](proxy::Ending ending) {
+                                the_client.exchange_.reset();
+                                if (ending == proxy::Ending::abort) return the_client.abort();
+                                the_client.finish();
+                              });
+}
+
+/// A drain is a barrier: once nothing is in flight to a drained backend, no request begins there, from any generation.
+void World::request_began(size_t backend) {
+  CHECK(!barrier_[backend]);
+}
+
+void World::look_at_barriers() {
+  for (size_t i = 0; i < kBackends; ++i) {
+    barrier_[i] = drained_[i] && (barrier_[i] || states_[i]->in_flight() == 0);
+  }
+}
+
+void World::step_dialling() {
+  if (diallings_.empty()) return;
+  const size_t index = random_.below(diallings_.size());
+  const std::unique_ptr<Dialling> dialling = std::move(diallings_[index]);
+  diallings_.erase(diallings_.begin() + static_cast<std::ptrdiff_t>(index));
+  if (!dialling->pending.is_waited_for()) return;  // Given up.
+  if (!quiet_ && random_.chance(20)) {
+    return dialling->pending.fire(
+        Error{.code = ErrorCode::refused, .message = "", .origin = Origin::upstream});
+  }
+  dialling->pending.fire(
+      std::unique_ptr<wire::ClientStream>(std::make_unique<SimulatedConnection>(*this, dialling->backend)));
+}
+
+void World::step_connection() {
+  if (connections_.empty()) return;
+  connections_[random_.below(connections_.size())]->step();
+}
+
+void World::change_health() {
+  const size_t index = random_.below(kBackends);
+  using upstream::HealthState;
+  constexpr HealthState kStates[] = {HealthState::healthy, HealthState::healthy, HealthState::down,
+                                     HealthState::draining};
+  states_[index]->set_health(kStates[random_.below(4)]);
+  backends_[index]->checked();
+  pool_->wake();
+}
+
+void World::step() {
+  const size_t what = random_.below(100);
+  if (what < 8 && to_come_ > 0) return start_client();
+  if (what < 40 && !clients_.empty()) return clients_[random_.below(clients_.size())]->step();
+  if (what < 60) return step_dialling();
+  if (what < 85) return step_connection();
+  if (what < 90) return change_health();
+  if (what < 95) {
+    const size_t index = random_.below(kBackends);
+    if (random_.chance(50)) drained_[index] = !drained_[index];
+    return publish();
+  }
+  clock_.advance(Duration(1 + static_cast<int64_t>(random_.below(random_.chance(5) ? 70'000 : 500))));
+  deadlines_.expire();
+}
+
+/// What is left comes to its end: backends are there, and time passes.
+void World::settle() {
+  for (size_t i = 0; i < kBackends; ++i) {
+    drained_[i] = barrier_[i] = false;
+    states_[i]->set_health(upstream::HealthState::healthy);
+    backends_[i]->checked();
+  }
+  publish();
+  for (int i = 0; i < 5000; ++i) {
+    const bool all_over = std::ranges::all_of(clients_, [](const auto& client) { return client->is_over(); });
+    if (all_over) return;
+    for (size_t client = 0; client < clients_.size(); ++client) clients_[client]->step();
+    step_dialling();
+    step_connection();
+    for (const auto& backend : backends_) backend->checked();
+    pool_->wake();
+    clock_.advance(Duration{20});
+    deadlines_.expire();
+  }
+}
+
+void World::check() const {
+  uint64_t ended = 0;
+  for (const auto& count : counters_.ended) ended += count.get();
+  CHECK(counters_.accepted.get() == clients_.size());
+  CHECK(ended == clients_.size());  // Exactly one disposition each.
+  uint64_t ok = 0;
+  for (const auto& client : clients_) {
+    CHECK(client->is_over());
+    CHECK(client->answers == (client->aborted ? 0 : 1));  // Answered exactly once, or seen to break.
+    const bool whole = client->answers == 1 && client->from_backend;
+    if (!whole) continue;
+    ++ok;
+    // A response that counts as whole is whole.
+    CHECK(client->status == 200);
+    CHECK(client->received == (client->request().is_head() ? "" : response_body()));
+  }
+  CHECK(counters_.ended[static_cast<size_t>(observe::Disposition::ok)].get() == ok);
+  for (const auto& state : states_) CHECK(state->in_flight() == 0);  // Every pass is given back.
+  CHECK(pool_->queued() == 0);
+  CHECK(generations_.size() == 1);  // The older ones are gone.
+  CHECK(generations_.front().shared->in_flight() == 0);
+}
+
+void World::play() {
+  const size_t steps = 20 + random_.below(300);
+  for (size_t i = 0; i < steps; ++i) {
+    step();
+    look_at_barriers();
+  }
+  while (to_come_ > 0) start_client();
+  quiet_ = true;
+  settle();
+  check();
+}
+
+}  // namespace sluice::simulation

@@ -1,0 +1,180 @@
+// An in-memory world for real exchanges: clients, backends and a clock that a seed drives. No sockets, no
+// threads.
+#pragma once
+
+#include <sluice/proxy/exchange.h>
+#include <sluice/upstream/pool.h>
+
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::simulation {
+
+/// A small, fast random number generator (splitmix64): the same numbers from the same seed everywhere.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint64_t next();
+  /// 0 to below `bound`.
+  size_t below(size_t bound) { return static_cast<size_t>(next() % bound); }
+  bool chance(size_t in_a_hundred) { return below(100) < in_a_hundred; }
+
+ private:
+  uint64_t state_;
+};
+
+/// A request head out of text, by the real decoder.
+void parse_request(http::RequestHead& head, const std::string& text);
+void parse_response(http::ResponseHead& head, const std::string& text, bool to_head_request);
+
+/// A body that arrives in pieces when the world says so.
+class Body {
+ public:
+  void start(wire::BodyReceiver& receiver) { receiver_ = &receiver, paused_ = false; }
+  void stop() { receiver_ = nullptr; }
+  void pause() { paused_ = true; }
+  void resume() { paused_ = false; }
+  bool is_wanted() const { return receiver_ != nullptr && !paused_; }
+  bool is_started() const { return receiver_ != nullptr; }
+  /// Each may destroy the body's owner.
+  void deliver(std::string_view piece) { receiver_->on_body(piece); }
+  void end(Result<void> how) { std::exchange(receiver_, nullptr)->on_body_end(std::move(how)); }
+
+ private:
+  wire::BodyReceiver* receiver_ = nullptr;
+  bool paused_ = false;
+};
+
+/// The sending half of a stream: may be blocked until the world opens it again.
+class Outlet {
+ public:
+  wire::Flow flow() const { return blocked_ ? wire::Flow::blocked : wire::Flow::open; }
+  void block() { blocked_ = true; }
+  bool is_blocked() const { return blocked_; }
+  bool is_waited_for() const { return pending_.is_waited_for(); }
+  Wait wait(std::function<void(Result<void>)> callback) { return pending_.wait(std::move(callback)); }
+  void open() {
+    blocked_ = false;
+    pending_.fire({});
+  }
+  void fail(Error error) { pending_.fire(std::move(error)); }
+
+ private:
+  bool blocked_ = false;
+  Pending<Result<void>> pending_;
+};
+
+class World;
+
+/// A client with one request on its mind.
+class SimulatedClient final : public wire::ServerStream {
+ public:
+  SimulatedClient(World& world, const std::string& request, std::string body);
+
+  const http::RequestHead& request() const override { return head_; }
+  const Address& client() const override { return address_; }
+  void send_interim(const http::ResponseHead& head) override;
+  wire::Flow send_head(const http::ResponseHead& head, wire::Follows follows) override;
+  wire::Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) override;
+  bool is_committed() const override { return committed_; }
+  void take_back_head() override { head_given_ = false; }
+  void finish() override;
+  void abort() override;
+  void start_body(wire::BodyReceiver& receiver) override { upload_.start(receiver); }
+  void pause_body() override { upload_.pause(); }
+  void resume_body() override { upload_.resume(); }
+  void stop_body() override { upload_.stop(); }
+  bool has_body_in_hand() const override { return false; }
+  wire::Flow write_body(std::string_view piece) override;
+  wire::Flow end_body() override;
+  Wait when_writable(std::function<void(Result<void>)> callback) override {
+    return outlet_.wait(std::move(callback));
+  }
+
+  /// Something happens to it, by the world's dice: a piece of its body, a pause of its reading, its leaving.
+  void step();
+  bool is_over() const { return over_; }
+
+  // What the checks look at.
+  int answers = 0;       ///< whole answers that it has got
+  bool aborted = false;  ///< it saw its connection break
+  int status = 0;
+  std::string received;
+  bool ended = false;  ///< the response's body was ended in order
+  bool from_backend = false;
+
+ private:
+  friend class World;
+  void commit();
+
+  World& world_;
+  http::RequestHead head_;
+  Address address_ = *Address::parse("192.0.2.1:1");
+  std::string body_;
+  size_t sent_ = 0;
+  Body upload_;
+  Outlet outlet_;
+  FreeList<proxy::Exchange>::Item exchange_;
+  bool head_given_ = false;
+  bool committed_ = false;
+  bool over_ = false;
+};
+
+/// One connection to a simulated backend.
+class SimulatedConnection final : public wire::ClientStream {
+ public:
+  SimulatedConnection(World& world, size_t backend);
+  ~SimulatedConnection() override;
+
+  wire::Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
+                       wire::Follows follows) override;
+  Wait read_head(OnHead on_head) override { return head_pending_.wait(std::move(on_head)); }
+  bool has_answered() const override { return answered_; }
+  bool is_reused() const override { return exchanges_ > 1; }
+  bool is_stale() const override { return broken_; }
+  bool may_be_reused() const override { return state_ == State::complete && request_whole_ && !broken_; }
+  void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
+  void unpark() override { on_gone_ = nullptr; }
+  void start_body(wire::BodyReceiver& receiver) override { download_.start(receiver); }
+  void pause_body() override { download_.pause(); }
+  void resume_body() override { download_.resume(); }
+  void stop_body() override { download_.stop(); }
+  bool has_body_in_hand() const override { return false; }
+  wire::Flow write_body(std::string_view piece) override;
+  wire::Flow end_body() override;
+  Wait when_writable(std::function<void(Result<void>)> callback) override {
+    return outlet_.wait(std::move(callback));
+  }
+
+  /// The backend does something: answers, sends a piece, ends, breaks off.
+  void step();
+
+ private:
+  enum class State { resting, waiting, body, complete };
+  void break_off();
+  void answer();
+
+  World& world_;
+  size_t backend_;
+  State state_ = State::resting;
+  http::ResponseHead head_;
+  Pending<Result<const http::ResponseHead*>> head_pending_;
+  Body download_;
+  Outlet outlet_;
+  std::function<void(ClientStream&)> on_gone_;
+  std::string request_body_;
+  std::string response_;
+  size_t sent_ = 0;
+  unsigned exchanges_ = 0;
+  bool to_head_ = false;
+  bool expects_body_ = false;
+  bool request_whole_ = false;
+  bool answered_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace sluice::simulation
