@@ -21,6 +21,7 @@ Error expected(std::string_view text) {
 }  // namespace
 
 Result<Address> Address::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return expected(text);  // C strings below would end there.
   if (text.starts_with(kUnixPrefix)) {
     const auto path = text.substr(kUnixPrefix.size());
     if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) return expected(text);

@@ -1,6 +1,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/text.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace sluice {
@@ -20,8 +21,11 @@ std::string_view name(LogLevel level) {
 }
 
 std::string field(std::string_view key, std::string_view value) {
-  const bool plain = !value.empty() && value.find_first_of(" \t\"\\=") == std::string_view::npos &&
-                     value.find_first_of("\r\n") == std::string_view::npos;
+  const auto needs_quotes = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= 0x20 || byte == 0x7f || c == '"' || c == '\\' || c == '=';
+  };
+  const bool plain = !value.empty() && std::ranges::none_of(value, needs_quotes);
   std::string text = concat({" ", key, "="});
   if (plain) return text.append(value);
   text += '"';

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include <toml++/toml.h>
+#include "config/toml_library.h"
 
 namespace sluice::config {
 namespace {
@@ -20,7 +20,9 @@ Value value_of(const toml::node& node);
 Value table_of(const toml::table& table) {
   Value value{.kind = Kind::table};
   for (const auto& [key, node] : table) {
-    value.entries.push_back({std::string(key.str()), place_of(key.source()), value_of(node)});
+    Value& element = value.elements.emplace_back(value_of(node));
+    element.key = std::string(key.str());
+    element.key_place = place_of(key.source());
   }
   return value;
 }
@@ -48,9 +50,10 @@ Value value_of(const toml::node& node) {
 
 }  // namespace
 
-const Value* Value::find(std::string_view key) const {
-  const auto found = std::ranges::find(entries, key, &Entry::key);
-  return found == entries.end() ? nullptr : &found->value;
+const Value* Value::find(std::string_view name) const {
+  if (kind != Kind::table) return nullptr;
+  const auto found = std::ranges::find(elements, name, &Value::key);
+  return found == elements.end() ? nullptr : &*found;
 }
 
 std::string_view Value::kind_words() const {

@@ -18,8 +18,6 @@ struct Place {
   unsigned column = 0;
 };
 
-struct Entry;
-
 /// One value; only the members of its kind mean anything.
 struct Value {
   enum class Kind { table, array, string, integer, real, boolean, moment };
@@ -29,20 +27,14 @@ struct Value {
   std::string text{};
   int64_t integer = 0;
   bool flag = false;
-  std::vector<Value> elements{};
-  std::vector<Entry> entries{};
+  std::vector<Value> elements{};  ///< of an array, or of a table, by key
+  std::string key{};              ///< of a table's element
+  Place key_place{};
 
   /// The value of a key of this table, or nullptr.
-  const Value* find(std::string_view key) const;
+  const Value* find(std::string_view name) const;
   /// What its kind is called in a message: "an integer", "a table", ...
   std::string_view kind_words() const;
-};
-
-/// A key of a table, with its value.
-struct Entry {
-  std::string key{};
-  Place place{};
-  Value value{};
 };
 
 /// The document as one table, or why it is not TOML.

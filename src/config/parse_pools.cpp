@@ -165,11 +165,12 @@ void parse_pools(Reader& root, Config& config) {
     return root.expected("pool", "[pool.NAME] tables", given->kind_words());
   }
   Reader pools(*given, "pool", root.report());
-  for (const auto& [name, place, value] : given->entries) {
+  for (const Value& element : given->elements) {
+    const std::string& name = element.key;
     auto pool = std::make_shared<Pool>();
     pool->name = name;
     if (!is_pool_name(name)) {
-      root.report().add(place, pools.key_path(name),
+      root.report().add(element.key_place, pools.key_path(name),
                         "expected a pool name of at most 100 letters, digits, '.', '_' and '-'");
     }
     if (auto reader = pools.sub(name)) parse_pool(*reader, *pool);

@@ -42,8 +42,7 @@ std::string Reader::key_path(std::string_view key) const {
 bool Reader::has_any(std::string_view key) const {
   const Value* value = table_.find(key);
   if (value == nullptr) return false;
-  if (value->kind == Kind::array) return !value->elements.empty();
-  return value->kind != Kind::table || !value->entries.empty();
+  return (value->kind != Kind::array && value->kind != Kind::table) || !value->elements.empty();
 }
 
 Place Reader::place_of(std::string_view key) const {
@@ -58,9 +57,9 @@ const Value* Reader::take(std::string_view key) {
 
 void Reader::not_yet(std::string_view key, const std::function<bool(const Value&)>& asks_for_nothing) {
   not_yet_.push_back(key);
-  const auto found = std::ranges::find(table_.entries, key, &Entry::key);
-  if (found == table_.entries.end() || (asks_for_nothing && asks_for_nothing(found->value))) return;
-  report_.add(found->place, key_path(key), "not available in this version of Sluice");
+  const Value* given = table_.find(key);
+  if (given == nullptr || (asks_for_nothing && asks_for_nothing(*given))) return;
+  report_.add(given->key_place, key_path(key), "not available in this version of Sluice");
 }
 
 void Reader::problem(std::string_view key, std::string message) {
@@ -197,12 +196,13 @@ std::vector<Reader> Reader::tables(std::string_view key) {
 }
 
 void Reader::finish() {
-  for (const auto& [key, place, value] : table_.entries) {
+  for (const Value& given : table_.elements) {
+    const std::string& key = given.key;
     if (std::ranges::find(known_, key) != known_.end()) continue;
     if (std::ranges::find(not_yet_, key) != not_yet_.end()) continue;
     std::string advice = hint(key, known_);
     if (advice.empty()) advice = concat({"; known here: ", listed(known_, "")});
-    report_.add(place, key_path(key), concat({"unknown key", advice}));
+    report_.add(given.key_place, key_path(key), concat({"unknown key", advice}));
   }
 }
 

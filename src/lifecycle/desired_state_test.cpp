@@ -22,7 +22,8 @@ config::Config file_with(std::vector<int> ports) {
 /// "9001 9002*2 9003-": ports, weights other than 1, and - for a drained one.
 std::string backends(const DesiredState& state) {
   std::string text;
-  for (const auto& backend : state.effective().pools.at("shop")->backends) {
+  const auto effective = state.effective();
+  for (const auto& backend : effective.pools.at("shop")->backends) {
     if (!text.empty()) text += ' ';
     text += std::to_string(backend.address.port());
     if (backend.weight != 1) text += "*" + std::to_string(backend.weight);

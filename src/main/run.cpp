@@ -51,6 +51,7 @@ int run(const std::string& config_path) {
 
   net::Signals signals(loop);
   signals.on(SIGHUP, [&] { reload(server, **log); });
+  signals.on(SIGUSR1, [&] { (*log)->reopen(); });
   for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals.on(stop, [&] { server.stop(); });
   (*log)->info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path));
   loop.run();

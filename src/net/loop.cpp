@@ -44,7 +44,7 @@ struct Loop::Impl {
 
   void run_posted();
   void drop_posted();
-  void start_timer(TimePoint when);
+  void start_timer(TimePoint when) const;
 
   uv_loop_t loop;
   int init_status = uv_loop_init(&loop);
@@ -111,7 +111,7 @@ void Loop::Impl::drop_posted() {
   }
 }
 
-void Loop::Impl::start_timer(TimePoint when) {
+void Loop::Impl::start_timer(TimePoint when) const {
   const TimePoint now = clock.now();
   const uint64_t wait = when > now ? static_cast<uint64_t>((when - now).count()) : 0;
   const auto on_timer = [](uv_timer_t* raw) {

@@ -196,5 +196,24 @@ TEST_CASE("what is for later runs in order, in a later turn, and not when it was
   CHECK(order == "ada");
 }
 
+TEST_CASE("what puts itself off again and again does not keep others from their turn") {
+  Loop loop;
+  struct Again {
+    Loop& loop;
+    int runs = 0;
+    Later later{this, [](void* self) {
+                  auto& again = *static_cast<Again*>(self);
+                  ++again.runs;
+                  again.loop.later().add(again.later);
+                }};
+  };
+  Again again{.loop = loop};
+  loop.later().add(again.later);
+  bool posted = false;
+  loop.post([&] { posted = true; });
+  CHECK(loop.run_until([&] { return posted && again.runs > 10; }, kLong));
+  again.later.cancel();
+}
+
 }  // namespace
 }  // namespace sluice::net

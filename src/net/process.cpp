@@ -35,6 +35,7 @@ struct Process::Impl {
 
 int Process::Impl::spawn(const std::vector<std::string>& arguments) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   std::array<uv_stdio_container_t, 3> stdio;

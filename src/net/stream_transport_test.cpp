@@ -214,6 +214,20 @@ TEST_CASE("a connection that breaks while something is kept tells the writer") {
   }
 }
 
+TEST_CASE("a reader and a writer that come too late are both told, in later turns") {
+  Pair pair(Kind::tcp);
+  auto raw = pair.open_raw();
+  Collector reader;
+  pair.a->start_reading(reader);
+  raw.reset();
+  REQUIRE(pair.until([&] { return reader.ended; }));
+  reader.ended = false;
+  bool told = false;
+  pair.a->start_reading(reader);
+  const Wait wait = pair.a->when_writable([&](Result<void>) { told = true; });
+  CHECK(pair.until([&] { return reader.ended && told; }));
+}
+
 TEST_CASE("stop_reading leaves bytes with the kernel, and start_reading goes on where it stopped") {
   Pair pair(Kind::tcp);
   auto raw = pair.open_raw();

@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <thread>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 namespace sluice::observe {
 namespace {
@@ -43,9 +45,13 @@ class LogFile {
   }
   /// The same once there are `count`.
   std::vector<std::string> wait_for_lines(size_t count, const std::string& name = "log") const {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (lines(name).size() < count && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    wait_until([&] { return lines(name).size() >= count; });
     return lines(name);
+  }
+  static void wait_until(const std::function<bool()>& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    REQUIRE(done());
   }
 
  private:
@@ -165,7 +171,7 @@ TEST_CASE("after reopen lines go to the new file of that name, and none is lost 
     std::filesystem::rename(file.path(), file.path("old"));
     log->info("two");
     log->reopen();
-    while (!std::filesystem::exists(file.path())) std::this_thread::yield();
+    LogFile::wait_until([&] { return std::filesystem::exists(file.path()); });
     log->info("three");
   }
   CHECK(file.lines("old") == Lines{"info one", "info two"});

@@ -86,7 +86,7 @@ void World::start_client() {
   const std::string method = has_body             ? (random_.chance(50) ? "POST" : "PUT")
                              : random_.chance(20) ? "HEAD"
                                                   : "GET";
-  const std::string path = random_.chance(10) ? "/elsewhere" : "/taken";
+  const std::string path = (random_.chance(10) ? "/elsewhere/" : "/taken/") + std::to_string(to_come_);
   const std::string framing = !has_body ? ""
                               : random_.chance(50)
                                   ? "Transfer-Encoding: chunked\r\n"
@@ -107,8 +107,10 @@ void World::start_client() {
 }
 
 /// A drain is a barrier: once nothing is in flight to a drained backend, no request begins there, from any generation.
-void World::request_began(size_t backend) {
+void World::request_began(size_t backend, const http::RequestHead& head) {
   CHECK(!barrier_[backend]);
+  const unsigned begins = ++begins_[std::string(head.target())];
+  if (head.method() == "POST") CHECK(begins == 1);  // What is not idempotent is never sent twice.
 }
 
 void World::look_at_barriers() {

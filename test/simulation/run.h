@@ -4,6 +4,9 @@
 
 #include <sluice/base/clock.h>
 
+#include <map>
+#include <string>
+
 #include "world.h"
 
 namespace sluice::simulation {
@@ -21,7 +24,7 @@ class World {
   Random& random() { return random_; }
   void add(SimulatedConnection& connection) { connections_.push_back(&connection); }
   void remove(SimulatedConnection& connection);
-  void request_began(size_t backend);
+  void request_began(size_t backend, const http::RequestHead& head);
   static const std::string& request_body();
   static const std::string& response_body();
 
@@ -61,6 +64,7 @@ class World {
   std::shared_ptr<upstream::Pool> pool_;
   std::list<proxy::LocalGeneration> generations_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
+  std::map<std::string, unsigned> begins_;  // by target, which is each request's own
   uint64_t newest_ = 0;
   size_t to_come_ = 0;
   bool quiet_ = false;  // nothing goes wrong any more

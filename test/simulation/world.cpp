@@ -146,7 +146,7 @@ wire::Flow SimulatedConnection::send_head(const http::RequestHead& head, const h
   to_head_ = head.is_head();
   expects_body_ = head.framing.has_body();
   request_whole_ = !expects_body_;
-  world_.request_began(backend_);
+  world_.request_began(backend_, head);
   if (world_.random().chance(10)) outlet_.block();
   return outlet_.flow();
 }

@@ -20,6 +20,7 @@ class Gate {
    public:
     Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
     Pass& operator=(Pass&& other) noexcept {
+      if (this == &other) return *this;
       Pass old(std::move(*this));
       gate_ = std::exchange(other.gate_, nullptr);
       return *this;

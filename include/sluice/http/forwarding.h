@@ -13,7 +13,7 @@ namespace sluice::http {
 struct RequestForwarding {
   std::string_view client_ip;       ///< X-Forwarded-For; nobody else's word for it is taken yet
   std::string_view proto = "http";  ///< X-Forwarded-Proto
-  std::string_view target;          ///< what to ask for; the client's target when empty
+  std::string_view target{};          ///< what to ask for; the client's target when empty
 };
 
 /// Appends the request head for the backend to `out`: HTTP/1.1, Host (of an absolute-form target its

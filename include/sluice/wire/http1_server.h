@@ -20,8 +20,8 @@ namespace sluice::wire {
 
 /// Bounds on a client; 0 means none, unless said otherwise.
 struct ServerSettings {
-  http::HeadLimits head;
-  std::optional<uint64_t> body_bytes;
+  http::HeadLimits head{};
+  std::optional<uint64_t> body_bytes{};
   uint64_t requests_per_connection = 0;
   Duration head_timeout{};   ///< from a head's first byte to its last
   Duration body_timeout{};   ///< between two reads of a body

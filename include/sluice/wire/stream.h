@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/base/address.h>
+#include <sluice/base/clock.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head.h>
 #include <sluice/wire/body.h>

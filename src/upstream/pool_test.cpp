@@ -1,0 +1,123 @@
+// A pool on one worker: picking, and the queue of those who wait.
+#include <sluice/upstream/pool.h>
+
+#include <doctest/doctest.h>
+
+namespace sluice::upstream {
+namespace {
+
+struct World {
+  explicit World(size_t backends, config::Queue queue = {}) {
+    auto made = std::make_shared<config::Pool>();
+    made->queue = queue;
+    for (size_t i = 0; i < backends; ++i) {
+      const Address address = Address::parse("192.0.2.1:9000")->with_port(static_cast<uint16_t>(9001 + i));
+      made->backends.push_back({.address = address});
+      states.push_back(std::make_shared<BackendState>("shop", address, 1));
+      states.back()->set_health(HealthState::healthy);
+      members.push_back(std::make_shared<Backend>(states.back(), 0, [this](const auto&) { ++reports; }));
+    }
+    config = made;
+    pool.update(config, members);
+  }
+  /// The last digit of the port that is picked, or -.
+  char pick(std::vector<const Backend*> tried = {}) {
+    const auto lease = pool.try_pick(tried);
+    return lease ? static_cast<char>('0' + lease->backend().address().port() % 10) : '-';
+  }
+
+  HeldClock clock;
+  Deadlines deadlines{clock};
+  std::vector<std::shared_ptr<BackendState>> states;
+  std::vector<std::shared_ptr<Backend>> members;
+  std::shared_ptr<const config::Pool> config;
+  int reports = 0;
+  Pool pool{"shop", deadlines, 0, 1};
+};
+
+TEST_CASE("only healthy backends are picked, and one that was tried only when there is no other") {
+  World world(3);
+  world.states[0]->set_health(HealthState::down);
+  CHECK(world.pick() != '1');
+  CHECK(world.pick() != '1');
+  CHECK(world.pick({world.members[1].get()}) == '3');
+  CHECK(world.pick({world.members[1].get(), world.members[2].get()}) != '-');
+  for (const auto state : {HealthState::starting, HealthState::draining, HealthState::down}) {
+    for (auto& backend : world.states) backend->set_health(state);
+    CHECK(world.pick() == '-');
+  }
+}
+
+TEST_CASE("a backend that refused gets nothing more until a probe has looked, which is asked for once") {
+  World world(1);
+  world.members[0]->connect_failed();
+  world.members[0]->connect_failed();
+  CHECK(world.reports == 1);
+  CHECK(world.pick() == '-');
+  world.members[0]->checked();
+  CHECK(world.pick() == '1');
+}
+
+TEST_CASE("a lease counts as in flight while it lives") {
+  World world(1);
+  {
+    const auto lease = world.pool.try_pick({});
+    CHECK(world.states[0]->in_flight() == 1);
+  }
+  CHECK(world.states[0]->in_flight() == 0);
+  CHECK(world.states[0]->requests() == 1);
+}
+
+TEST_CASE("those who wait are served in order of arrival as soon as a backend is there") {
+  World world(1);
+  world.states[0]->set_health(HealthState::starting);
+  QueuePlace places[3];
+  std::string served;
+  Wait waits[3];
+  std::vector<Lease> leases;
+  for (int i = 0; i < 3; ++i) {
+    waits[i] = world.pool.wait_for_backend(places[i], {}, Duration{5000}, [&, i](Result<Lease> lease) {
+      served += static_cast<char>('a' + i);
+      leases.push_back(*std::move(lease));
+    });
+  }
+  waits[1].cancel();
+  CHECK(world.pool.queued() == 2);
+  world.pool.wake();
+  CHECK(served == "");
+  world.states[0]->set_health(HealthState::healthy);
+  world.pool.wake();
+  CHECK(served == "ac");
+  CHECK(world.pool.queued() == 0);
+}
+
+TEST_CASE("a wait ends at its bound, and a queue is full at its own") {
+  World world(1, {.max = 1});
+  world.states[0]->set_health(HealthState::down);
+  QueuePlace place;
+  std::string error;
+  CHECK_FALSE(world.pool.is_queue_full());
+  const Wait wait = world.pool.wait_for_backend(
+      place, {}, Duration{200}, [&](Result<Lease> lease) { error = std::string(name(lease.error().code)); });
+  CHECK(world.pool.is_queue_full());
+  world.clock.advance(Duration{201});
+  world.deadlines.expire();
+  CHECK(error == "unavailable");
+  CHECK(world.pool.queued() == 0);
+}
+
+TEST_CASE("an update that brings a backend serves those who wait, and one that drops a backend closes it") {
+  World world(2);
+  auto drained = std::make_shared<config::Pool>(*world.config);
+  drained->backends[0].drain = true;
+  world.pool.update(drained, world.members);
+  CHECK(world.pick() == '2');
+  auto smaller = std::make_shared<config::Pool>(*world.config);
+  smaller->backends.pop_back();
+  world.pool.update(smaller, {world.members[0]});
+  CHECK(world.pick() == '1');
+  CHECK_FALSE(world.members[1]->is_available());
+}
+
+}  // namespace
+}  // namespace sluice::upstream

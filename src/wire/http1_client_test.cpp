@@ -1,0 +1,172 @@
+// The backend's side of HTTP/1, over an in-memory transport.
+#include <sluice/wire/http1_client.h>
+
+#include "wire/http1_test_tools.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::wire {
+namespace {
+
+struct Backend {
+  Backend() {
+    auto made = std::make_unique<MemoryTransport>();
+    transport = made.get();
+    connection = std::make_unique<Http1ClientConnection>(std::move(made), deadlines, out);
+  }
+  void ask(const std::string& text = "GET / HTTP/1.1\r\nHost: h\r\n\r\n") {
+    request.clear();
+    http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
+    const auto decoded = decoder.decode(text, request);
+    REQUIRE(decoded);
+    connection->send_head(request, {.client_ip = "192.0.2.7"}, Follows::nothing_yet);
+    read();
+  }
+  void read() {
+    wait = connection->read_head([this](Result<const http::ResponseHead*> head) {
+      if (!head) {
+        error = head.error().message;
+        return;
+      }
+      status = (*head)->status;
+      if ((*head)->is_interim()) return read();
+      if ((*head)->framing.has_body()) connection->start_body(receiver);
+    });
+  }
+
+  HeldClock clock;
+  Deadlines deadlines{clock};
+  std::string out;
+  MemoryTransport* transport = nullptr;
+  http::RequestHead request;
+  KeepingReceiver receiver;
+  std::string error;
+  int status = 0;
+  std::unique_ptr<Http1ClientConnection> connection;
+  Wait wait;
+};
+
+TEST_CASE("an exchange that ended in order leaves a connection for the next one") {
+  Backend backend;
+  backend.ask();
+  CHECK(backend.transport->written.starts_with("GET / HTTP/1.1\r\nHost: h\r\n"));
+  backend.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+  CHECK_FALSE(backend.connection->may_be_reused());
+  backend.transport->arrive("llo");
+  CHECK(backend.status == 200);
+  CHECK(backend.receiver.body == "hello");
+  CHECK(backend.receiver.ended);
+  CHECK(backend.connection->may_be_reused());
+  CHECK_FALSE(backend.connection->is_reused());
+  backend.connection->park(Duration{1000}, [](ClientStream&) {});
+  backend.connection->unpark();
+  backend.ask();
+  CHECK(backend.connection->is_reused());
+  CHECK_FALSE(backend.connection->has_answered());
+  backend.transport->arrive("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(backend.status == 204);
+  CHECK(backend.connection->may_be_reused());
+}
+
+TEST_CASE("interim responses come before the final one") {
+  Backend backend;
+  backend.ask();
+  backend.transport->arrive(
+      "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+      "Content-Length: 2\r\n\r\nok");
+  CHECK(backend.status == 200);
+  CHECK(backend.receiver.body == "ok");
+}
+
+TEST_CASE("a connection in doubt is never used again") {
+  const auto reusable = [](const std::string& request, const std::string& response) {
+    Backend backend;
+    backend.ask(request);
+    backend.transport->arrive(response);
+    return backend.connection->may_be_reused();
+  };
+  const std::string get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  CHECK(reusable(get, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  CHECK_FALSE(reusable(get, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nleftover"));
+  CHECK_FALSE(reusable(get, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokleftover"));
+  CHECK_FALSE(reusable(get, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+  CHECK_FALSE(reusable(get, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  // The response came before the request was whole.
+  CHECK_FALSE(reusable("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n",
+                       "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n"));
+  // The body that a HEAD response must not have.
+  CHECK_FALSE(
+      reusable("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"));
+}
+
+TEST_CASE("a response cut short is an error, one that ends with the connection is whole") {
+  Backend cut;
+  cut.ask();
+  cut.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+  cut.transport->end();
+  CHECK(cut.receiver.error == "the backend closed the connection in the middle of its response");
+  Backend chunked;
+  chunked.ask();
+  chunked.transport->arrive("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  chunked.transport->end();
+  CHECK(chunked.receiver.error != "");
+  Backend whole;
+  whole.ask();
+  whole.transport->arrive("HTTP/1.1 200 OK\r\n\r\nuntil the end");
+  whole.transport->end();
+  CHECK(whole.receiver.body == "until the end");
+  CHECK(whole.receiver.error == "");
+  CHECK(whole.receiver.ended);
+}
+
+TEST_CASE("garbage, and a connection closed before any answer, are errors") {
+  for (const char* bytes : {"garbage\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}) {
+    Backend backend;
+    backend.ask();
+    backend.transport->arrive(bytes);
+    CHECK(backend.error != "");
+    CHECK_FALSE(backend.connection->may_be_reused());
+  }
+  Backend closed;
+  closed.ask();
+  closed.transport->end();
+  CHECK(closed.error == "the backend closed the connection");
+  CHECK_FALSE(closed.connection->has_answered());
+}
+
+TEST_CASE("a resting connection says when it is of no more use") {
+  const auto rested = [](const std::function<void(Backend&)>& event) {
+    Backend backend;
+    backend.ask();
+    backend.transport->arrive("HTTP/1.1 204 No Content\r\n\r\n");
+    bool gone = false;
+    backend.connection->park(Duration{1000}, [&](ClientStream&) { gone = true; });
+    event(backend);
+    return gone;
+  };
+  CHECK_FALSE(rested([](Backend&) {}));
+  CHECK(rested([](Backend& backend) { backend.transport->end(); }));
+  CHECK(rested([](Backend& backend) { backend.transport->arrive("HTTP/1.1 408 Too late\r\n\r\n"); }));
+  CHECK(rested([](Backend& backend) {
+    backend.clock.advance(Duration{1001});
+    backend.deadlines.expire();
+  }));
+}
+
+TEST_CASE("a paused response stays with the backend, and comes whole after") {
+  Backend backend;
+  backend.ask();
+  backend.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab");
+  backend.connection->pause_body();
+  backend.transport->arrive("cd");
+  CHECK_FALSE(backend.transport->reading);
+  CHECK(backend.receiver.body == "ab");
+  backend.connection->resume_body();
+  CHECK(backend.transport->reading);
+  backend.transport->arrive("ef");
+  CHECK(backend.receiver.body == "abcdef");
+  CHECK(backend.connection->may_be_reused());
+}
+
+}  // namespace
+}  // namespace sluice::wire

@@ -1,0 +1,231 @@
+// The client's side of HTTP/1, over an in-memory transport.
+#include <sluice/wire/http1_server.h>
+
+#include "wire/http1_test_tools.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::wire {
+namespace {
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// A connection whose owner notes what it is told.
+struct Owner final : ServerHandler {
+  Owner() {
+    auto made = std::make_unique<MemoryTransport>();
+    transport = made.get();
+    context.settings = {.head_timeout = Duration{10'000},
+                        .body_timeout = Duration{30'000},
+                        .write_timeout = Duration{20'000},
+                        .idle_timeout = Duration{60'000}};
+    connection = std::make_unique<Http1ServerConnection>(std::move(made), context, *this);
+    connection->start();
+  }
+  void on_request() override {
+    targets += std::string(connection->request().target()) + " ";
+    if (answer_at_once) answer();
+  }
+  void on_bad_request(const Error& error) override {
+    bad_status = error.status;
+    connection->send_own(error.status, error.message, "");
+    connection->finish();
+  }
+  void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
+  void on_connection_over() override {
+    is_over = true;
+    resets = transport->resets;
+    connection.reset();
+    transport = nullptr;
+  }
+  void answer() {
+    connection->send_own(404, "x", "");
+    connection->finish();
+  }
+  void pass(int milliseconds) {
+    clock.advance(Duration{milliseconds});
+    deadlines.expire();
+  }
+
+  HeldClock clock;
+  Deadlines deadlines{clock};
+  ServerContext context{
+      .deadlines = deadlines, .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
+  MemoryTransport* transport = nullptr;
+  std::unique_ptr<Http1ServerConnection> connection;
+  std::string targets;
+  std::string gone;
+  int bad_status = 0;
+  bool answer_at_once = false;
+  bool is_over = false;
+  bool resets = false;
+};
+
+TEST_CASE("requests on one connection are handed over one at a time, in order") {
+  Owner owner;
+  owner.transport->arrive("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTT");
+  CHECK(owner.targets == "/1 ");
+  owner.answer();
+  CHECK(owner.targets == "/1 /2 ");
+  owner.answer();
+  CHECK(owner.targets == "/1 /2 ");
+  owner.transport->arrive("P/1.1\r\nHost: h\r\n\r\n");
+  CHECK(owner.targets == "/1 /2 /3 ");
+}
+
+TEST_CASE("a pipelining client that is answered at once gets all answers, and what it piles up is bounded") {
+  Owner owner;
+  owner.answer_at_once = true;
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += kGet;
+  owner.transport->arrive(many);
+  CHECK(owner.targets.size() == 200);
+  owner.answer_at_once = false;
+  owner.transport->arrive(kGet + std::string(20'000, 'G'));
+  CHECK_FALSE(owner.transport->reading);
+}
+
+TEST_CASE("a body goes to whoever wants it, what came with the head included") {
+  Owner owner;
+  KeepingReceiver receiver;
+  owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello");
+  owner.connection->start_body(receiver);
+  CHECK(receiver.body == "hello");
+  owner.connection->pause_body();
+  owner.transport->arrive("wor");
+  CHECK(receiver.body == "hello");
+  CHECK_FALSE(owner.transport->reading);  // The client feels it.
+  owner.connection->resume_body();
+  CHECK(owner.transport->reading);
+  owner.transport->arrive("ldGET /next");
+  CHECK(receiver.body == "helloworld");
+  CHECK(receiver.ended);
+  CHECK(receiver.error == "");
+}
+
+TEST_CASE("a head and the first piece of its body leave in one write") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  http::ResponseHead head;
+  http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
+  REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", head, false));
+  owner.connection->send_head(head, Follows::body_at_once);
+  CHECK_FALSE(owner.connection->is_committed());
+  owner.connection->write_body("hello");
+  CHECK(owner.connection->is_committed());
+  CHECK(owner.transport->writes == 1);
+  CHECK(owner.transport->written == "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nContent-Length: 5\r\n\r\nhello");
+  owner.connection->end_body();
+  owner.connection->finish();
+  CHECK(owner.transport->writes == 1);
+}
+
+TEST_CASE("a response without a known end is chunked, and ends with the last chunk") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  http::ResponseHead head;
+  http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
+  REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\n\r\n", head, false));
+  owner.connection->send_head(head, Follows::nothing_yet);
+  owner.connection->write_body("0123456789abcdef");
+  owner.connection->end_body();
+  CHECK(owner.transport->written.ends_with(
+      "Transfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"));
+}
+
+TEST_CASE("after an answer to what was no request the connection lingers, then ends") {
+  Owner owner;
+  owner.transport->arrive("nonsense\r\n\r\n");
+  CHECK(owner.bad_status == 400);
+  CHECK(owner.transport->written.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+  CHECK(owner.transport->written.find("Connection: close\r\n") != std::string::npos);
+  CHECK(owner.transport->is_shut_down);
+  owner.transport->arrive("more nonsense");
+  CHECK_FALSE(owner.is_over);
+  owner.pass(2001);
+  CHECK(owner.is_over);
+}
+
+TEST_CASE("an answer given before the body has come is followed by no other request") {
+  Owner owner;
+  owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhel");
+  owner.answer();
+  owner.transport->arrive("loworGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(owner.targets == "/ ");
+}
+
+TEST_CASE("an idle client is let go, a dribbling head is answered 408, and a silent body too") {
+  Owner idle;
+  idle.pass(59'999);
+  CHECK_FALSE(idle.is_over);
+  idle.pass(2);
+  CHECK(idle.is_over);
+
+  Owner dribbling;
+  dribbling.transport->arrive("GET /");
+  for (int i = 0; i < 9; ++i) {
+    dribbling.pass(1000);
+    dribbling.transport->arrive("x");
+  }
+  CHECK(dribbling.bad_status == 0);
+  dribbling.pass(1001);
+  CHECK(dribbling.bad_status == 408);
+
+  Owner silent;
+  KeepingReceiver receiver;
+  silent.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
+  silent.connection->start_body(receiver);
+  silent.pass(30'001);
+  CHECK(receiver.error == "the request's body took too long");
+}
+
+TEST_CASE("a client that takes nothing is given up") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  owner.transport->blocked = true;
+  owner.connection->send_own(404, "x", "");
+  const Wait wait = owner.connection->when_writable([](Result<void>) {});
+  owner.pass(20'001);
+  CHECK(owner.gone == "timed_out");
+}
+
+TEST_CASE("a client that leaves in the middle of an exchange is told of, and an abort is a reset") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  owner.transport->end();
+  CHECK(owner.gone == "closed");
+  owner.connection->abort();
+  CHECK(owner.is_over);
+  CHECK(owner.resets);
+}
+
+TEST_CASE("a connection that is to end does so with its response, or when nothing is asked for") {
+  Owner asked;
+  asked.connection->retire(Duration{500});
+  asked.transport->arrive(kGet);
+  asked.connection->send_own(404, "x", "");
+  CHECK(asked.transport->written.find("Connection: close\r\n") != std::string::npos);
+  asked.connection->finish();
+  CHECK(asked.is_over);
+  Owner quiet;
+  quiet.connection->retire(Duration{500});
+  quiet.pass(501);
+  CHECK(quiet.is_over);
+}
+
+TEST_CASE("a body over the limit is refused, at once when its length says so") {
+  Owner known;
+  known.context.settings.body_bytes = 5;
+  known.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n");
+  CHECK(known.bad_status == 413);
+  Owner chunked;
+  chunked.context.settings.body_bytes = 5;
+  KeepingReceiver receiver;
+  chunked.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  chunked.connection->start_body(receiver);
+  chunked.transport->arrive("6\r\nhellos\r\n");
+  CHECK(receiver.error == "the request body is over the limit");
+}
+
+}  // namespace
+}  // namespace sluice::wire
