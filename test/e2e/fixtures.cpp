@@ -6,6 +6,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <doctest/doctest.h>
+
 namespace sluice::e2e {
 namespace {
 
@@ -103,6 +105,13 @@ Proxy::Proxy(const std::string& toml, int workers) {
   const bool answers =
       eventually([this] { return !process_->is_running() || admin("status").exit_code == 0; });
   if (!answers || !process_->is_running()) throw std::runtime_error("the proxy did not start: " + log());
+}
+
+Proxy::~Proxy() {
+  const std::string said = log();
+  for (const char* alarm : {"CHECK failed", "ThreadSanitizer", "AddressSanitizer", "runtime error"}) {
+    if (said.find(alarm) != std::string::npos) FAIL_CHECK(said);
+  }
 }
 
 std::string Proxy::pool(const std::vector<const DemoApp*>& backends, const std::string& more) {

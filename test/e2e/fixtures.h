@@ -52,6 +52,10 @@ class Proxy {
  public:
   /// `pools` is the TOML behind the [server] table and the first listener.
   explicit Proxy(const std::string& toml, int workers = 2);
+  /// Fails the test when a CHECK or a sanitizer had something to say.
+  ~Proxy();
+  Proxy(const Proxy&) = delete;
+  Proxy& operator=(const Proxy&) = delete;
 
   /// [pool.shop] over these, with quick health checks.
   static std::string pool(const std::vector<const DemoApp*>& backends, const std::string& more = "");
