@@ -164,6 +164,19 @@ TEST_CASE("SIGTERM lets what is in flight end, and the process exits in order [t
   CHECK(proxy.log().find("stopped why=drained") != std::string::npos);
 }
 
+TEST_CASE("sluice demo serves without any configuration, until it is told to end") {
+  const TempDir directory;
+  Child demo({sluice_binary(), "demo"}, directory.path("output"));
+  const std::string before = "the proxy is on ";
+  REQUIRE(eventually([&] { return demo.output().find("Ctrl-C ends it.") != std::string::npos; }));
+  const std::string said = demo.output();
+  const size_t begin = said.find(before) + before.size();
+  const std::string url = said.substr(begin, said.find(',', begin) - begin);
+  CHECK(run({"curl", "-fsS", url}).output == "Hello World!\n");
+  demo.send_signal(SIGINT);
+  CHECK(demo.wait(10s) == 0);
+}
+
 TEST_CASE("a second signal stops at once") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));

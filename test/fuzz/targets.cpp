@@ -1,0 +1,132 @@
+#include "targets.h"
+
+#include <sluice/base/check.h>
+#include <sluice/config/load.h>
+#include <sluice/http/body_decoder.h>
+#include <sluice/http/forwarding.h>
+#include <sluice/http/head_decoder.h>
+
+#include <algorithm>
+#include <string>
+
+namespace sluice::fuzz {
+namespace {
+
+/// What came of decoding all of `bytes`, handed over in pieces: "" or the error, how much was used, the
+/// head's bytes.
+struct Outcome {
+  std::string error;
+  bool complete = false;
+  size_t used = 0;
+  std::string head;
+  bool operator==(const Outcome&) const = default;
+};
+
+template <class Head, class Decode>
+Outcome decode_in_pieces(std::string_view bytes, size_t piece, Head& head, Decode decode) {
+  Outcome outcome;
+  while (outcome.used < bytes.size() && !outcome.complete) {
+    const auto given = bytes.substr(outcome.used, piece);
+    const auto progress = decode(given);
+    if (!progress) {
+      outcome.error = "refused";
+      outcome.used = 0;
+      return outcome;
+    }
+    CHECK(progress->used <= given.size());
+    CHECK(progress->complete || progress->used == given.size());
+    outcome.used += progress->used;
+    outcome.complete = progress->complete;
+  }
+  outcome.head = head.bytes();
+  for (const auto& field : head.fields()) {
+    if (outcome.complete) CHECK(field.end <= head.bytes().size() && head.line(field).ends_with("\r\n"));
+  }
+  return outcome;
+}
+
+}  // namespace
+
+/// However the bytes are split the outcome is the same; and what is forwarded is a request that we would take
+/// again.
+void request_head(std::string_view bytes) {
+  Outcome whole;
+  for (const size_t piece : {bytes.size(), size_t{1}, size_t{7}}) {
+    http::HeadDecoder decoder(http::HeadDecoder::Of::request, {.bytes = 4096, .fields = 50});
+    http::RequestHead head;
+    const auto outcome =
+        decode_in_pieces(bytes, std::max<size_t>(1, piece), head,
+                         [&](std::string_view given) { return decoder.decode(given, head); });
+    if (piece == bytes.size()) {
+      whole = outcome;
+    } else {
+      CHECK(outcome == whole);
+    }
+    if (!outcome.complete) continue;
+    std::string forwarded;
+    http::write_request_head(forwarded, head, {.client_ip = "192.0.2.1"});
+    http::HeadDecoder again(http::HeadDecoder::Of::request, {.bytes = 1 << 20, .fields = 1000});
+    http::RequestHead taken;
+    const auto progress = again.decode(forwarded, taken);
+    CHECK(progress && progress->complete && progress->used == forwarded.size());
+    CHECK(taken.framing.kind == head.framing.kind && taken.framing.length == head.framing.length);
+  }
+}
+
+void response_head(std::string_view bytes) {
+  Outcome whole;
+  for (const size_t piece : {bytes.size(), size_t{1}, size_t{7}}) {
+    http::HeadDecoder decoder(http::HeadDecoder::Of::response, {.bytes = 4096, .fields = 50});
+    http::ResponseHead head;
+    const auto outcome =
+        decode_in_pieces(bytes, std::max<size_t>(1, piece), head,
+                         [&](std::string_view given) { return decoder.decode(given, head, false); });
+    if (piece == bytes.size()) {
+      whole = outcome;
+    } else {
+      CHECK(outcome == whole);
+    }
+    if (!outcome.complete) continue;
+    std::string forwarded;
+    http::write_response_head(forwarded, head, {.framing = http::framing_towards({}, head.framing)});
+    CHECK(forwarded.ends_with("\r\n\r\n"));
+  }
+}
+
+void chunked(std::string_view bytes) {
+  std::string bodies[3];
+  bool refused[3] = {};
+  size_t i = 0;
+  for (const size_t piece : {bytes.size(), size_t{1}, size_t{5}}) {
+    http::BodyDecoder decoder;
+    decoder.begin({.kind = http::Framing::Kind::chunked});
+    size_t used = 0;
+    while (used < bytes.size() && !decoder.is_complete() && !refused[i]) {
+      const auto next = decoder.next(bytes.substr(used, std::max<size_t>(1, piece)));
+      refused[i] = !next;
+      if (!next) break;
+      CHECK(next->used > 0);
+      used += next->used;
+      bodies[i] += next->data;
+    }
+    ++i;
+  }
+  CHECK(refused[0] == refused[1] && refused[1] == refused[2]);
+  CHECK(refused[0] || (bodies[0] == bodies[1] && bodies[1] == bodies[2]));
+}
+
+/// A configuration that is taken is printed as one that is taken and says the same.
+void config(std::string_view bytes) {
+  const auto parsed = config::parse(bytes, "fuzz.toml");
+  const auto* valid = std::get_if<config::Config>(&parsed);
+  if (valid == nullptr) {
+    CHECK(!std::get<config::Problems>(parsed).empty());
+    return;
+  }
+  const std::string printed = config::to_toml(*valid);
+  const auto again = config::parse(printed, "again.toml");
+  CHECK(std::holds_alternative<config::Config>(again));
+  CHECK(config::to_toml(std::get<config::Config>(again)) == printed);
+}
+
+}  // namespace sluice::fuzz

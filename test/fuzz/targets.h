@@ -1,0 +1,14 @@
+// What fuzzing calls: each takes any bytes, and CHECKs what must hold for all of them. The same functions are
+// run by libFuzzer (with clang) and, over the corpus, by every test run.
+#pragma once
+
+#include <string_view>
+
+namespace sluice::fuzz {
+
+void request_head(std::string_view bytes);
+void response_head(std::string_view bytes);
+void chunked(std::string_view bytes);
+void config(std::string_view bytes);
+
+}  // namespace sluice::fuzz
