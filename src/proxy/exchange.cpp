@@ -84,10 +84,9 @@ void Exchange::connect_failed(const Error&) {
 
 void Exchange::send_request() {
   const auto& request = client_->request();
-  if (client_ip_.empty()) client_ip_ = client_->client().ip_text();
   if (route_->strip_path && target_.empty()) target_ = strip_prefix(request.target(), route_->path);
   const bool body_at_once = request.framing.has_body() && (!replay_.empty() || client_->has_body_in_hand());
-  const Flow flow = upstream_->send_head(request, {.client_ip = client_ip_, .target = target_},
+  const Flow flow = upstream_->send_head(request, {.client_ip = client_->client_ip(), .target = target_},
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   arm_response_deadline();
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
@@ -272,7 +271,6 @@ void Exchange::clear() {
   settings_.reset();
   route_ = nullptr;
   tried_.clear();
-  client_ip_.clear();
   target_.clear();
   replay_.clear();
   attempts_ = 0;

@@ -21,6 +21,7 @@ Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> tra
       context_(context),
       handler_(handler),
       decoder_(http::HeadDecoder::Of::request, context.settings.head),
+      client_ip_(transport_->peer().ip_text()),
       deadline_([this] { on_deadline(); }),
       writable_([this] { drained_.cancel(); }) {}
 

@@ -76,7 +76,7 @@ class SimulatedClient final : public wire::ServerStream {
   SimulatedClient(World& world, const std::string& request, std::string body);
 
   const http::RequestHead& request() const override { return head_; }
-  const Address& client() const override { return address_; }
+  std::string_view client_ip() const override { return "192.0.2.1"; }
   void send_interim(const http::ResponseHead& head) override;
   wire::Flow send_head(const http::ResponseHead& head, wire::Follows follows) override;
   wire::Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) override;
@@ -113,7 +113,6 @@ class SimulatedClient final : public wire::ServerStream {
 
   World& world_;
   http::RequestHead head_;
-  Address address_ = *Address::parse("192.0.2.1:1");
   std::string body_;
   size_t sent_ = 0;
   Body upload_;

@@ -86,7 +86,6 @@ class Exchange {
   upstream::QueuePlace place_;
   wire::Pump upload_;
   wire::Pump download_;
-  std::string client_ip_;
   std::string target_;
   std::string replay_;  // of the request's body, what a next attempt has to send again
   Deadline deadline_;

@@ -66,7 +66,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void retire(Duration quiet);
 
   const http::RequestHead& request() const override { return *head_; }
-  const Address& client() const override { return transport_->peer(); }
+  std::string_view client_ip() const override { return client_ip_; }
   void send_interim(const http::ResponseHead& head) override;
   Flow send_head(const http::ResponseHead& head, Follows follows) override;
   Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) override;
@@ -120,8 +120,9 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   http::BodyDecoder body_;
   FreeList<http::RequestHead>::Item head_;
   BodyReceiver* receiver_ = nullptr;
-  std::string kept_;      // read, but not wanted yet: the body's start, or the next request
-  std::string out_head_;  // given, not yet committed
+  std::string client_ip_;  // once for all requests
+  std::string kept_;       // read, but not wanted yet: the body's start, or the next request
+  std::string out_head_;   // given, not yet committed
   http::Framing out_framing_;
   std::string_view in_hand_;  // of the bytes being processed, what is not used yet
   uint64_t requests_ = 0;

@@ -1,7 +1,6 @@
 // One exchange's two sides, blind to the protocol's version: HTTP/1 today, HTTP/2 the day it comes.
 #pragma once
 
-#include <sluice/base/address.h>
 #include <sluice/base/clock.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head.h>
@@ -20,7 +19,8 @@ class ServerStream : public BodySource, public BodySink {
  public:
   /// Whole; valid until finish() or abort().
   virtual const http::RequestHead& request() const = 0;
-  virtual const Address& client() const = 0;
+  /// The client's IP address as text; valid as long as the stream.
+  virtual std::string_view client_ip() const = 0;
 
   virtual void send_interim(const http::ResponseHead& head) = 0;
   /// Starts the response; `head.framing` says how its body comes, the stream chooses how it goes on.
