@@ -30,6 +30,7 @@ constexpr std::array kEntries = {
     Entry{ErrorCode::malformed, "malformed", 1},
     Entry{ErrorCode::too_large, "too_large", 1},
     Entry{ErrorCode::unsupported, "unsupported", 1},
+    Entry{ErrorCode::exhausted, "exhausted", 1},
     Entry{ErrorCode::unavailable, "unavailable", 1},
 };
 
@@ -47,6 +48,11 @@ ErrorCode code_for(int errno_value) {
     case ENETUNREACH:
     case EHOSTUNREACH:
       return ErrorCode::refused;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+      return ErrorCode::exhausted;
     case ECONNRESET:
     case EPIPE:
     case ECONNABORTED:

@@ -3,25 +3,22 @@
 #include <sluice/config/load.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <tuple>
 
+#include "config/file.h"
 #include "config/parse.h"
 
 namespace sluice::config {
 namespace {
 
-constexpr size_t kLongestFile = size_t{16} << 20;
+constexpr uint64_t kLongestFile = uint64_t{16} << 20;
 
 void check_whole(const Reader& root, Config& config, Report& report) {
   // A part that is there but broken has told its own problem already.
   if (!root.has_any("listener")) {
     report.add("no [[listener]]: expected at least one, such as bind = \"0.0.0.0:8080\"");
   }
-  if (!root.has_any("pool")) {
+  if (!root.has_any("pool") && !root.has_any("route")) {
     report.add(
         "no [pool.NAME]: expected at least one, such as [pool.app] with backends = [\"127.0.0.1:9001\"]");
   }
@@ -31,10 +28,6 @@ void check_whole(const Reader& root, Config& config, Report& report) {
   } else {
     report.add("several pools and no [[route]]: expected routes that say which requests go to which pool");
   }
-}
-
-Problems unreadable(const std::string& path, std::string_view why) {
-  return {{.file = path, .message = concat({"cannot read it: ", why})}};
 }
 
 }  // namespace
@@ -51,6 +44,8 @@ std::variant<Config, Problems> parse(std::string_view toml, std::string_view fil
   parse_routes(root, config);
   parse_limits(root, config.limits);
   parse_timeouts(root, config.timeouts);
+  parse_forwarding(root, config.forwarding);
+  parse_errors(root, config);
   root.finish();
   check_whole(root, config, report);
   if (report.problems.empty()) return config;
@@ -60,17 +55,9 @@ std::variant<Config, Problems> parse(std::string_view toml, std::string_view fil
 }
 
 std::variant<Config, Problems> load(const std::string& path) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
-  if (!file) return unreadable(path, std::strerror(errno));
-  std::string text;
-  char buffer[4096];
-  size_t size = 0;
-  while ((size = std::fread(buffer, 1, sizeof buffer, file.get())) > 0) {
-    text.append(buffer, size);
-    if (text.size() > kLongestFile) return unreadable(path, "it is longer than 16 MiB");
-  }
-  if (std::ferror(file.get()) != 0) return unreadable(path, std::strerror(errno));
-  return parse(text, path);
+  const auto text = read_file(path, kLongestFile);
+  if (text) return parse(*text, path);
+  return Problems{{.file = path, .message = concat({"cannot read it: ", text.error().message})}};
 }
 
 }  // namespace sluice::config

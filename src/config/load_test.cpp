@@ -15,8 +15,9 @@ namespace {
 /// A file with this text, gone when dropped.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(std::string_view text) {
-    const int fd = ::mkstemp(path_.data());
+  explicit TemporaryFile(std::string_view text, const std::string& extension = "")
+      : path_("/tmp/sluice-config-XXXXXX" + extension) {
+    const int fd = ::mkstemps(path_.data(), static_cast<int>(extension.size()));
     REQUIRE(fd >= 0);
     REQUIRE(::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
     ::close(fd);
@@ -26,9 +27,11 @@ class TemporaryFile {
   ~TemporaryFile() { std::remove(path_.c_str()); }
 
   const std::string& path() const { return path_; }
+  /// Without the directory.
+  std::string name() const { return path_.substr(path_.rfind('/') + 1); }
 
  private:
-  std::string path_ = "/tmp/sluice-config-XXXXXX";
+  std::string path_;
 };
 
 std::string read_file(const char* path) {
@@ -60,7 +63,58 @@ TEST_CASE("a file that cannot be read is one problem") {
         std::vector<std::string>{"/nonexistent/s.toml: cannot read it: No such file or directory"});
   CHECK(problems_of_file("/") == std::vector<std::string>{"/: cannot read it: Is a directory"});
   CHECK(problems_of_file("/dev/zero") ==
-        std::vector<std::string>{"/dev/zero: cannot read it: it is longer than 16 MiB"});
+        std::vector<std::string>{"/dev/zero: cannot read it: it is longer than 16MiB"});
+}
+
+Config loaded(const std::string& path) {
+  auto result = load(path);
+  if (const auto* problems = std::get_if<Problems>(&result)) FAIL(as_error(*problems).message);
+  return std::get<Config>(std::move(result));
+}
+
+TEST_CASE("error pages lie beside the file that names them, and are read with it") {
+  const TemporaryFile html("<p>busy</p>\n", ".HTML");
+  const TemporaryFile json("{}", ".json");
+  const TemporaryFile other("", ".dat");
+  const TemporaryFile file("[errors]\n503 = \"" + html.name() + "\"\n404 = \"" + json.path() +
+                           "\"\n599 = \"" + other.name() + "\"\n" + std::string(kSmallest));
+  const Config config = loaded(file.path());
+  REQUIRE(config.errors.size() == 3);
+  CHECK(*config.errors.at(503) ==
+        ErrorPage{.path = html.path(), .content_type = "text/html", .body = "<p>busy</p>\n"});
+  CHECK(*config.errors.at(404) ==
+        ErrorPage{.path = json.path(), .content_type = "application/json", .body = "{}"});
+  CHECK(*config.errors.at(599) == ErrorPage{.path = other.path(), .content_type = "text/plain", .body = ""});
+  CHECK(to_toml(config).ends_with("\n[errors]\n404 = \"" + json.path() + "\"\n503 = \"" + html.path() +
+                                  "\"\n599 = \"" + other.path() + "\"\n"));
+  CHECK(to_toml(valid(to_toml(config))) == to_toml(config));
+}
+
+TEST_CASE("an error page is at most 1MiB long, and a missing one is named as it was looked for") {
+  const TemporaryFile longest(std::string(1 << 20, 'a'));
+  CHECK(valid("[errors]\n503 = \"" + longest.path() + "\"\n" + std::string(kSmallest))
+            .errors.at(503)
+            ->body.size() == size_t{1} << 20);
+  const TemporaryFile too_long(std::string((1 << 20) + 1, 'a'));
+  CHECK(problem_of("[errors]\n503 = \"" + too_long.path() + "\"\n" + std::string(kSmallest)) ==
+        "s.toml:2:7: errors.503: cannot read \"" + too_long.path() + "\": it is longer than 1MiB");
+  const TemporaryFile file("[errors]\n503 = \"no-such-page\"\n" + std::string(kSmallest));
+  CHECK(problems_of_file(file.path()) ==
+        std::vector{file.path() +
+                    ":2:7: errors.503: cannot read \"/tmp/no-such-page\": No such file or directory"});
+}
+
+TEST_CASE("error pages that two configurations agree on become one object") {
+  const TemporaryFile page("a");
+  const TemporaryFile changed("b");
+  const std::string start = "[errors]\n500 = \"" + page.path() + "\"\n503 = \"";
+  const Config current = valid(start + page.path() + "\"\n" + std::string(kSmallest));
+  Config next = valid(start + changed.path() + "\"\n" + std::string(kSmallest));
+  REQUIRE(next.errors.at(500) != current.errors.at(500));
+  share_unchanged(next, current);
+  CHECK(next.errors.at(500) == current.errors.at(500));
+  CHECK(next.errors.at(503) != current.errors.at(503));
+  CHECK(next.errors.at(503)->body == "b");
 }
 
 /// Its lines that begin with "#" and no space are options with their defaults.

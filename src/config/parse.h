@@ -11,7 +11,15 @@ void parse_listeners(Reader& root, std::vector<Listener>& listeners);
 void parse_pools(Reader& root, Config& config);
 /// After the pools, which routes name.
 void parse_routes(Reader& root, Config& config);
+void parse_errors(Reader& root, Config& config);
+void parse_forwarding(Reader& root, Forwarding& forwarding);
 void parse_limits(Reader& root, Limits& limits);
 void parse_timeouts(Reader& root, Timeouts& timeouts);
+
+// Each takes its key from `route`, the table of one route.
+void parse_redirect(Reader& route, std::optional<Redirect>& redirect);
+void parse_respond(Reader& route, std::optional<FixedResponse>& respond);
+/// `key`: request_fields or response_fields.
+void parse_fields(Reader& route, std::string_view key, FieldEdits& edits);
 
 }  // namespace sluice::config

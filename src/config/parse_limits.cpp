@@ -6,11 +6,8 @@ namespace {
 
 constexpr uint64_t kKiB = uint64_t{1} << 10;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kLeastTarget = 64;
 constexpr uint64_t kMostBody = uint64_t{1} << 50;
-
-bool is_zero(const Value& value) {
-  return value.kind == Value::Kind::integer && value.integer == 0;
-}
 
 void parse_body(Reader& reader, std::optional<uint64_t>& body_bytes) {
   const Value* given = reader.take("body");
@@ -30,9 +27,11 @@ void parse_limits(Reader& root, Limits& limits) {
   if (!reader) return;
   reader->read_size("head", limits.head_bytes, kKiB, 16 * kMiB);
   reader->read_number("headers", limits.headers, 1, 10'000);
+  reader->read_size("target", limits.target_bytes, kLeastTarget, 16 * kMiB);
   parse_body(*reader, limits.body_bytes);
+  reader->read_size("body_rate", limits.body_bytes_per_second, 0, kMostBody);
   reader->read_number("requests_per_connection", limits.requests_per_connection, 0, UINT32_MAX);
-  reader->not_yet("connections_per_client", is_zero);
+  reader->read_number("connections_per_client", limits.connections_per_client, 0, UINT32_MAX);
   reader->finish();
 }
 
@@ -43,7 +42,8 @@ void parse_timeouts(Reader& root, Timeouts& timeouts) {
   reader->read_duration("body", timeouts.body);
   reader->read_duration("write", timeouts.write);
   reader->read_duration("idle", timeouts.idle);
-  reader->not_yet("tunnel");
+  reader->read_duration("tunnel", timeouts.tunnel);
+  reader->read_duration("linger", timeouts.linger);
   reader->finish();
 }
 

@@ -8,15 +8,11 @@
 namespace sluice::config {
 namespace {
 
-bool is_false(const Value& value) {
-  return value.kind == Value::Kind::boolean && !value.flag;
-}
-
 std::optional<Listener> parse_listener(Reader& reader) {
   Listener listener;
   reader.read("name", listener.name);
   const auto bind = reader.read_address("bind", "an address to listen on, such as \"0.0.0.0:8080\"");
-  reader.not_yet("proxy_protocol", is_false);
+  reader.read("proxy_protocol", listener.proxy_protocol);
   reader.not_yet("tls");
   reader.finish();
   if (!bind) return std::nullopt;

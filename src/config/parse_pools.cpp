@@ -5,6 +5,7 @@
 #include <array>
 
 #include "config/parse.h"
+#include "config/syntax.h"
 
 namespace sluice::config {
 namespace {
@@ -20,8 +21,7 @@ bool is_pool_name(std::string_view name) {
 }
 
 bool is_version(std::string_view version) {
-  return version.size() <= kLongestName &&
-         std::ranges::all_of(version, [](char c) { return c > ' ' && c < 0x7f; });
+  return version.size() <= kLongestName && is_visible(version);
 }
 
 bool is_no_duration(const Value& value) {
@@ -88,6 +88,8 @@ void parse_pool_timeouts(Reader& pool, PoolTimeouts& timeouts) {
   reader->read_duration("connect", timeouts.connect);
   reader->read_duration("response", timeouts.response);
   reader->read_duration("idle", timeouts.idle);
+  reader->read_duration("continue", timeouts.expect_continue, Reader::Zero::allowed);
+  reader->read_duration("tunnel_drain", timeouts.tunnel_drain, Reader::Zero::allowed);
   reader->finish();
 }
 
@@ -145,6 +147,11 @@ void parse_backends(Reader& pool, std::vector<Backend>& backends) {
   }
 }
 
+void parse_proxy_protocol(Reader& pool, ProxyProtocol& protocol) {
+  constexpr std::array kProtocols = {ProxyProtocol::none, ProxyProtocol::v1, ProxyProtocol::v2};
+  if (const auto word = pool.read_word("proxy_protocol", {"none", "v1", "v2"})) protocol = kProtocols[*word];
+}
+
 void parse_pool(Reader& reader, Pool& pool) {
   parse_balance(reader);
   parse_backends(reader, pool.backends);
@@ -152,6 +159,7 @@ void parse_pool(Reader& reader, Pool& pool) {
   parse_queue(reader, pool.queue);
   parse_retry(reader, pool.retry);
   parse_pool_timeouts(reader, pool.timeouts);
+  parse_proxy_protocol(reader, pool.proxy_protocol);
   reader.not_yet("slow_start", is_no_duration);
   reader.finish();
 }

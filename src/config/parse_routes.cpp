@@ -1,21 +1,22 @@
-// [[route]]: which requests go to which pool.
+// [[route]]: which requests go to which pool, or get which answer.
 #include <sluice/base/text.h>
 
 #include <algorithm>
+#include <array>
 
 #include "config/parse.h"
+#include "config/syntax.h"
 
 namespace sluice::config {
 namespace {
 
-constexpr size_t kLongestHost = 253;  // RFC 1035 2.3.4, as text
-
-bool is_host_name(std::string_view name) {
-  if (name.empty() || name.size() > kLongestHost) return false;
-  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.") != std::string_view::npos)
-    return false;
-  return name.front() != '.' && name.back() != '.' && name.find("..") == std::string_view::npos;
-}
+/// What a route does is said by one of these.
+constexpr std::array<std::string_view, 3> kActions = {"pool", "redirect", "respond"};
+/// About the way to a backend.
+constexpr std::array<std::string_view, 5> kPoolOnly = {"strip_path", "rewrite_path", "rewrite_host",
+                                                       "upgrade", "request_fields"};
+/// Protocols that carry HTTP requests themselves.
+constexpr std::array<std::string_view, 5> kHttpInside = {"h2c", "h2", "h3", "http", "tls"};
 
 /// "shop.example", "*.example", or an IPv6 address in brackets; lower case.
 bool is_route_host(std::string_view host) {
@@ -44,12 +45,78 @@ void parse_path(Reader& reader, std::string& path) {
                   concat({"\"", path, "\""}));
 }
 
+void parse_rewrites(Reader& reader, Route& route) {
+  reader.read("strip_path", route.strip_path);
+  if (std::string path; reader.read("rewrite_path", path)) {
+    if (route.strip_path)
+      reader.problem("rewrite_path", "not together with strip_path, which takes the prefix away");
+    if (!path.starts_with('/') || !is_visible(path) || path.find_first_of("?#") != std::string::npos) {
+      reader.expected("rewrite_path",
+                      "a path that begins with \"/\", of visible ASCII without \"?\" and \"#\"",
+                      concat({"\"", path, "\""}));
+    }
+    route.rewrite_path = std::move(path);
+  }
+  if (reader.read("rewrite_host", route.rewrite_host) && !is_authority(route.rewrite_host)) {
+    reader.expected("rewrite_host", "a host, with or without a port, such as \"internal.example:8080\"",
+                    concat({"\"", route.rewrite_host, "\""}));
+  }
+}
+
+/// Why this protocol cannot be switched to; empty when it can.
+std::string upgrade_problem(std::string_view protocol) {
+  const auto slash = protocol.find('/');
+  const auto word = protocol.substr(0, slash);
+  if (!is_token(word) || (slash != std::string_view::npos && !is_token(protocol.substr(slash + 1)))) {
+    return concat({"expected a protocol such as \"websocket\", got \"", protocol, "\""});
+  }
+  if (std::ranges::find(kHttpInside, word) == kHttpInside.end()) return {};
+  return concat({"\"", protocol, "\" cannot be allowed: the requests in it would get past Sluice unseen"});
+}
+
+void parse_upgrade(Reader& reader, std::vector<std::string>& upgrade) {
+  const auto given = reader.read_texts("upgrade", "protocols");
+  if (reader.has("upgrade")) upgrade.clear();
+  for (const Reader::Text& each : given) {
+    std::string protocol = to_lower(each.text);
+    std::string problem = upgrade_problem(protocol);
+    if (problem.empty() && std::ranges::find(upgrade, protocol) != upgrade.end()) {
+      problem = concat({"\"", protocol, "\" is named already"});
+    }
+    if (problem.empty()) {
+      upgrade.push_back(std::move(protocol));
+    } else {
+      reader.problem(each, std::move(problem));
+    }
+  }
+}
+
 void parse_pool_name(Reader& reader, const Config& config, std::string& name) {
-  if (!reader.has("pool")) reader.problem("pool", "missing: expected the name of a pool");
   if (!reader.read("pool", name) || config.pools.contains(name)) return;
   std::vector<std::string_view> names;
   for (const auto& [known, pool] : config.pools) names.push_back(known);
   reader.problem("pool", concat({"there is no [pool.", name, "]", hint(name, names)}));
+}
+
+void check_actions(Reader& reader) {
+  std::string_view action;
+  for (const auto key : kActions) {
+    if (!reader.has(key)) continue;
+    if (action.empty()) {
+      action = key;
+    } else {
+      reader.problem(key,
+                     concat({"not together with ", action, ": a route has one of pool, redirect, respond"}));
+    }
+  }
+  if (action.empty()) {
+    return reader.problem("pool", "missing: expected the name of a pool, or redirect or respond instead");
+  }
+  if (action == "pool") return;
+  for (const auto key : kPoolOnly) {
+    if (reader.has(key))
+      reader.problem(key, concat({"only together with pool: ", action, " asks no backend"}));
+  }
 }
 
 /// Nothing when something is wrong with it.
@@ -58,8 +125,14 @@ std::optional<Route> parse_route(Reader& reader, const Config& config) {
   Route route;
   parse_host(reader, route.host);
   parse_path(reader, route.path);
-  reader.read("strip_path", route.strip_path);
   parse_pool_name(reader, config, route.pool);
+  parse_redirect(reader, route.redirect);
+  parse_respond(reader, route.respond);
+  parse_rewrites(reader, route);
+  parse_upgrade(reader, route.upgrade);
+  parse_fields(reader, "request_fields", route.request_fields);
+  parse_fields(reader, "response_fields", route.response_fields);
+  check_actions(reader);
   reader.finish();
   if (reader.report().problems.size() > problems_before) return std::nullopt;
   return route;

@@ -32,6 +32,18 @@ void parse_log(Reader reader, LogSettings& log) {
   reader.finish();
 }
 
+void parse_access_log(Reader reader, std::optional<AccessLog>& access_log) {
+  access_log.emplace();
+  const bool has_path = reader.read("path", access_log->path);
+  if (!reader.has("path") || (has_path && access_log->path.empty())) {
+    reader.problem("path", "expected \"stdout\", \"stderr\" or the path of a file");
+  }
+  if (const auto format = reader.read_word("format", {"combined", "json"})) {
+    access_log->format = *format == 0 ? AccessLogFormat::combined : AccessLogFormat::json;
+  }
+  reader.finish();
+}
+
 }  // namespace
 
 void parse_server(Reader& root, Server& server) {
@@ -44,7 +56,8 @@ void parse_server(Reader& root, Server& server) {
     reader->read_duration("drain_timeout", server.drain_timeout);
     reader->read_number("max_connections", server.max_connections, 1, 10'000'000);
     if (auto log = reader->sub("log")) parse_log(*std::move(log), server.log);
-    for (const auto key : {"state_file", "observe", "access_log"}) reader->not_yet(key);
+    if (auto log = reader->sub("access_log")) parse_access_log(*std::move(log), server.access_log);
+    for (const auto key : {"state_file", "observe"}) reader->not_yet(key);
     reader->finish();
   }
   if (server.workers == 0) server.workers = allowed_cpus();

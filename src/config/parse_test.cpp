@@ -17,6 +17,8 @@ TEST_CASE("the smallest useful file gets every default") {
   CHECK(config.server == server);
   CHECK(config.limits == Limits{});
   CHECK(config.timeouts == Timeouts{});
+  CHECK(config.forwarding == Forwarding{});
+  CHECK(config.errors.empty());
   REQUIRE(config.listeners.size() == 1);
   CHECK(config.listeners[0].name == "127.0.0.1:8080");
   CHECK(config.listeners[0].bind == address("127.0.0.1:8080"));
@@ -50,11 +52,12 @@ admin_socket = "/tmp/a.sock"
 drain_timeout = "10s"
 max_connections = 500
 log = { level = "debug", format = "json", path = "/var/log/sluice.log" }
+access_log = { path = "/var/log/access.log", format = "json" }
 
 [[listener]]
 name = "web"
 bind = "0.0.0.0:8080"
-proxy_protocol = false
+proxy_protocol = true
 
 [[listener]]
 bind = "[::]:0"
@@ -77,7 +80,8 @@ backends = ["10.0.0.1:80", { address = "10.0.0.2:80", weight = 1000, version = "
 health = { path = "/up?full", interval = "2s", timeout = "1s", rise = 2, fall = 5, expect = 204 }
 queue = { max = 0, timeout = "0s" }
 retry = { attempts = 1, buffer = "0B", non_idempotent = true }
-timeouts = { connect = "1s", response = "5m", idle = "9s" }
+timeouts = { connect = "1s", response = "5m", idle = "9s", continue = "0s", tunnel_drain = "2m" }
+proxy_protocol = "v2"
 slow_start = "0s"
 
 [pool.empty]
@@ -86,15 +90,24 @@ health = false
 [limits]
 head = "16KiB"
 headers = 50
+target = "1KiB"
 body = "1MiB"
+body_rate = "100B"
 requests_per_connection = 1000
-connections_per_client = 0
+connections_per_client = 10
 
 [timeouts]
 head = "5s"
 body = "6s"
 write = "7s"
 idle = "8s"
+tunnel = "2h"
+linger = "100ms"
+
+[forwarding]
+trusted_proxies = ["10.0.0.0/8", "unix", "::1"]
+forwarded = true
+request_id = false
 )";
 
 TEST_CASE("the whole file reaches the values it names") {
@@ -104,18 +117,30 @@ TEST_CASE("the whole file reaches the values it names") {
                .admin_socket = "/tmp/a.sock",
                .drain_timeout = 10s,
                .max_connections = 500,
-               .log = {.level = LogLevel::debug, .format = LogFormat::json, .path = "/var/log/sluice.log"}});
+               .log = {.level = LogLevel::debug, .format = LogFormat::json, .path = "/var/log/sluice.log"},
+               .access_log = AccessLog{.path = "/var/log/access.log", .format = AccessLogFormat::json}});
   const std::vector<Listener> listeners = {
-      {.name = "web", .bind = address("0.0.0.0:8080"), .where = "s.toml:11:8"},
-      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:15:8"},
-      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:18:8"}};
+      {.name = "web", .bind = address("0.0.0.0:8080"), .proxy_protocol = true, .where = "s.toml:12:8"},
+      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:16:8"},
+      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:19:8"}};
   CHECK(config.listeners == listeners);
   const std::vector<Route> routes = {
       {.host = "*.shop.example", .path = "/api", .strip_path = true, .pool = "api"}, {.pool = "empty"}};
   CHECK(config.routes == routes);
-  CHECK(config.limits ==
-        Limits{.head_bytes = 16384, .headers = 50, .body_bytes = 1048576, .requests_per_connection = 1000});
-  CHECK(config.timeouts == Timeouts{.head = 5s, .body = 6s, .write = 7s, .idle = 8s});
+  CHECK(config.limits == Limits{.head_bytes = 16384,
+                                .headers = 50,
+                                .target_bytes = 1024,
+                                .body_bytes = 1048576,
+                                .body_bytes_per_second = 100,
+                                .requests_per_connection = 1000,
+                                .connections_per_client = 10});
+  CHECK(config.timeouts ==
+        Timeouts{.head = 5s, .body = 6s, .write = 7s, .idle = 8s, .tunnel = 2h, .linger = 100ms});
+  CHECK(config.forwarding ==
+        Forwarding{.trusted_proxies = {Network::parse("10.0.0.0/8").value(), Network::parse("::1").value()},
+                   .trust_unix = true,
+                   .say_forwarded = true,
+                   .say_request_id = false});
 }
 
 TEST_CASE("the whole of a pool reaches the values it names") {
@@ -130,7 +155,8 @@ TEST_CASE("the whole of a pool reaches the values it names") {
       .health = {.path = "/up?full", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 5, .expect = 204},
       .queue = {.max = 0, .timeout = 0s},
       .retry = {.attempts = 1, .buffer_bytes = 0, .non_idempotent = true},
-      .timeouts = {.connect = 1s, .response = 5min, .idle = 9s}};
+      .timeouts = {.connect = 1s, .response = 5min, .idle = 9s, .expect_continue = 0s, .tunnel_drain = 2min},
+      .proxy_protocol = ProxyProtocol::v2};
   CHECK(*config.pools.at("api") == api);
   CHECK(*config.pools.at("empty") == Pool{.name = "empty", .health = {.enabled = false}});
 }
@@ -141,6 +167,22 @@ TEST_CASE("a pool may be empty: its backends come by admin") {
 
 TEST_CASE("health = true is the default, spelled out") {
   CHECK(valid(std::string(kSmallest) + "health = true\n").pools.at("shop")->health == Health{});
+}
+
+TEST_CASE("an access log is combined unless it says otherwise") {
+  CHECK(valid("[server]\naccess_log = { path = \"stdout\" }\n" + std::string(kSmallest)).server.access_log ==
+        AccessLog{.path = "stdout", .format = AccessLogFormat::combined});
+}
+
+TEST_CASE("backends may hear of the client by the PROXY protocol") {
+  const auto said = [](const std::string& word) {
+    return valid(std::string(kSmallest) + "proxy_protocol = \"" + word + "\"\n")
+        .pools.at("shop")
+        ->proxy_protocol;
+  };
+  CHECK(said("none") == ProxyProtocol::none);
+  CHECK(said("v1") == ProxyProtocol::v1);
+  CHECK(said("v2") == ProxyProtocol::v2);
 }
 
 TEST_CASE("a body limit is none, or a size, which may be zero") {

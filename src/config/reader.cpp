@@ -66,6 +66,10 @@ void Reader::problem(std::string_view key, std::string message) {
   report_.add(place_of(key), key_path(key), std::move(message));
 }
 
+void Reader::problem(const Text& text, std::string message) {
+  report_.add(text.place, text.key, std::move(message));
+}
+
 void Reader::expected(std::string_view key, std::string_view what, std::string_view found) {
   problem(key, concat({"expected ", what, ", got ", found}));
 }
@@ -91,6 +95,30 @@ bool Reader::read(std::string_view key, std::string& value) {
   const std::string* text = given != nullptr ? text_of(key, *given, "a string") : nullptr;
   if (text != nullptr) value = *text;
   return text != nullptr;
+}
+
+void Reader::read_text(std::string_view key, std::string& value) {
+  const Value* given = take(key);
+  if (given == nullptr) return;
+  if (given->kind != Kind::string) return wrong_kind(key, "a string", *given);
+  value = given->text;
+}
+
+std::vector<Reader::Text> Reader::read_texts(std::string_view key, std::string_view what) {
+  const Value* given = take(key);
+  std::vector<Text> texts;
+  if (given == nullptr) return texts;
+  if (given->kind != Kind::array) {
+    wrong_kind(key, concat({"an array of ", what}), *given);
+    return texts;
+  }
+  size_t index = 0;
+  for (const Value& element : given->elements) {
+    const std::string name = concat({key, "[", std::to_string(index++), "]"});
+    const auto* text = text_of(name, element, "a string");
+    if (text != nullptr) texts.push_back({.key = key_path(name), .place = element.place, .text = *text});
+  }
+  return texts;
 }
 
 void Reader::read(std::string_view key, bool& value) {

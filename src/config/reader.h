@@ -30,6 +30,8 @@ class Reader {
   bool has(std::string_view key) const { return table_.find(key) != nullptr; }
   /// An array or table without elements is nothing, too.
   bool has_any(std::string_view key) const;
+  /// Of a table whose keys are names of something; there is no finish() to it.
+  const std::vector<Value>& elements() const { return table_.elements; }
   std::string key_path(std::string_view key) const;
   /// Of a key's value; of the table when the key is not there.
   Place place_of(std::string_view key) const;
@@ -43,6 +45,8 @@ class Reader {
   // Each leaves `value` alone when the key is not there, and reports what is wrong.
   /// True when there was a text to read.
   bool read(std::string_view key, std::string& value);
+  /// Also with line ends and other control characters, as a body may have them.
+  void read_text(std::string_view key, std::string& value);
   void read(std::string_view key, bool& value);
   void read_number(std::string_view key, uint64_t& value, uint64_t least, uint64_t most);
   template <class Number>
@@ -61,19 +65,29 @@ class Reader {
   /// The address that a value spells.
   std::optional<Address> address_of(const Value& value, std::string_view key);
 
+  /// One string of an array, under its own key, as "route[0].upgrade[1]".
+  struct Text {
+    std::string key;
+    Place place;
+    std::string_view text;
+  };
+  /// Those of the array of a key. `what` they are, in the plural.
+  std::vector<Text> read_texts(std::string_view key, std::string_view what);
+  /// What `value` spells; nullptr, and a problem of `key`, when it is no string or has control characters.
+  const std::string* text_of(std::string_view key, const Value& value, std::string_view what);
   /// The table of a key, when there is one.
   std::optional<Reader> sub(std::string_view key);
   /// The tables of [[key]], each under its own path, as "listener[0]".
   std::vector<Reader> tables(std::string_view key);
 
   void problem(std::string_view key, std::string message);
+  void problem(const Text& text, std::string message);
   /// A problem with what was expected and the text that was found.
   void expected(std::string_view key, std::string_view what, std::string_view found);
   /// Reports the keys that nobody took. Call last.
   void finish();
 
  private:
-  const std::string* text_of(std::string_view key, const Value& value, std::string_view what);
   void wrong_kind(std::string_view key, std::string_view what, const Value& value);
 
   const Value& table_;

@@ -7,6 +7,10 @@ void share_unchanged(Config& next, const Config& current) {
     const auto known = current.pools.find(name);
     if (known != current.pools.end() && *known->second == *pool) pool = known->second;
   }
+  for (auto& [status, page] : next.errors) {
+    const auto known = current.errors.find(status);
+    if (known != current.errors.end() && *known->second == *page) page = known->second;
+  }
 }
 
 }  // namespace sluice::config

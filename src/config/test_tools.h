@@ -1,6 +1,7 @@
 // What the tests of this folder share: a file's text in, a Config or its problems' text out.
 #pragma once
 
+#include <sluice/base/text.h>
 #include <sluice/config/load.h>
 
 #include <string>
@@ -43,6 +44,20 @@ inline std::string problem_of(std::string_view toml) {
   std::string all;
   for (const std::string& text : problems_of(toml)) all += (all.empty() ? "" : "\n") + text;
   return all;
+}
+
+struct Mistake {
+  std::string_view toml;
+  std::string problem;  ///< after the file's name
+};
+
+/// Each mistake, in a file that is fine otherwise, makes exactly its problem and no other.
+inline void check(std::string_view before, const std::vector<Mistake>& mistakes, std::string_view after) {
+  for (const auto& [toml, problem] : mistakes) {
+    CAPTURE(toml);
+    const std::string file = std::string(before) + "\n" + std::string(toml) + "\n" + std::string(after);
+    CHECK(problem_of(file) == "s.toml:" + problem);
+  }
 }
 
 }  // namespace sluice::config

@@ -2,62 +2,53 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 
+#include "config/toml_writer.h"
+
 namespace sluice::config {
 namespace {
 
-/// A TOML basic string.
-std::string quoted(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += concat({"\\u00", kHex.substr(byte >> 4U, 1), kHex.substr(byte & 0xfU, 1)});
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out += '"';
-}
-
-std::string quoted(Duration duration) {
-  return quoted(duration_text(duration));
-}
-
-class Writer {
- public:
-  void section(std::string_view header) { out_ += concat({out_.empty() ? "" : "\n", header, "\n"}); }
-  void line(std::string_view key, std::string_view value) { out_ += concat({key, " = ", value, "\n"}); }
-  void comment(std::string_view text) { out_ += concat({"# ", text, "\n"}); }
-  void number(std::string_view key, uint64_t value) { line(key, std::to_string(value)); }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
-
 std::string backend_text(const Backend& backend) {
   if (backend.weight == 1 && backend.version.empty()) return quoted(backend.address.text());
-  std::string text =
-      concat({"{ address = ", quoted(backend.address.text()), ", weight = ", std::to_string(backend.weight)});
-  if (!backend.version.empty()) text += concat({", version = ", quoted(backend.version)});
-  return text += " }";
+  std::vector<std::pair<std::string, std::string>> pairs = {{"address", quoted(backend.address.text())},
+                                                            {"weight", std::to_string(backend.weight)}};
+  if (!backend.version.empty()) pairs.emplace_back("version", quoted(backend.version));
+  return inline_table(pairs);
 }
 
 std::string health_text(const Health& health) {
   if (!health.enabled) return "false";
-  return concat({"{ path = ", quoted(health.path), ", interval = ", quoted(health.interval),
-                 ", timeout = ", quoted(health.timeout), ", rise = ", std::to_string(health.rise),
-                 ", fall = ", std::to_string(health.fall), ", expect = ", std::to_string(health.expect),
-                 " }"});
+  return inline_table({{"path", quoted(health.path)},
+                       {"interval", quoted(health.interval)},
+                       {"timeout", quoted(health.timeout)},
+                       {"rise", std::to_string(health.rise)},
+                       {"fall", std::to_string(health.fall)},
+                       {"expect", std::to_string(health.expect)}});
+}
+
+std::string retry_text(const Retry& retry) {
+  return inline_table({{"attempts", std::to_string(retry.attempts)},
+                       {"buffer", quoted(size_text(retry.buffer_bytes))},
+                       {"non_idempotent", std::string(truth(retry.non_idempotent))}});
+}
+
+std::string pool_timeouts_text(const PoolTimeouts& timeouts) {
+  return inline_table({{"connect", quoted(timeouts.connect)},
+                       {"response", quoted(timeouts.response)},
+                       {"idle", quoted(timeouts.idle)},
+                       {"continue", quoted(timeouts.expect_continue)},
+                       {"tunnel_drain", quoted(timeouts.tunnel_drain)}});
+}
+
+std::string_view protocol_word(ProxyProtocol protocol) {
+  if (protocol == ProxyProtocol::none) return "none";
+  return protocol == ProxyProtocol::v1 ? "v1" : "v2";
 }
 
 /// A drain is an admin's change and has no key in the file: a comment tells it.
 void write_backends(Writer& out, const std::vector<Backend>& backends) {
-  std::string list;
-  for (const Backend& backend : backends) list += concat({list.empty() ? "" : ", ", backend_text(backend)});
-  out.line("backends", concat({"[", list, "]"}));
+  std::vector<std::string> texts;
+  for (const Backend& backend : backends) texts.push_back(backend_text(backend));
+  out.line("backends", array(texts));
   for (const Backend& backend : backends) {
     if (backend.drain) out.comment(concat({"draining: ", backend.address.text()}));
   }
@@ -68,14 +59,11 @@ void write_pool(Writer& out, const Pool& pool) {
   out.line("balance", "\"round_robin\"");
   write_backends(out, pool.backends);
   out.line("health", health_text(pool.health));
-  out.line("queue", concat({"{ max = ", std::to_string(pool.queue.max),
-                            ", timeout = ", quoted(pool.queue.timeout), " }"}));
-  out.line("retry", concat({"{ attempts = ", std::to_string(pool.retry.attempts),
-                            ", buffer = ", quoted(size_text(pool.retry.buffer_bytes)),
-                            ", non_idempotent = ", pool.retry.non_idempotent ? "true" : "false", " }"}));
-  out.line("timeouts", concat({"{ connect = ", quoted(pool.timeouts.connect),
-                               ", response = ", quoted(pool.timeouts.response),
-                               ", idle = ", quoted(pool.timeouts.idle), " }"}));
+  out.line("queue",
+           inline_table({{"max", std::to_string(pool.queue.max)}, {"timeout", quoted(pool.queue.timeout)}}));
+  out.line("retry", retry_text(pool.retry));
+  out.line("timeouts", pool_timeouts_text(pool.timeouts));
+  out.line("proxy_protocol", quoted(protocol_word(pool.proxy_protocol)));
 }
 
 void write_server(Writer& out, const Server& server) {
@@ -84,31 +72,31 @@ void write_server(Writer& out, const Server& server) {
   out.line("admin_socket", quoted(server.admin_socket));
   out.line("drain_timeout", quoted(server.drain_timeout));
   out.number("max_connections", server.max_connections);
-  out.line("log", concat({"{ level = ", quoted(name(server.log.level)),
-                          ", format = ", server.log.format == LogFormat::text ? "\"text\"" : "\"json\"",
-                          ", path = ", quoted(server.log.path), " }"}));
+  out.line("log", inline_table({{"level", quoted(name(server.log.level))},
+                                {"format", server.log.format == LogFormat::text ? "\"text\"" : "\"json\""},
+                                {"path", quoted(server.log.path)}}));
+  if (!server.access_log) return;
+  const bool is_json = server.access_log->format == AccessLogFormat::json;
+  out.line("access_log", inline_table({{"path", quoted(server.access_log->path)},
+                                       {"format", is_json ? "\"json\"" : "\"combined\""}}));
 }
 
 void write_listener(Writer& out, const Listener& listener) {
   out.section("[[listener]]");
   out.line("name", quoted(listener.name));
   out.line("bind", quoted(listener.bind.text()));
-}
-
-void write_route(Writer& out, const Route& route) {
-  out.section("[[route]]");
-  if (!route.host.empty()) out.line("host", quoted(route.host));
-  out.line("path", quoted(route.path));
-  out.line("strip_path", route.strip_path ? "true" : "false");
-  out.line("pool", quoted(route.pool));
+  out.flag("proxy_protocol", listener.proxy_protocol);
 }
 
 void write_limits(Writer& out, const Limits& limits) {
   out.section("[limits]");
   out.line("head", quoted(size_text(limits.head_bytes)));
   out.number("headers", limits.headers);
+  out.line("target", quoted(size_text(limits.target_bytes)));
   out.line("body", quoted(limits.body_bytes ? size_text(*limits.body_bytes) : "none"));
+  out.line("body_rate", quoted(size_text(limits.body_bytes_per_second)));
   out.number("requests_per_connection", limits.requests_per_connection);
+  out.number("connections_per_client", limits.connections_per_client);
 }
 
 void write_timeouts(Writer& out, const Timeouts& timeouts) {
@@ -117,6 +105,18 @@ void write_timeouts(Writer& out, const Timeouts& timeouts) {
   out.line("body", quoted(timeouts.body));
   out.line("write", quoted(timeouts.write));
   out.line("idle", quoted(timeouts.idle));
+  out.line("tunnel", quoted(timeouts.tunnel));
+  out.line("linger", quoted(timeouts.linger));
+}
+
+void write_forwarding(Writer& out, const Forwarding& forwarding) {
+  std::vector<std::string> trusted;
+  for (const Network& network : forwarding.trusted_proxies) trusted.push_back(network.text());
+  if (forwarding.trust_unix) trusted.emplace_back("unix");
+  out.section("[forwarding]");
+  out.line("trusted_proxies", quoted_array(trusted));
+  out.flag("forwarded", forwarding.say_forwarded);
+  out.flag("request_id", forwarding.say_request_id);
 }
 
 }  // namespace
@@ -129,6 +129,9 @@ std::string to_toml(const Config& config) {
   for (const auto& [name, pool] : config.pools) write_pool(out, *pool);
   write_limits(out, config.limits);
   write_timeouts(out, config.timeouts);
+  write_forwarding(out, config.forwarding);
+  if (!config.errors.empty()) out.section("[errors]");
+  for (const auto& [status, page] : config.errors) out.line(std::to_string(status), quoted(page->path));
   return out.take();
 }
 

@@ -13,14 +13,35 @@ void check_round_trip(const Config& config) {
   CHECK(again.routes == config.routes);
   CHECK(again.limits == config.limits);
   CHECK(again.timeouts == config.timeouts);
+  CHECK(again.forwarding == config.forwarding);
   REQUIRE(again.listeners.size() == config.listeners.size());
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     CHECK(again.listeners[i].name == config.listeners[i].name);
     CHECK(again.listeners[i].bind == config.listeners[i].bind);
+    CHECK(again.listeners[i].proxy_protocol == config.listeners[i].proxy_protocol);
   }
   REQUIRE(again.pools.size() == config.pools.size());
   for (const auto& [name, pool] : config.pools) CHECK(*again.pools.at(name) == *pool);
   CHECK(to_toml(again) == toml);
+}
+
+std::vector<Route> unusual_routes() {
+  const FieldEdits edits = {.remove = {"A", "B"},
+                            .set = {{"C", ""}, {"X.d", "a \"b\""}},
+                            .add = {{"E", "1"}, {"E", "2"}, {"F", "3"}}};
+  return {
+      {.host = "*.a.example", .path = "/x", .strip_path = true, .pool = "a.b"},
+      {.path = "/y",
+       .rewrite_path = "/z",
+       .rewrite_host = "b.example:80",
+       .upgrade = {"websocket", "irc/6.9"},
+       .request_fields = edits,
+       .response_fields = {.remove = {"Server"}},
+       .pool = "c"},
+      {.path = "/old", .response_fields = edits, .redirect = Redirect{.to = "/new{target}", .status = 302}},
+      {.path = "/fixed",
+       .respond = FixedResponse{.status = 404, .body = "a\r\n\tb\u00e4", .content_type = "a/b"}},
+      {.upgrade = {}, .pool = "c"}};
 }
 
 /// A value other than the default everywhere.
@@ -30,10 +51,11 @@ Config unusual() {
                    .admin_socket = "/a \"quoted\" \\path",
                    .drain_timeout = 1500ms,
                    .max_connections = 7,
-                   .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"}};
-  config.listeners = {{.name = "web", .bind = Address::parse("[::1]:80").value()},
+                   .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"},
+                   .access_log = AccessLog{.path = "stdout", .format = AccessLogFormat::json}};
+  config.listeners = {{.name = "web", .bind = Address::parse("[::1]:80").value(), .proxy_protocol = true},
                       {.name = "local", .bind = Address::local("/run/w.sock")}};
-  config.routes = {{.host = "*.a.example", .path = "/x", .strip_path = true, .pool = "a.b"}, {.pool = "c"}};
+  config.routes = unusual_routes();
   Pool pool = {
       .name = "a.b",
       .backends = {{.address = Address::parse("10.0.0.1:80").value(), .weight = 9, .version = "v\"1"},
@@ -41,11 +63,23 @@ Config unusual() {
       .health = {.path = "/p", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 4, .expect = 204},
       .queue = {.max = 0, .timeout = 0s},
       .retry = {.attempts = 9, .buffer_bytes = 1000, .non_idempotent = true},
-      .timeouts = {.connect = 1ms, .response = 90s, .idle = 2h}};
+      .timeouts = {.connect = 1ms, .response = 90s, .idle = 2h, .expect_continue = 0s, .tunnel_drain = 1s},
+      .proxy_protocol = ProxyProtocol::v1};
   config.pools["a.b"] = std::make_shared<Pool>(pool);
   config.pools["c"] = std::make_shared<Pool>(Pool{.name = "c", .health = {.enabled = false}});
-  config.limits = {.head_bytes = 2048, .headers = 1, .body_bytes = 3, .requests_per_connection = 4};
-  config.timeouts = {.head = 1s, .body = 2s, .write = 3s, .idle = 4s};
+  config.limits = {.head_bytes = 2048,
+                   .headers = 1,
+                   .target_bytes = 100,
+                   .body_bytes = 3,
+                   .body_bytes_per_second = 5,
+                   .requests_per_connection = 4,
+                   .connections_per_client = 6};
+  config.timeouts = {.head = 1s, .body = 2s, .write = 3s, .idle = 4s, .tunnel = 5s, .linger = 6s};
+  config.forwarding = {
+      .trusted_proxies = {Network::parse("10.0.0.0/8").value(), Network::parse("::1").value()},
+      .trust_unix = true,
+      .say_forwarded = true,
+      .say_request_id = false};
   return config;
 }
 
@@ -66,10 +100,12 @@ log = { level = "info", format = "text", path = "stderr" }
 [[listener]]
 name = "127.0.0.1:8080"
 bind = "127.0.0.1:8080"
+proxy_protocol = false
 
 [[route]]
 path = "/"
 strip_path = false
+upgrade = ["websocket"]
 pool = "shop"
 
 [pool."shop"]
@@ -78,19 +114,30 @@ backends = ["127.0.0.1:9001"]
 health = { path = "/ping", interval = "1s", timeout = "500ms", rise = 1, fall = 3, expect = 200 }
 queue = { max = 1024, timeout = "5s" }
 retry = { attempts = 3, buffer = "64KiB", non_idempotent = false }
-timeouts = { connect = "2s", response = "1m", idle = "1m" }
+timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "30s" }
+proxy_protocol = "none"
 
 [limits]
 head = "32KiB"
 headers = 100
+target = "8KiB"
 body = "none"
+body_rate = "0B"
 requests_per_connection = 0
+connections_per_client = 0
 
 [timeouts]
 head = "10s"
 body = "30s"
 write = "30s"
 idle = "1m"
+tunnel = "1h"
+linger = "2s"
+
+[forwarding]
+trusted_proxies = []
+forwarded = false
+request_id = true
 )");
 }
 
@@ -107,7 +154,7 @@ TEST_CASE("an admin's drain, which no key can say, is told in a comment") {
 TEST_CASE("a control byte in a value cannot break the TOML") {
   Config config = valid(kSmallest);
   config.server.log.path = "a\nb\x7f";
-  CHECK(to_toml(config).find("path = \"a\\u000ab\\u007f\"") != std::string::npos);
+  CHECK(to_toml(config).find("path = \"a\\nb\\u007f\"") != std::string::npos);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "http/strict.h"
+
 namespace sluice::http {
 namespace {
 
@@ -30,6 +32,7 @@ bool is_control(char c) {
 void BodyDecoder::begin(Framing framing) {
   digits_ = 0;
   overhead_ = 0;
+  trailers_.reset();
   left_ = framing.length;
   switch (framing.kind) {
     case Framing::Kind::none:
@@ -73,6 +76,7 @@ Result<BodyDecoder::Piece> BodyDecoder::next_chunked(std::string_view bytes) {
       const auto size = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size() - used));
       const Piece piece{.data = bytes.substr(used, size), .used = used + size};
       left_ -= size;
+      overhead_ -= static_cast<uint16_t>(std::min<size_t>(overhead_, size));
       if (left_ == 0) state_ = State::chunk_data_cr;
       return piece;
     }
@@ -113,17 +117,21 @@ Result<void> BodyDecoder::step(char c) {
       if (c == '\r') return go(State::last_lf);
       if (c == ' ' || c == ':' || is_control(c)) return malformed("a malformed trailer");
       state_ = State::trailer_line;
-      return count_overhead();
+      return keep_trailer(c);
     case State::trailer_line:
-      if (c == '\r') return go(State::trailer_line_lf);
-      if (is_control(c)) return malformed("a control character in a trailer");
-      return count_overhead();
+      if (c == '\r') {
+        state_ = State::trailer_line_lf;
+      } else if (is_control(c)) {
+        return malformed("a control character in a trailer");
+      }
+      return keep_trailer(c);
     case State::trailer_line_lf:
       if (c != '\n') return malformed("a trailer without CRLF");
-      return go(State::trailer_start);
+      state_ = State::trailer_start;
+      return keep_trailer(c);
     case State::last_lf:
       if (c != '\n') return malformed("a chunked body without its last CRLF");
-      return go(State::complete);
+      return finish_trailers();
     default:
       return malformed("not within a chunked body");
   }
@@ -132,6 +140,21 @@ Result<void> BodyDecoder::step(char c) {
 Result<void> BodyDecoder::go(State next) {
   state_ = next;
   return {};
+}
+
+Result<void> BodyDecoder::keep_trailer(char c) {
+  if (!trailers_) trailers_ = std::make_unique<std::string>();
+  *trailers_ += c;
+  return count_overhead();
+}
+
+Result<void> BodyDecoder::finish_trailers() {
+  if (trailers_) {
+    auto clean = clean_trailers(*trailers_);
+    if (!clean) return std::move(clean).error();
+    *trailers_ = *std::move(clean);
+  }
+  return go(State::complete);
 }
 
 Result<void> BodyDecoder::count_overhead() {

@@ -34,7 +34,7 @@ TEST_CASE("a request goes on with its fields in order and spelling, and with who
 
 TEST_CASE("hop-by-hop fields and what Connection names stay here") {
   CHECK(to_backend("GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: "
-                   "5\r\nTE: trailers\r\n"
+                   "5\r\nTE: gzip\r\n"
                    "Upgrade: websocket\r\nProxy-Connection: x\r\nA: b\r\n\r\n") ==
         "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n" + kForwarded + "Via: 1.1 sluice\r\n\r\n");
 }
@@ -98,12 +98,83 @@ TEST_CASE("what has no known end is chunked for HTTP/1.1 and until the close for
   CHECK(framing_towards({1, 0}, {.kind = Kind::length, .length = 4}).length == 4);
 }
 
-TEST_CASE("an answer of our own is whole, and says what happened") {
-  CHECK(own_response(503, "no backend is available", "Retry-After: 1\r\n", false, true, false) ==
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 49\r\nConnection: "
-        "close\r\n"
-        "Retry-After: 1\r\n\r\n503 Service Unavailable: no backend is available\n");
-  CHECK(own_response(404, "x", "", true, false, false).ends_with("\r\n\r\n"));
+std::string forwarded(const std::string& fields, RequestForwarding forwarding,
+                      const std::string& line = "GET / HTTP/1.1") {
+  RequestHead head;
+  REQUIRE(decode_request(line + "\r\nHost: h\r\n" + fields + "\r\n", head).error == "");
+  std::string out;
+  forwarding.client_ip = "192.0.2.7";
+  write_request_head(out, head, forwarding);
+  return out.substr(out.find("Host: h\r\n") + 9);
+}
+
+TEST_CASE("a trusted client's word on who asks goes on, and we add ours") {
+  const std::string theirs =
+      "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\n"
+      "X-Forwarded-Port: 443\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=6.6.6.6\r\n"
+      "X-Request-Id: abc\r\n";
+  CHECK(forwarded(theirs, {.client_is_trusted = true, .port = 8080, .request_id = "abc"}) ==
+        "Forwarded: for=6.6.6.6\r\nX-Forwarded-For: 6.6.6.6, 10.0.0.1, 192.0.2.7\r\n"
+        "X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\nX-Forwarded-Port: 443\r\nX-Request-Id: "
+        "abc\r\nVia: 1.1 sluice\r\n\r\n");
+  CHECK(forwarded(theirs, {.port = 8080, .request_id = "def"}) ==
+        kForwarded + "X-Forwarded-Port: 8080\r\nX-Request-Id: def\r\nVia: 1.1 sluice\r\n\r\n");
+  CHECK(forwarded(theirs, {.client_is_trusted = true, .say_forwarded = true})
+            .find("Forwarded: for=6.6.6.6, for=192.0.2.7;host=h;proto=http\r\n") != std::string::npos);
+  CHECK(forwarded(theirs, {.say_forwarded = true}).find("6.6.6.6") == std::string::npos);
+}
+
+TEST_CASE("edits take fields away and add others, and cannot touch what is ours") {
+  const FieldEdits edits{.removed = {"cookie", "x-a", "via", "x-forwarded-for"}, .added = "X-A: new\r\n"};
+  CHECK(forwarded("Cookie: c\r\nX-a: 1\r\nB: 2\r\nx-A: 3\r\n", {.edits = &edits}) ==
+        "B: 2\r\n" + kForwarded + "Via: 1.1 sluice\r\nX-A: new\r\n\r\n");
+  CHECK(to_client("HTTP/1.1 200 OK\r\nCookie: c\r\nB: 2\r\nContent-Length: 1\r\n\r\n",
+                  {.framing = {.kind = Framing::Kind::length, .length = 1}, .edits = &edits}) ==
+        "HTTP/1.1 200 OK\r\nB: 2\r\nVia: 1.1 sluice\r\nX-A: new\r\nContent-Length: 1\r\n\r\n");
+}
+
+TEST_CASE("an upgrade and TE: trailers are asked for anew, in one Connection") {
+  const std::string fields =
+      "Connection: TE, Upgrade, X-Hop\r\nTE: gzip, trailers;q=0.5\r\nUpgrade: websocket\r\n"
+      "X-Hop: 1\r\nSec-WebSocket-Key: k\r\n";
+  const std::string kept = "Sec-WebSocket-Key: k\r\n" + kForwarded + "Via: 1.1 sluice\r\n";
+  CHECK(forwarded(fields, {.upgrade = "websocket"}) ==
+        kept + "TE: trailers\r\nUpgrade: websocket\r\nConnection: TE, upgrade\r\n\r\n");
+  CHECK(forwarded(fields, {}) == kept + "TE: trailers\r\nConnection: TE\r\n\r\n");
+  CHECK(forwarded("TE: gzip\r\n", {}) == kForwarded + "Via: 1.1 sluice\r\n\r\n");
+  CHECK(to_client("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade, x-hop\r\nX-Hop: 1\r\n"
+                  "Upgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\n",
+                  {.framing = {}, .upgraded = true}) ==
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
+        "a\r\nConnection: upgrade\r\nVia: 1.1 sluice\r\n\r\n");
+}
+
+TEST_CASE("Max-Forwards counts down for TRACE and OPTIONS, and nobody else") {
+  CHECK(forwarded("Max-Forwards: 7\r\n", {}, "OPTIONS * HTTP/1.1").ends_with("Max-Forwards: 6\r\n\r\n"));
+  CHECK(forwarded("Max-Forwards: 7\r\n", {}).starts_with("Max-Forwards: 7\r\n"));
+}
+
+TEST_CASE("an HTTP/1.0 client's Expect is ignored, and a route may name another host") {
+  CHECK(forwarded("Expect: 100-continue\r\n", {}, "POST / HTTP/1.0").find("Expect") == std::string::npos);
+  RequestHead head;
+  REQUIRE(decode_request("GET / HTTP/1.1\r\nHost: h\r\n\r\n", head).error == "");
+  std::string out;
+  write_request_head(out, head, {.client_ip = "192.0.2.7", .host = "inner"});
+  CHECK(out == "GET / HTTP/1.1\r\nHost: inner\r\n" + kForwarded + "Via: 1.1 sluice\r\n\r\n");
+}
+
+TEST_CASE("the client behind trusted proxies is the last one that no trusted proxy vouches for") {
+  const auto client = [](const std::string& fields) {
+    RequestHead head;
+    REQUIRE(decode_request("GET / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n", head).error == "");
+    return original_client(head, "10.0.0.9", [](std::string_view ip) { return ip.starts_with("10."); });
+  };
+  CHECK(client("") == "10.0.0.9");
+  CHECK(client("X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.1\r\n") == "1.2.3.4");
+  CHECK(client("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 1.2.3.4:55 \r\n") == "1.2.3.4");
+  CHECK(client("X-Forwarded-For: [2001:db8::1]:7\r\n") == "2001:db8::1");
+  CHECK(client("X-Forwarded-For: 1.2.3.4, unknown, 10.0.0.1\r\n") == "10.0.0.1");
+  CHECK(client("X-Forwarded-For: 10.1.1.1\r\n") == "10.1.1.1");
 }
 
 }  // namespace

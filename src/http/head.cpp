@@ -8,6 +8,9 @@
 namespace sluice::http {
 namespace {
 
+constexpr size_t kMostBytesKept = size_t{4} * 1024;
+constexpr size_t kMostFieldsKept = 64;
+
 struct Known {
   std::string_view text;
   FieldName name;
@@ -17,8 +20,10 @@ constexpr std::array kKnown = {
     Known{"connection", FieldName::connection},
     Known{"content-length", FieldName::content_length},
     Known{"expect", FieldName::expect},
+    Known{"forwarded", FieldName::forwarded},
     Known{"host", FieldName::host},
     Known{"keep-alive", FieldName::keep_alive},
+    Known{"max-forwards", FieldName::max_forwards},
     Known{"proxy-connection", FieldName::proxy_connection},
     Known{"te", FieldName::te},
     Known{"trailer", FieldName::trailer},
@@ -27,7 +32,9 @@ constexpr std::array kKnown = {
     Known{"via", FieldName::via},
     Known{"x-forwarded-for", FieldName::x_forwarded_for},
     Known{"x-forwarded-host", FieldName::x_forwarded_host},
+    Known{"x-forwarded-port", FieldName::x_forwarded_port},
     Known{"x-forwarded-proto", FieldName::x_forwarded_proto},
+    Known{"x-request-id", FieldName::x_request_id},
 };
 
 }  // namespace
@@ -61,6 +68,9 @@ size_t Head::count(FieldName wanted) const {
 void Head::clear_head() {
   bytes_.clear();
   fields_.clear();
+  // The room for a usual head is kept for the next one; that of a monster would be held for ever.
+  if (bytes_.capacity() > kMostBytesKept) bytes_.shrink_to_fit();
+  if (fields_.capacity() > kMostFieldsKept) fields_.shrink_to_fit();
   version = {};
   framing = {};
   keep_alive = false;
@@ -68,7 +78,8 @@ void Head::clear_head() {
 
 namespace {
 
-/// An absolute-form target's authority and what follows it; nothing for the other forms (RFC 9112 3.2.2).
+/// An absolute-form target's authority and what follows it; nothing for the other forms and other schemes
+/// (RFC 9112 3.2.2).
 struct Absolute {
   std::string_view authority;
   std::string_view rest;
@@ -78,6 +89,8 @@ std::optional<Absolute> absolute_form(std::string_view target) {
   if (target.starts_with('/')) return std::nullopt;
   const auto scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return std::nullopt;
+  const auto scheme = target.substr(0, scheme_end);
+  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) return std::nullopt;
   target.remove_prefix(scheme_end + 3);
   const auto end = std::min(target.find_first_of("/?"), target.size());
   return Absolute{target.substr(0, end), target.substr(end)};

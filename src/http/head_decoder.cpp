@@ -11,6 +11,11 @@
 #include "http/strict.h"
 
 namespace sluice::http {
+namespace {
+
+constexpr size_t kLongestMethod = 64;
+
+}  // namespace
 
 /// llhttp's state, the head being read, and where in it we are.
 struct HeadDecoder::Parser {
@@ -23,6 +28,7 @@ struct HeadDecoder::Parser {
   bool begun = false;
   bool complete = false;
   bool in_field_name = false;
+  bool method_read = false;
 
   uint32_t offset(const char* at) const { return before + static_cast<uint32_t>(at - piece); }
 };
@@ -140,23 +146,42 @@ void finish_fields(std::vector<Field>& fields, std::string_view bytes) {
 
 }  // namespace
 
-/// Feeds `bytes` to llhttp and appends what belongs to the head to it.
-Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& head) {
+/// Reads a request's method up to the space behind it, which is left; returns how many bytes that took. Any
+/// token is one (RFC 9110 9.1); llhttp is told of a GET instead, since it refuses what is not on its list.
+Result<size_t> HeadDecoder::take_method(std::string_view bytes, Head& head) {
   Parser& state = parser();
-  // Blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head.
-  size_t blank = 0;
-  while (!state.begun && of_ == Of::request && blank < bytes.size() &&
-         (bytes[blank] == '\r' || bytes[blank] == '\n')) {
-    ++blank;
+  state.begun = true;
+  const size_t end = std::min(bytes.find(' '), bytes.size());
+  if (!is_token(bytes.substr(0, end)) && end != 0) {
+    return error_of(of_, ErrorCode::malformed, "a method that is no token", 400);
   }
-  bytes.remove_prefix(blank);
-  if (bytes.empty()) return Progress{.used = blank};
+  head.bytes_.append(bytes.substr(0, end));
+  if (head.bytes_.size() > kLongestMethod) {
+    return error_of(of_, ErrorCode::too_large, "a method that is too long", 501);
+  }
+  if (end == bytes.size()) return end;
+  if (head.bytes_.empty()) return error_of(of_, ErrorCode::malformed, "a space before the method", 400);
+  if (head.bytes_ == "CONNECT") {
+    return error_of(of_, ErrorCode::unsupported, "CONNECT is not offered here", 501);
+  }
+  state.method_read = true;
+  llhttp_execute(&state.llhttp, "GET", 3);
+  return end;
+}
+
+/// Feeds `bytes` to llhttp and appends what belongs to the head to it; returns how much that is.
+Result<size_t> HeadDecoder::feed(std::string_view bytes, Head& head) {
+  Parser& state = parser();
   state.fields = &head.fields_;
   state.piece = bytes.data();
   state.before = static_cast<uint32_t>(head.bytes_.size());
   const size_t room = limits_.bytes - std::min(limits_.bytes, head.bytes_.size());
   const size_t size = std::min(bytes.size(), room + 1);  // One more than allowed is enough to know.
   const llhttp_errno_t status = llhttp_execute(&state.llhttp, bytes.data(), size);
+  const bool is_request = of_ == Of::request;
+  if (is_request && state.url_size > limits_.target_bytes) {
+    return error_of(of_, ErrorCode::too_large, "the request target is over the limit", 414);
+  }
   const bool fields_over = head.fields_.size() > limits_.fields;
   if (status != HPE_OK && !state.complete) {
     const bool version = status == HPE_INVALID_VERSION;
@@ -168,10 +193,31 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
   // llhttp stops at the last LF and has not consumed it.
   if (state.complete) used = static_cast<size_t>(llhttp_get_error_pos(&state.llhttp) - bytes.data());
   head.bytes_.append(bytes.substr(0, used));
-  if (head.bytes_.size() > limits_.bytes)
+  if (head.bytes_.size() > limits_.bytes) {
     return error_of(of_, ErrorCode::too_large, "the head is over the limit", 431);
+  }
   if (fields_over) return error_of(of_, ErrorCode::too_large, "too many header fields", 431);
-  if (!state.complete) return Progress{.used = blank + used};
+  return used;
+}
+
+Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& head) {
+  Parser& state = parser();
+  const size_t given = bytes.size();
+  if (of_ == Of::request && !state.method_read) {
+    // Blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head.
+    while (!state.begun && !bytes.empty() && (bytes.front() == '\r' || bytes.front() == '\n')) {
+      bytes.remove_prefix(1);
+    }
+    if (bytes.empty()) return Progress{.used = given};
+    auto method = take_method(bytes, head);
+    if (!method) return std::move(method).error();
+    bytes.remove_prefix(*method);
+    if (bytes.empty()) return Progress{.used = given};
+  }
+  auto used = feed(bytes, head);
+  if (!used) return std::move(used).error();
+  const size_t used_in_all = given - bytes.size() + *used;
+  if (!state.complete) return Progress{.used = used_in_all};
   if (!std::string_view(head.bytes_).ends_with("\r\n")) {
     return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
   }
@@ -179,7 +225,7 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
   head.version = {.major = llhttp_get_http_major(&state.llhttp),
                   .minor = llhttp_get_http_minor(&state.llhttp)};
   head.keep_alive = wants_keep_alive(head);
-  return Progress{.used = blank + used, .complete = true};
+  return Progress{.used = used_in_all, .complete = true};
 }
 
 Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, RequestHead& head) {
@@ -192,7 +238,7 @@ Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, Reques
   auto framing = request_framing(head);
   if (!framing) return std::move(framing).error();
   head.framing = *framing;
-  head.expects_continue = equals_ignoring_case(head.find(FieldName::expect), "100-continue");
+  head.expects_continue = head.version.minor == 1 && head.count(FieldName::expect) != 0;
   reset();
   return progress;
 }

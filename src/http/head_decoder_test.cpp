@@ -79,58 +79,26 @@ TEST_CASE("blank lines before a request are ignored and begin nothing") {
   CHECK(decoder.has_begun());
 }
 
-TEST_CASE("what breaks a rule is refused with its status, in one piece and in pieces of one byte") {
-  struct Bad {
-    const char* text;
-    int status;
-  };
-  const std::vector<Bad> bad = {
-      {"GET / HTTP/1.1\r\n\r\n", 400},                           // no Host
-      {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},     // two of them
-      {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},              // no host
-      {"GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", 400},       // space before the colon
-      {"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", 400},         // no name
-      {"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n", 400},  // folded
-      {"GET / HTTP/1.1\r\nHost: a\r\nA: b\001c\r\n\r\n", 400},   // a control character
-      {"GET / HTTP/1.1\r\nHost: a\r\nA: b\rc\r\n\r\n", 400},     // a bare CR
-      {"GET / HTTP/1.1\nHost: a\r\n\r\n", 400},                  // a bare LF
-      {"GET / HTTP/1.1\r\nHost: a\nA: b\r\n\r\n", 400},
-      {"GET / HTTP/1.1\r\nHost: a\r\n\n", 400},
-      {"GET / HTTP/1.1\r\nHost: a\r\nA(b: c\r\n\r\n", 400},  // no token
-      {"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400},         // a space in the target
-      {"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400},         // a fragment
-      {"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400},            // neither path nor URI
-      {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400},            // only for OPTIONS
-      {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501},
-      {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
-      {"GET /\r\n\r\n", 505},  // HTTP/0.9
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1 1\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-      {"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-  };
-  for (const auto& [text, status] : bad) {
-    for (const size_t piece : {size_t{1}, size_t{1000}}) {
-      CAPTURE(text);
-      CAPTURE(piece);
+TEST_CASE("any token is a method, whatever llhttp's list says") {
+  for (const std::string method : {"PURGE", "FOO", "get", "M-SEARCH", "!#$%&'*+-.^_`|~09", "PRI"}) {
+    for (size_t piece = 1; piece < 8; ++piece) {
+      CAPTURE(method);
       RequestHead head;
-      const auto decoded = decode_request(text, head, piece);
-      CHECK(decoded.error != "");
-      CHECK(decoded.error != "incomplete");
-      CHECK(decoded.status == status);
+      REQUIRE(decode_request(method + " /x HTTP/1.1\r\nHost: a\r\n\r\n", head, piece).error == "");
+      CHECK(head.method() == method);
+      CHECK(head.target() == "/x");
     }
   }
 }
 
 TEST_CASE("a head over its bounds is refused before it is complete") {
   RequestHead head;
-  CHECK(decode_request("GET /" + std::string(3000, 'a'), head, 100, {.bytes = 1024}).status == 431);
+  const std::string long_target = "GET /" + std::string(3000, 'a');
+  CHECK(decode_request(long_target, head, 100, {.bytes = 4096, .target_bytes = 1024}).status == 414);
+  head.clear();
+  CHECK(decode_request(long_target, head, 100, {.bytes = 1024}).status == 431);
+  head.clear();
+  CHECK(decode_request(std::string(100, 'A'), head, 7).status == 501);
   head.clear();
   std::string many = "GET / HTTP/1.1\r\nHost: a\r\n";
   for (int i = 0; i < 20; ++i) many += "A: b\r\n";

@@ -1,5 +1,8 @@
 #include "http/strict.h"
 
+#include <sluice/base/text.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -9,7 +12,7 @@ namespace sluice::http {
 namespace {
 
 /// What a byte may be part of.
-enum : unsigned char { kToken = 1, kValue = 2, kTarget = 4 };
+enum : unsigned char { kToken = 1, kValue = 2, kTarget = 4, kName = 8 };
 
 constexpr std::array<unsigned char, 256> make_classes() {
   std::array<unsigned char, 256> classes{};
@@ -18,8 +21,9 @@ constexpr std::array<unsigned char, 256> make_classes() {
     if (visible || c == ' ' || c == '\t') classes[c] |= kValue;  // RFC 9110 5.5, obs-text included
     if (visible && c < 0x80 && c != '#') classes[c] |= kTarget;
     const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (alphanumeric) classes[c] |= kToken;
+    if (alphanumeric) classes[c] |= kToken | kName;
   }
+  for (const char c : std::string_view("-._~")) classes[static_cast<unsigned char>(c)] |= kName;
   for (const char c : std::string_view("!#$%&'*+-.^_`|~")) classes[static_cast<unsigned char>(c)] |= kToken;
   return classes;
 }
@@ -62,31 +66,154 @@ Error bad(std::string_view what, int status = 400) {
           .status = status};
 }
 
-}  // namespace
+/// Exactly method SP target SP HTTP-version CRLF (RFC 9112 3): llhttp lets more spaces pass.
+bool is_request_line(const RequestHead& head, std::string_view line) {
+  const size_t target_end = size_t{head.target_begin} + head.target_size;
+  if (head.target_begin != head.method_size + 1 || line.size() != target_end + 9) return false;
+  return line[head.method_size] == ' ' && line.substr(target_end, 8) == " HTTP/1.";
+}
 
-Result<void> check_request(const RequestHead& head) {
-  if (head.version.major != 1 || head.version.minor > 1)
-    return bad("an HTTP version other than 1.0 and 1.1", 505);
-  if (const auto wrong = wrong_with_lines(head)) return bad(*wrong);
-  if (!all(head.method(), kToken) || head.method().empty()) return bad("a method that is no token");
-  if (head.method() == "CONNECT") return bad("CONNECT is not offered here", 501);
-  if (!all(head.target(), kTarget) || head.target().empty())
-    return bad("a request target with forbidden characters");
-  const bool asterisk = head.target() == "*" && head.method() == "OPTIONS";
-  if (!head.target().starts_with('/') && !head.is_absolute_form() && !asterisk) {
-    return bad("a request target that is neither a path nor a URI");
+/// Exactly HTTP-version SP three digits SP reason; the last space may be missing when there is no reason.
+bool is_status_line(std::string_view line) {
+  if (line.size() < 12 || !line.starts_with("HTTP/1.") || line[8] != ' ') return false;
+  for (const char c : line.substr(9, 3)) {
+    if (c < '0' || c > '9') return false;
   }
+  return line.size() == 12 || line[12] == ' ';
+}
+
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/// host [ ":" port ] (RFC 9110 7.2), where a name has only the characters that names are made of: what
+/// RFC 3986 allows beyond them ("!$&'()*+,;=") only helps those who want two parties to read two hosts.
+bool is_authority(std::string_view text) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos || end < 3) return false;
+    for (const char c : text.substr(1, end - 1)) {
+      if (!is_hex(c) && c != ':' && c != '.') return false;
+    }
+    port = text.substr(end + 1);
+    if (!port.empty() && port.front() != ':') return false;
+  } else {
+    const auto colon = std::min(text.find(':'), text.size());
+    const auto name = text.substr(0, colon);
+    if (name.empty()) return false;
+    for (size_t i = 0; i < name.size(); ++i) {
+      const bool escaped =
+          name[i] == '%' && i + 2 < name.size() && is_hex(name[i + 1]) && is_hex(name[i + 2]);
+      if (!escaped && !all(name.substr(i, 1), kName)) return false;
+    }
+    port = text.substr(colon);
+  }
+  if (!port.empty()) port.remove_prefix(1);
+  if (port.size() > 5) return false;
+  unsigned number = 0;
+  for (const char c : port) {
+    if (c < '0' || c > '9') return false;
+    number = number * 10 + static_cast<unsigned>(c - '0');
+  }
+  return number <= 65535;
+}
+
+std::optional<Error> wrong_with_target(const RequestHead& head) {
+  const auto target = head.target();
+  if (target.empty() || !all(target, kTarget)) return bad("a request target with forbidden characters");
+  if (target.starts_with('/') || (target == "*" && head.method() == "OPTIONS")) return std::nullopt;
+  if (!head.is_absolute_form()) return bad("a request target that is neither a path nor an http URI");
+  if (!is_authority(head.host())) return bad("a request target with a malformed authority");
+  return std::nullopt;
+}
+
+std::optional<Error> wrong_with_host(const RequestHead& head) {
   const size_t hosts = head.count(FieldName::host);
   if (hosts > 1) return bad("more than one Host");
   if (hosts == 0 && head.version.minor == 1) return bad("no Host");
-  if (head.host().find_first_of(" \t,/@?#") != std::string_view::npos) return bad("a malformed Host");
+  if (hosts == 1 && !is_authority(head.find(FieldName::host))) return bad("a malformed Host");
+  return std::nullopt;
+}
+
+/// RFC 9110 10.1.1: the only expectation there is.
+bool expects_something_else(const RequestHead& head) {
+  size_t count = 0;
+  for (const Field& field : head.fields()) {
+    if (field.name != FieldName::expect) continue;
+    if (++count > 1 || !equals_ignoring_case(head.value(field), "100-continue")) return true;
+  }
+  return false;
+}
+
+/// Fields that mean something only in a head: whoever reads them from a trailer reads another message.
+bool may_be_trailer(std::string_view name) {
+  switch (field_name(name)) {
+    case FieldName::other:
+      break;
+    default:
+      return false;
+  }
+  for (const std::string_view head_only :
+       {"authorization", "cache-control", "content-encoding", "content-range", "content-type", "cookie",
+        "max-forwards", "proxy-authenticate", "proxy-authorization", "range", "set-cookie",
+        "www-authenticate"}) {
+    if (equals_ignoring_case(name, head_only)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && all(text, kToken);
+}
+
+Result<std::string> clean_trailers(std::string_view lines) {
+  std::string clean;
+  while (!lines.empty()) {
+    const size_t end = lines.find("\r\n");
+    if (end == std::string_view::npos) return bad("a trailer without CRLF");
+    const auto line = lines.substr(0, end);
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) ||
+        !all(line.substr(colon + 1), kValue)) {
+      return bad("a malformed trailer");
+    }
+    if (may_be_trailer(line.substr(0, colon))) clean.append(lines.substr(0, end + 2));
+    lines.remove_prefix(end + 2);
+  }
+  return clean;
+}
+
+Result<void> check_request(const RequestHead& head) {
+  if (head.version.major != 1 || head.version.minor > 1) {
+    const bool is_missing = head.version.major == 0;
+    return is_missing ? bad("a request line without an HTTP version")
+                      : bad("an HTTP version other than 1.0 and 1.1", 505);
+  }
+  if (const auto wrong = wrong_with_lines(head)) return bad(*wrong);
+  if (!is_request_line(head, head.bytes().substr(0, head.bytes().find("\r\n")))) {
+    return bad("a malformed request line");
+  }
+  if (auto wrong = wrong_with_target(head)) return *std::move(wrong);
+  if (auto wrong = wrong_with_host(head)) return *std::move(wrong);
+  if (expects_something_else(head)) return bad("an expectation other than 100-continue", 417);
+  if (head.method() == "TRACE" &&
+      (head.count(FieldName::content_length) != 0 || head.count(FieldName::transfer_encoding) != 0)) {
+    return bad("a TRACE request with a body");  // RFC 9110 9.3.8
+  }
   return {};
 }
 
 Result<void> check_response(const ResponseHead& head) {
   auto wrong = wrong_with_lines(head);
-  if (!wrong && (head.version.major != 1 || head.version.minor > 1))
+  if (!wrong && (head.version.major != 1 || head.version.minor > 1)) {
     wrong = "an HTTP version other than 1.0 and 1.1";
+  }
+  if (!wrong && !is_status_line(head.bytes().substr(0, head.bytes().find("\r\n")))) {
+    wrong = "a malformed status line";
+  }
   if (!wrong && (head.status < 100 || head.status > 999)) wrong = "a status code out of range";
   if (!wrong) return {};
   Error error = bad(*wrong, 502);

@@ -5,9 +5,19 @@
 #include <sluice/base/result.h>
 #include <sluice/http/head.h>
 
+#include <string>
+#include <string_view>
+
 namespace sluice::http {
 
-/// An Error of code malformed with the status that answers it (400, 501, 505).
+/// RFC 9110 5.6.2; the empty text is none.
+bool is_token(std::string_view text);
+
+/// A trailer section's raw lines as they may be passed on: each is checked as a field line is, and those that
+/// frame, route or secure a message are left out (RFC 9110 6.5.1).
+Result<std::string> clean_trailers(std::string_view lines);
+
+/// An Error of code malformed with the status that answers it (400, 417, 501, 505).
 Result<void> check_request(const RequestHead& head);
 /// An Error of code malformed and origin upstream.
 Result<void> check_response(const ResponseHead& head);

@@ -72,6 +72,7 @@ struct Server::Impl {
     return {.worker = index,
             .workers = count,
             .counters = counters[index],
+            .client_counts = client_counts,
             .on_trouble =
                 [this](const std::shared_ptr<upstream::BackendState>& state) {
                   loop.post([this, state] { monitor->check_now(state); });
@@ -258,6 +259,7 @@ struct Server::Impl {
   std::optional<DesiredState> desired;
   std::optional<Ledger> ledger;
   std::vector<observe::WorkerCounters> counters;
+  proxy::ClientCounts client_counts;
   std::optional<upstream::Monitor> monitor;
   std::shared_ptr<proxy::Generation> current;
   uint64_t newest = 0;

@@ -2,22 +2,50 @@
 
 #include <utility>
 
+#include "proxy/answers.h"
+#include "proxy/trust.h"
+
 namespace sluice::proxy {
 
 using observe::Disposition;
 
-ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transport, ClientContext& context) {
-  auto self = std::make_unique<ClientConnection>(std::move(transport), context);
+ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transport,
+                                          const wire::ServerOptions& options, ClientContext& context) {
+  auto self = std::make_unique<ClientConnection>(std::move(transport), options, context);
   ClientConnection& connection = *self;
   connection.self_ = std::move(self);
-  connection.stream_.start();
+  if (!options.proxy_protocol && connection.is_one_too_many()) {
+    connection.stream_.start_refused({.code = ErrorCode::too_large,
+                                      .message = "too many connections of this client",
+                                      .origin = Origin::downstream,
+                                      .status = 429});
+  } else {
+    connection.stream_.start();
+  }
   return connection;
 }
 
-ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport, ClientContext& context)
-    : context_(context), stream_(std::move(transport), context.wire, *this) {}
+ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport,
+                                   const wire::ServerOptions& options, ClientContext& context)
+    : context_(context), stream_(std::move(transport), options, context.wire, *this) {}
 
-ClientConnection::~ClientConnection() = default;
+ClientConnection::~ClientConnection() {
+  if (counted_) context_.counts.leave(stream_.client().address);
+}
+
+/// Counts it, when there is a limit. A proxy in front of many clients is not one client.
+bool ClientConnection::is_one_too_many() {
+  const uint64_t most = config().limits.connections_per_client;
+  const Address& address = stream_.client().address;
+  if (most == 0 || address.is_local() || is_trusted(config().forwarding, address)) return false;
+  counted_ = context_.counts.enter(address, most);
+  return !counted_;
+}
+
+void ClientConnection::retire(Duration quiet, Duration tunnel_bound) {
+  stream_.retire(quiet);
+  if (exchange_) exchange_->retire(tunnel_bound);
+}
 
 void ClientConnection::close() {
   if (exchange_) exchange_->stop();
@@ -43,7 +71,7 @@ void ClientConnection::on_bad_request(const Error& error) {
   counters.accepted.add();
   const bool slow = error.code == ErrorCode::timed_out;
   counters.end(slow ? Disposition::failed_client_timeout : Disposition::failed_bad_request);
-  stream_.send_own(error.status == 0 ? 400 : error.status, error.message, "");
+  stream_.send_own(error_answer(config(), error.status == 0 ? 400 : error.status, error.message));
   stream_.finish();  // Lingers until what is kept has left.
 }
 

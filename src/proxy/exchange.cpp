@@ -1,7 +1,15 @@
+// The way of a request, from the client to a backend, step by step.
+#include <sluice/base/text.h>
+#include <sluice/http/max_forwards.h>
+#include <sluice/http/proxy_protocol.h>
+#include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
-#include <sluice/proxy/retry.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "proxy/answers.h"
+#include "proxy/trust.h"
 
 namespace sluice::proxy {
 
@@ -9,22 +17,87 @@ using observe::Disposition;
 using wire::Flow;
 using wire::Follows;
 
-Exchange::Exchange() : deadline_([this] { on_deadline(); }) {}
+Exchange::Exchange()
+    : deadline_([this] { on_deadline(); }),
+      side_deadline_([this] { on_side_deadline(); }),
+      drain_notice_([this] { context_->deadlines.arm(side_deadline_, settings_->timeouts.tunnel_drain); }) {}
 
 void Exchange::start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
                      unsigned worker, OnOver on_over) {
   context_ = &context;
   client_ = &client;
+  generation_ = &generation;
   on_over_ = std::move(on_over);
   pass_ = generation.shared->gate(worker).enter();
   const auto& request = client.request();
+  if (http::ends_here(request)) return answer_here();
   const auto index = generation.shared->routes().match(request.host(), request.path());
-  if (!index) return reply(404, "no route takes this request", Disposition::failed_no_route);
-  route_ = &generation.shared->config().routes[*index];
+  if (!index) return reply(404, "no_route", "no route takes this request", Disposition::failed_no_route);
+  route_ = &config().routes[*index];
+  rules_ = &generation.shared->rules(*index);
+  if (route_->redirect) return redirect();
+  if (route_->respond) return respond();
   settings_ = generation.settings_of_route[*index];
   pool_ = generation.pool_of_route[*index];
   may_replay_ = request.is_idempotent() || settings_->retry.non_idempotent;
+  upgrade_ = http::wanted_upgrade(request, route_->upgrade);
+  is_trusted_client_ = is_trusted(config().forwarding, client.client().address);
+  rewrite_target();
+  choose_request_id();
   pick_backend();
+}
+
+// ---- what Sluice answers by itself
+
+/// A TRACE or OPTIONS that is to go no further (RFC 9110 7.6.2).
+void Exchange::answer_here() {
+  const auto& request = client_->request();
+  std::string content;
+  http::OwnResponse response{.status = 200, .has_body = true};
+  if (request.method() == "TRACE") {
+    content = http::trace_content(request);
+    response.content_type = "message/http";
+    response.body = content;
+  }
+  answer(response, "max_forwards", Disposition::ok);
+}
+
+void Exchange::redirect() {
+  const std::string location = concat({"Location: ", redirect_location(*route_->redirect, client_->request()),
+                                       "\r\n", rules_->response.added});
+  answer({.status = route_->redirect->status,
+          .explanation = "the resource is elsewhere",
+          .extra_fields = location},
+         "redirect", Disposition::ok);
+}
+
+void Exchange::respond() {
+  const auto& fixed = *route_->respond;
+  answer({.status = fixed.status,
+          .extra_fields = rules_->response.added,
+          .content_type = fixed.content_type,
+          .body = fixed.body,
+          .has_body = true},
+         "fixed_response", Disposition::ok);
+}
+
+// ---- towards a backend
+
+void Exchange::rewrite_target() {
+  if (!route_->strip_path && !route_->rewrite_path) return;
+  const auto& request = client_->request();
+  target_ =
+      strip_prefix(request.is_absolute_form() ? request.origin_target() : request.target(), route_->path);
+  if (!route_->rewrite_path) return;
+  std::string_view base = *route_->rewrite_path;
+  while (base.ends_with('/')) base.remove_suffix(1);
+  target_.insert(0, base);
+}
+
+void Exchange::choose_request_id() {
+  if (!config().forwarding.say_request_id) return;
+  if (is_trusted_client_) request_id_ = client_->request().find(http::FieldName::x_request_id);
+  if (request_id_.empty()) request_id_ = context_->ids.make(made_id_);
 }
 
 void Exchange::pick_backend() {
@@ -39,10 +112,10 @@ void Exchange::wait_for_backend() {
   if (!std::exchange(has_waited_, true)) first_wait_ = now;
   const Duration left = settings_->queue.timeout - (now - first_wait_);
   if (left <= Duration::zero() || pool_->is_queue_full()) {
-    return reply(503, "no backend is available", Disposition::failed_unavailable);
+    return reply(503, "unavailable", "no backend is available", Disposition::failed_unavailable);
   }
   wait_ = pool_->wait_for_backend(place_, tried_, left, [this](Result<upstream::Lease> lease) {
-    if (!lease) return reply(503, lease.error().message, Disposition::failed_unavailable);
+    if (!lease) return reply(503, "unavailable", lease.error().message, Disposition::failed_unavailable);
     lease_ = *std::move(lease);
     connect();
   });
@@ -51,7 +124,8 @@ void Exchange::wait_for_backend() {
 void Exchange::connect() {
   ++attempts_;
   upstream::Backend& backend = lease_->backend();
-  while (!fresh_only_ && (upstream_ = backend.take_idle())) {
+  const bool may_reuse = !fresh_only_ && settings_->proxy_protocol == config::ProxyProtocol::none;
+  while (may_reuse && (upstream_ = backend.take_idle())) {
     // What may not be sent twice is not put at risk: a closed connection is told by asking the kernel first.
     if (may_replay_ || !upstream_->is_stale()) return send_request();
   }
@@ -66,32 +140,80 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connecti
   deadline_.disarm();
   if (!connection) return connect_failed(connection.error());
   upstream_ = *std::move(connection);
+  const auto& client = client_->client();
+  if (settings_->proxy_protocol == config::ProxyProtocol::v1) {
+    upstream_->send_preface(http::proxy_header_v1(client.address, client.local));
+  } else if (settings_->proxy_protocol == config::ProxyProtocol::v2) {
+    upstream_->send_preface(http::proxy_header_v2(client.address, client.local));
+  }
   send_request();
 }
 
-/// Nothing was sent: another backend is always safe, and the attempt does not count. The backend gets nothing
-/// more until a probe has looked at it, so this cannot go round in circles.
-void Exchange::connect_failed(const Error&) {
-  upstream::Backend& backend = lease_->backend();
-  drop_attempt();
+/// Nothing was sent: another backend is always safe, and the attempt does not count. It is the pool's bound
+/// of waiting that ends this.
+void Exchange::connect_failed(const Error& error) {
+  if (error.code == ErrorCode::exhausted) {  // Not the backend's fault.
+    return reply(503, "no_descriptors", "too many connections", Disposition::failed_unavailable);
+  }
+  lease_->backend().connect_failed();
+  forget_backend();
   --attempts_;
   context_->counters.retries.add();
-  tried_.push_back(&backend);
-  if (!std::exchange(has_waited_, true)) first_wait_ = context_->deadlines.clock().now();
-  backend.connect_failed();
+  const TimePoint now = context_->deadlines.clock().now();
+  if (!std::exchange(has_waited_, true)) first_wait_ = now;
+  if (now - first_wait_ >= settings_->queue.timeout) {
+    return reply(503, "unavailable", "no backend takes connections", Disposition::failed_unavailable);
+  }
   pick_backend();
+}
+
+/// The lease may be the last to hold the backend: what is kept of it is only ever compared.
+void Exchange::forget_backend() {
+  const upstream::Backend* backend = &lease_->backend();
+  if (std::ranges::find(tried_, backend) == tried_.end()) tried_.push_back(backend);
+  drop_attempt();
+}
+
+http::RequestForwarding Exchange::forwarding() {
+  const auto& client = client_->client();
+  host_ = route_->rewrite_host;
+  if (host_.empty() && client_->request().host().empty()) {  // HTTP/1.1 wants one (RFC 9112 3.2).
+    const auto& address = lease_->backend().address();
+    host_ = address.is_local() ? "localhost" : address.text();
+  }
+  return {.client_ip = client.ip,
+          .client_is_trusted = is_trusted_client_,
+          .port = client.local.port(),
+          .request_id = request_id_,
+          .say_forwarded = config().forwarding.say_forwarded,
+          .target = target_,
+          .host = host_,
+          .upgrade = upgrade_,
+          .edits = rules_->request.empty() ? nullptr : &rules_->request};
 }
 
 void Exchange::send_request() {
   const auto& request = client_->request();
-  if (route_->strip_path && target_.empty()) target_ = strip_prefix(request.target(), route_->path);
+  interims_ = 0;
   const bool body_at_once = request.framing.has_body() && (!replay_.empty() || client_->has_body_in_hand());
-  const Flow flow = upstream_->send_head(request, {.client_ip = client_->client_ip(), .target = target_},
+  const Flow flow = upstream_->send_head(request, forwarding(),
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   arm_response_deadline();
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
   if (!request.framing.has_body()) return;
+  expect_continue();
   send_body(flow);
+}
+
+/// A backend that knows nothing of 100-continue must not keep the client waiting for it (RFC 9110 10.1.1).
+void Exchange::expect_continue() {
+  if (!client_->request().expects_continue || body_ended_) return;
+  continue_awaited_ = true;
+  context_->deadlines.arm(side_deadline_, settings_->timeouts.expect_continue);
+}
+
+void Exchange::stop_expecting() {
+  if (std::exchange(continue_awaited_, false)) side_deadline_.disarm();
 }
 
 /// The client's body goes to the backend, what an attempt before this one took of it first; the response may
@@ -99,7 +221,7 @@ void Exchange::send_request() {
 void Exchange::send_body(Flow flow) {
   if (!replay_.empty()) flow = upstream_->write_body(replay_);
   if (body_ended_) {
-    upstream_->end_body();
+    upstream_->end_body(client_->trailers());
     return;
   }
   const auto on_piece = [this](std::string_view piece) { remember(piece); };
@@ -108,109 +230,10 @@ void Exchange::send_body(Flow flow) {
   upload_.start(*client_, *upstream_, on_piece, on_done);
 }
 
-void Exchange::on_upload_done(Result<void> how) {
-  if (how) {
-    body_ended_ = true;
-    upstream_->end_body();
-    return arm_response_deadline();
-  }
-  const Error error = std::move(how).error();
-  // The backend takes no more: what it says about that comes as its response, or as the end of the
-  // connection.
-  if (error.origin == Origin::upstream) return;
-  if (client_->is_committed()) return over(Disposition::client_abort, Ending::abort);
-  const bool slow = error.code == ErrorCode::timed_out;
-  reply(error.status, error.message,
-        slow ? Disposition::failed_client_timeout : Disposition::failed_bad_request);
-}
-
-void Exchange::on_head(Result<const http::ResponseHead*> head) {
-  if (!head) return attempt_failed(head.error());
-  arm_response_deadline();
-  if (!(*head)->is_interim()) return send_response(**head);
-  client_->send_interim(**head);
-  wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> next) { on_head(std::move(next)); });
-}
-
-void Exchange::send_response(const http::ResponseHead& head) {
-  const bool has_body = head.framing.has_body();
-  const bool body_at_once = has_body && upstream_->has_body_in_hand();
-  const Flow flow = client_->send_head(head, body_at_once ? Follows::body_at_once : Follows::nothing_yet);
-  if (!has_body) return on_response_end({});
-  const auto on_piece = [this](std::string_view) { arm_response_deadline(); };
-  const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
-  if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_done);
-  download_.start(*upstream_, *client_, on_piece, on_done);
-}
-
-void Exchange::on_response_end(Result<void> how) {
-  if (!how) {
-    const Error error = std::move(how).error();
-    if (error.origin == Origin::downstream) return client_gone(error);
-    return attempt_failed(error);
-  }
-  release_backend();
-  disposition_ = Disposition::ok;
-  if (client_->end_body() == Flow::blocked) return flush();
-  over(Disposition::ok, Ending::finish);
-}
-
-/// The last bytes of the answer are on their way; it counts once they have left.
-void Exchange::flush() {
-  wait_ = client_->when_writable([this](Result<void> how) {
-    if (!how) return client_gone(how.error());
-    over(disposition_, Ending::finish);
-  });
-}
-
-/// Before the first byte of a response, and only then, another backend may be tried.
-void Exchange::attempt_failed(const Error& error) {
-  upstream::Backend& backend = lease_->backend();
-  const bool stale =
-      upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
-  drop_attempt();
-  if (stale) {
-    fresh_only_ = true;
-  } else {
-    tried_.push_back(&backend);
-    backend.connection_broke();
-  }
-  if (client_->is_committed()) return over(Disposition::backend_error, Ending::abort);
-  client_->take_back_head();
-  const bool again = may_retry({.nothing_sent = false,
-                                .stale_connection = stale,
-                                .idempotent = may_replay_,
-                                .non_idempotent_allowed = settings_->retry.non_idempotent,
-                                .body_replayable = body_remembered_,
-                                .timed_out = error.code == ErrorCode::timed_out,
-                                .attempts = attempts_,
-                                .attempts_allowed = settings_->retry.attempts});
-  if (!again) return reply(status_for(error), "the backend failed", Disposition::backend_error);
-  if (stale) --attempts_;
-  context_->counters.retries.add();
-  pick_backend();
-}
-
-void Exchange::on_deadline() {
-  const Error error{.code = ErrorCode::timed_out, .message = "", .origin = Origin::upstream};
-  if (!upstream_) {
-    wait_.cancel();
-    return connect_failed(error);
-  }
-  // A side that waits for the client is not the backend's to answer for; the client has timeouts of its own.
-  const bool client_is_slow =
-      download_.is_running() ? download_.is_blocked() : upload_.is_running() && !upload_.is_blocked();
-  if (client_is_slow) return arm_response_deadline();
-  attempt_failed(error);
-}
-
-void Exchange::arm_response_deadline() {
-  context_->deadlines.arm(deadline_, settings_->timeouts.response);
-}
-
 /// Keeps what a next attempt would have to send again, up to the pool's bound.
 void Exchange::remember(std::string_view piece) {
   arm_response_deadline();
+  stop_expecting();
   if (!body_remembered_) return;
   if (may_replay_ && replay_.size() + piece.size() <= settings_->retry.buffer_bytes) {
     replay_.append(piece);
@@ -220,63 +243,25 @@ void Exchange::remember(std::string_view piece) {
   replay_.clear();
 }
 
-/// The response has been read whole. A request body that was not is left to the client's stream to deal with.
-void Exchange::release_backend() {
-  deadline_.disarm();
-  upload_.stop();
-  wait_.cancel();
-  lease_->backend().give_back(std::move(upstream_));
-  upstream_.reset();
-  lease_.reset();
+void Exchange::on_upload_done(Result<void> how) {
+  if (how) {
+    body_ended_ = true;
+    upstream_->end_body(client_->trailers());
+    return arm_response_deadline();
+  }
+  const Error error = std::move(how).error();
+  // The backend takes no more: what it says about that comes as its response, or as the end of the
+  // connection.
+  if (error.origin == Origin::upstream) return;
+  reason_ = reason_for_refusal(error);
+  const auto disposition = error.code == ErrorCode::timed_out ? Disposition::failed_client_timeout
+                                                              : Disposition::failed_bad_request;
+  if (client_->is_committed()) return over(disposition, Ending::abort);
+  reply(error.status, reason_, error.message, disposition);
 }
 
-void Exchange::drop_attempt() {
-  deadline_.disarm();
-  wait_.cancel();
-  upload_.stop();
-  download_.stop();
-  upstream_.reset();
-  lease_.reset();
-}
-
-void Exchange::reply(int status, std::string_view explanation, Disposition disposition) {
-  drop_attempt();
-  disposition_ = disposition;
-  const std::string_view extra = status == 503 ? "Retry-After: 1\r\n" : "";
-  if (client_->send_own(status, explanation, extra) == Flow::blocked) return flush();
-  over(disposition, Ending::finish);
-}
-
-void Exchange::client_gone(const Error& error) {
-  const bool slow = error.code == ErrorCode::timed_out;
-  over(slow ? Disposition::failed_client_timeout : Disposition::client_abort, Ending::abort);
-}
-
-void Exchange::stop() {
-  context_->counters.end(Disposition::failed_stopped);
-  drop_attempt();
-}
-
-void Exchange::over(Disposition disposition, Ending ending) {
-  context_->counters.end(disposition);
-  drop_attempt();
-  const OnOver on_over = std::move(on_over_);
-  on_over(ending);
-}
-
-void Exchange::clear() {
-  drop_attempt();
-  on_over_ = nullptr;
-  pool_.reset();
-  settings_.reset();
-  route_ = nullptr;
-  tried_.clear();
-  target_.clear();
-  replay_.clear();
-  attempts_ = 0;
-  has_waited_ = fresh_only_ = may_replay_ = body_ended_ = false;
-  body_remembered_ = true;
-  pass_.reset();  // Last: the generation may end with it.
+void Exchange::arm_response_deadline() {
+  context_->deadlines.arm(deadline_, is_tunnel_ ? config().timeouts.tunnel : settings_->timeouts.response);
 }
 
 }  // namespace sluice::proxy

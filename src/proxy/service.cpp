@@ -17,13 +17,17 @@ namespace {
 constexpr Duration kQuiet{500};
 
 wire::ServerSettings server_settings(const config::Config& config) {
-  return {.head = {.bytes = config.limits.head_bytes, .fields = config.limits.headers},
+  return {.head = {.bytes = config.limits.head_bytes,
+                   .fields = config.limits.headers,
+                   .target_bytes = config.limits.target_bytes},
           .body_bytes = config.limits.body_bytes,
+          .body_bytes_per_second = config.limits.body_bytes_per_second,
           .requests_per_connection = config.limits.requests_per_connection,
           .head_timeout = config.timeouts.head,
           .body_timeout = config.timeouts.body,
           .write_timeout = config.timeouts.write,
-          .idle_timeout = config.timeouts.idle};
+          .idle_timeout = config.timeouts.idle,
+          .linger_timeout = config.timeouts.linger};
 }
 
 }  // namespace
@@ -31,6 +35,7 @@ wire::ServerSettings server_settings(const config::Config& config) {
 struct Service::Impl {
   /// One listener's share on this worker.
   struct Listening {
+    wire::ServerOptions options;
     std::unique_ptr<net::Acceptor> acceptor;
     ClientConnections connections;
   };
@@ -44,9 +49,11 @@ struct Service::Impl {
                 .exchange = exchange,
                 .exchanges = exchanges,
                 .worker = settings.worker,
+                .counts = settings.client_counts,
                 .on_connection_over = [this] { on_connection_over(); }} {}
 
   ~Impl() {
+    accepting_paused = false;  // Nothing is to be resumed any more.
     for (auto& [id, listener] : listening) listener.acceptor.reset();
     while (ClientConnection* connection = any_connection()) connection->close();
   }
@@ -67,13 +74,19 @@ struct Service::Impl {
     most_connections = std::max<uint64_t>(1, config.server.max_connections / settings.workers);
     std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> next_pools;
     for (const auto& [name, pool] : config.pools) next_pools[name] = adopt_pool(*next, name, pool);
+    for (const auto& [name, pool] : pools) {
+      if (!next_pools.contains(name)) pool->retire();
+    }
     pools = std::move(next_pools);
 
     LocalGeneration local;
     for (const config::Route& route : config.routes) {
-      local.pool_of_route.push_back(pools.at(route.pool));
-      local.settings_of_route.push_back(config.pools.at(route.pool));
+      const auto pool = pools.find(route.pool);
+      local.pool_of_route.push_back(pool == pools.end() ? nullptr : pool->second);
+      local.settings_of_route.push_back(pool == pools.end() ? nullptr : config.pools.at(route.pool));
     }
+    for (auto& [id, listener] : listening) set_options(id, listener, config);
+    tunnel_bound = config.server.drain_timeout * 3 / 4;
     local.shared = std::move(next);
     generations.push_back(std::move(local));
     clients.generation = &generations.back();
@@ -125,17 +138,27 @@ struct Service::Impl {
 
   void listen(const std::string& id, const net::ListeningSocket& socket) {
     Listening& listener = listening[id];
+    listener.options.local = socket.address();
+    set_options(id, listener, clients.generation->shared->config());
     listener.acceptor = std::make_unique<net::Acceptor>(
         loop, socket, [this, &listener](std::unique_ptr<net::Transport> transport) {
           on_connection(listener, std::move(transport));
         });
+    if (accepting_paused) listener.acceptor->pause();
+  }
+
+  /// What the newest configuration wants of a listener's connections.
+  static void set_options(const std::string& id, Listening& listener, const config::Config& config) {
+    for (const auto& configured : config.listeners) {
+      if (configured.bind.text() == id) listener.options.proxy_protocol = configured.proxy_protocol;
+    }
   }
 
   void on_connection(Listening& listener, std::unique_ptr<net::Transport> transport) {
     ++connections;
     settings.counters.connections.set(connections);
     settings.counters.connections_accepted.add();
-    listener.connections.push_back(ClientConnection::start(std::move(transport), clients));
+    listener.connections.push_back(ClientConnection::start(std::move(transport), listener.options, clients));
     if (connections >= most_connections) pause_accepting();
   }
 
@@ -161,7 +184,7 @@ struct Service::Impl {
     listener->second.acceptor.reset();
     while (ClientConnection* connection = listener->second.connections.pop_front()) {
       left.push_back(*connection);
-      connection->retire(kQuiet);
+      connection->retire(kQuiet, tunnel_bound);
     }
     listening.erase(listener);
   }
@@ -186,6 +209,7 @@ struct Service::Impl {
   ClientConnections left;  // of listeners that are gone
   uint64_t connections = 0;
   uint64_t most_connections = 1;
+  Duration tunnel_bound{};  // for a tunnel whose listener goes, less than a stopping process may take
   bool accepting_paused = false;
   std::function<void()> on_empty;
 };

@@ -33,6 +33,22 @@ void Backend::configure(uint32_t weight, bool closed, Duration idle) {
   idle_timeout_ = idle;
   closed_ = closed;
   if (closed_) idle_.clear();
+  tell_all();
+}
+
+void Backend::tell_of_drain(DrainNotice& notice) {
+  notice.drop();
+  if (drains()) return notice.on_drain_();
+  notices_.push_back(notice);
+}
+
+void Backend::tell_all() {
+  if (drains()) pool_gone();
+}
+
+/// The callbacks only arm deadlines: none of them changes this list or destroys us.
+void Backend::pool_gone() {
+  while (DrainNotice* notice = notices_.pop_front()) notice->on_drain_();
 }
 
 Gate::Pass Backend::enter() {
@@ -82,6 +98,7 @@ void Backend::checked() {
   suspect_ = false;
   reported_ = false;
   if (state_->health() != HealthState::healthy) idle_.clear();
+  tell_all();
 }
 
 }  // namespace sluice::upstream

@@ -50,7 +50,8 @@ class Monitor::Watched {
   void begin() {
     if (settings().enabled) return arm(Duration{1});
     next_.disarm();
-    if (health_.state() != HealthState::healthy) set_state(HealthState::healthy);
+    if (health_.state() != HealthState::healthy) return set_state(HealthState::healthy);
+    if (asked_) tell();  // Nobody else will.
   }
 
   void arm(Duration after) { monitor_.loop_.deadlines().arm(next_, after); }

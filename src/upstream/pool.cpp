@@ -35,6 +35,14 @@ void Pool::update(std::shared_ptr<const config::Pool> config,
   wake();
 }
 
+void Pool::retire() {
+  for (const auto& backend : backends_) backend->pool_gone();
+  while (QueuePlace* place = queue_.front()) {
+    place->leave();
+    place->pending_.fire(Error{.code = ErrorCode::unavailable, .message = "the pool is gone"});
+  }
+}
+
 std::optional<Lease> Pool::try_pick(std::span<const Backend* const> tried) {
   auto lease = pick(tried);
   if (!lease && !tried.empty()) lease = pick({});

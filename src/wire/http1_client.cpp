@@ -26,6 +26,12 @@ Http1ClientConnection::~Http1ClientConnection() = default;
 
 // ---- the request
 
+void Http1ClientConnection::send_preface(std::string_view bytes) {
+  CHECK(exchanges_ == 0);
+  single_use_ = true;
+  preface_ = bytes;
+}
+
 Flow Http1ClientConnection::send_head(const http::RequestHead& head,
                                       const http::RequestForwarding& forwarding, Follows follows) {
   CHECK(state_ == State::resting);
@@ -35,11 +41,13 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   receiver_ = nullptr;
   body_paused_ = false;
   to_head_request_ = head.is_head();
+  upgrade_asked_ = !forwarding.upgrade.empty();
   out_framing_ = head.framing;
   request_sent_ = !head.framing.has_body();
   head_.clear();
   out_head_ = std::move(out_);
   out_head_.clear();
+  out_head_ += std::exchange(preface_, {});
   http::write_request_head(out_head_, head, forwarding);
   if (follows == Follows::body_at_once) return Flow::open;
   return write({});
@@ -52,9 +60,13 @@ Flow Http1ClientConnection::write_body(std::string_view piece) {
   return write({start, piece, http::kChunkEnd});
 }
 
-Flow Http1ClientConnection::end_body() {
+Flow Http1ClientConnection::end_body(std::string_view trailers) {
   request_sent_ = true;
-  if (out_framing_.kind == http::Framing::Kind::chunked) return write({http::kLastChunk});
+  if (is_tunnel_) {
+    transport_->shutdown();
+  } else if (out_framing_.kind == http::Framing::Kind::chunked) {
+    return write({http::kLastChunkStart, trailers, http::kChunkEnd});
+  }
   return write({});
 }
 
@@ -120,8 +132,15 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
   in_hand_ = bytes.substr(used);
   Alive::Watch watch(alive_);
   if (head_.is_interim()) {
-    if (head_.status == 101)
-      return backend_error(ErrorCode::malformed, "the backend switched protocols unasked");
+    if (head_.status == 101) {
+      if (!upgrade_asked_) {
+        return backend_error(ErrorCode::malformed, "the backend switched protocols unasked");
+      }
+      state_ = State::body;  // What follows is kept until the other side is ready for it.
+      body_.begin({.kind = http::Framing::Kind::until_close});
+      head_pending_.fire(&head_);
+      return used;
+    }
     head_pending_.fire(&head_);
     if (watch) head_.clear();
     return used;
@@ -131,6 +150,12 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
   if (state_ == State::complete && !in_hand_.empty()) broken_ = true;
   head_pending_.fire(&head_);
   return used;
+}
+
+void Http1ClientConnection::switch_protocols() {
+  CHECK(state_ == State::body && head_.status == 101);
+  is_tunnel_ = single_use_ = true;
+  out_framing_ = {.kind = http::Framing::Kind::until_close};
 }
 
 /// Delivers one piece; returns how much of `bytes` was used. Calls out.
@@ -217,7 +242,7 @@ void Http1ClientConnection::process_kept() {
 
 bool Http1ClientConnection::may_be_reused() const {
   return state_ == State::complete && request_sent_ && head_.keep_alive && !broken_ && !ended_ &&
-         kept_.empty() && transport_->kept_bytes() == 0;
+         !single_use_ && kept_.empty() && transport_->kept_bytes() == 0;
 }
 
 void Http1ClientConnection::park(Duration idle, std::function<void(ClientStream&)> on_gone) {

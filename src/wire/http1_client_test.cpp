@@ -168,5 +168,62 @@ TEST_CASE("a paused response stays with the backend, and comes whole after") {
   CHECK(backend.connection->may_be_reused());
 }
 
+TEST_CASE("a 101 to an upgrade that was asked for opens a tunnel, and the connection serves nobody else") {
+  Backend backend;
+  backend.request.clear();
+  http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
+  REQUIRE(decoder.decode("GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+                         backend.request));
+  backend.connection->send_head(backend.request, {.client_ip = "192.0.2.7", .upgrade = "x"},
+                                Follows::nothing_yet);
+  backend.wait = backend.connection->read_head([&](Result<const http::ResponseHead*> head) {
+    REQUIRE(head);
+    backend.status = (*head)->status;
+    backend.connection->switch_protocols();
+    backend.connection->start_body(backend.receiver);
+  });
+  backend.transport->arrive(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nfirst");
+  CHECK(backend.status == 101);
+  CHECK(backend.receiver.body == "first");
+  backend.transport->written.clear();
+  backend.connection->write_body("raw");
+  CHECK(backend.transport->written == "raw");
+  backend.connection->end_body({});
+  CHECK(backend.transport->is_shut_down);
+  backend.transport->arrive("last");
+  backend.transport->end();
+  CHECK(backend.receiver.body == "firstlast");
+  CHECK(backend.receiver.error == "");
+  CHECK_FALSE(backend.connection->may_be_reused());
+}
+
+TEST_CASE("a 101 that nobody asked for is the backend's fault") {
+  Backend backend;
+  backend.ask();
+  backend.transport->arrive("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+  CHECK(backend.error == "the backend switched protocols unasked");
+}
+
+TEST_CASE("a preface leaves before the head, and the connection serves one client alone") {
+  Backend backend;
+  backend.connection->send_preface("PROXY UNKNOWN\r\n");
+  backend.ask();
+  CHECK(backend.transport->written.starts_with("PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n"));
+  backend.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  CHECK(backend.status == 200);
+  CHECK_FALSE(backend.connection->may_be_reused());
+}
+
+TEST_CASE("a chunked response's trailers are there at its end, and a request's follow its last chunk") {
+  Backend backend;
+  backend.ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  backend.connection->end_body("A: b\r\n");
+  CHECK(backend.transport->written.ends_with("\r\n\r\n0\r\nA: b\r\n\r\n"));
+  backend.transport->arrive("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nC: d\r\n\r\n");
+  CHECK(backend.receiver.ended);
+  CHECK(backend.connection->trailers() == "C: d\r\n");
+}
+
 }  // namespace
 }  // namespace sluice::wire

@@ -1,65 +1,12 @@
 // The client's side of HTTP/1, over an in-memory transport.
 #include <sluice/wire/http1_server.h>
 
-#include "wire/http1_test_tools.h"
+#include "wire/test_owner.h"
 
 #include <doctest/doctest.h>
 
 namespace sluice::wire {
 namespace {
-
-const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-
-/// A connection whose owner notes what it is told.
-struct Owner final : ServerHandler {
-  Owner() {
-    auto made = std::make_unique<MemoryTransport>();
-    transport = made.get();
-    context.settings = {.head_timeout = Duration{10'000},
-                        .body_timeout = Duration{30'000},
-                        .write_timeout = Duration{20'000},
-                        .idle_timeout = Duration{60'000}};
-    connection = std::make_unique<Http1ServerConnection>(std::move(made), context, *this);
-    connection->start();
-  }
-  void on_request() override {
-    targets += std::string(connection->request().target()) + " ";
-    if (answer_at_once) answer();
-  }
-  void on_bad_request(const Error& error) override {
-    bad_status = error.status;
-    connection->send_own(error.status, error.message, "");
-    connection->finish();
-  }
-  void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
-  void on_connection_over() override {
-    is_over = true;
-    resets = transport->resets;
-    connection.reset();
-    transport = nullptr;
-  }
-  void answer() {
-    connection->send_own(404, "x", "");
-    connection->finish();
-  }
-  void pass(int milliseconds) {
-    clock.advance(Duration{milliseconds});
-    deadlines.expire();
-  }
-
-  HeldClock clock;
-  Deadlines deadlines{clock};
-  ServerContext context{
-      .deadlines = deadlines, .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
-  MemoryTransport* transport = nullptr;
-  std::unique_ptr<Http1ServerConnection> connection;
-  std::string targets;
-  std::string gone;
-  int bad_status = 0;
-  bool answer_at_once = false;
-  bool is_over = false;
-  bool resets = false;
-};
 
 TEST_CASE("requests on one connection are handed over one at a time, in order") {
   Owner owner;
@@ -109,13 +56,13 @@ TEST_CASE("a head and the first piece of its body leave in one write") {
   http::ResponseHead head;
   http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
   REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", head, false));
-  owner.connection->send_head(head, Follows::body_at_once);
+  owner.connection->send_head(head, nullptr, Follows::body_at_once);
   CHECK_FALSE(owner.connection->is_committed());
   owner.connection->write_body("hello");
   CHECK(owner.connection->is_committed());
   CHECK(owner.transport->writes == 1);
   CHECK(owner.transport->written == "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nContent-Length: 5\r\n\r\nhello");
-  owner.connection->end_body();
+  owner.connection->end_body({});
   owner.connection->finish();
   CHECK(owner.transport->writes == 1);
 }
@@ -126,9 +73,9 @@ TEST_CASE("a response without a known end is chunked, and ends with the last chu
   http::ResponseHead head;
   http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
   REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\n\r\n", head, false));
-  owner.connection->send_head(head, Follows::nothing_yet);
+  owner.connection->send_head(head, nullptr, Follows::nothing_yet);
   owner.connection->write_body("0123456789abcdef");
-  owner.connection->end_body();
+  owner.connection->end_body({});
   CHECK(owner.transport->written.ends_with(
       "Transfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"));
 }
@@ -183,7 +130,7 @@ TEST_CASE("a client that takes nothing is given up") {
   Owner owner;
   owner.transport->arrive(kGet);
   owner.transport->blocked = true;
-  owner.connection->send_own(404, "x", "");
+  owner.connection->send_own({.status = 404, .explanation = "x"});
   const Wait wait = owner.connection->when_writable([](Result<void>) {});
   owner.pass(20'001);
   CHECK(owner.gone == "timed_out");
@@ -203,9 +150,10 @@ TEST_CASE("a connection that is to end does so with its response, or when nothin
   Owner asked;
   asked.connection->retire(Duration{500});
   asked.transport->arrive(kGet);
-  asked.connection->send_own(404, "x", "");
+  asked.connection->send_own({.status = 404, .explanation = "x"});
   CHECK(asked.transport->written.find("Connection: close\r\n") != std::string::npos);
   asked.connection->finish();
+  asked.transport->end();  // The client, which meant to stay, is given the time to read that.
   CHECK(asked.is_over);
   Owner quiet;
   quiet.connection->retire(Duration{500});

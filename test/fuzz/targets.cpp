@@ -64,7 +64,8 @@ void request_head(std::string_view bytes) {
     }
     if (!outcome.complete) continue;
     std::string forwarded;
-    http::write_request_head(forwarded, head, {.client_ip = "192.0.2.1"});
+    http::write_request_head(forwarded, head,
+                             {.client_ip = "192.0.2.1", .host = head.host().empty() ? "h" : ""});
     http::HeadDecoder again(http::HeadDecoder::Of::request, {.bytes = 1 << 20, .fields = 1000});
     http::RequestHead taken;
     const auto progress = again.decode(forwarded, taken);

@@ -46,13 +46,30 @@ Error backend_broke() {
 SimulatedClient::SimulatedClient(World& world, const std::string& request, std::string body)
     : world_(world), body_(std::move(body)) {
   parse_request(head_, request);
+  waits_for_continue_ = head_.expects_continue;
 }
 
-void SimulatedClient::send_interim(const http::ResponseHead&) {
+void SimulatedClient::send_interim(const http::ResponseHead& head) {
   CHECK(!committed_ && !over_);
+  if (head.status == 100) waits_for_continue_ = false;
 }
 
-wire::Flow SimulatedClient::send_head(const http::ResponseHead& head, wire::Follows) {
+void SimulatedClient::send_continue() {
+  CHECK(!committed_ && !over_);
+  waits_for_continue_ = false;
+}
+
+wire::Flow SimulatedClient::switch_protocols(const http::ResponseHead& head, const http::FieldEdits*) {
+  CHECK(!over_ && answers == 0 && !committed_);
+  head_given_ = is_tunnel = from_backend = true;
+  status = head.status;
+  body_ = World::request_body();
+  commit();
+  return outlet_.flow();
+}
+
+wire::Flow SimulatedClient::send_head(const http::ResponseHead& head, const http::FieldEdits*,
+                                      wire::Follows) {
   CHECK(!over_ && answers == 0 && !committed_);
   head_given_ = true;
   from_backend = true;
@@ -67,9 +84,9 @@ void SimulatedClient::commit() {
   if (world_.random().chance(20)) outlet_.block();
 }
 
-wire::Flow SimulatedClient::send_own(int own_status, std::string_view, std::string_view) {
+wire::Flow SimulatedClient::send_own(const http::OwnResponse& response) {
   CHECK(!over_ && answers == 0 && !committed_);
-  status = own_status;
+  status = response.status;
   from_backend = false;
   ended = true;
   commit();
@@ -84,7 +101,7 @@ wire::Flow SimulatedClient::write_body(std::string_view piece) {
   return outlet_.flow();
 }
 
-wire::Flow SimulatedClient::end_body() {
+wire::Flow SimulatedClient::end_body(std::string_view) {
   CHECK(!over_ && head_given_ && !ended);
   committed_ = true;
   ended = true;
@@ -107,13 +124,13 @@ void SimulatedClient::step() {
   Random& random = world_.random();
   if (over_) return;
   if (random.chance(2)) return exchange_->client_gone(client_left());
-  if (outlet_.is_blocked()) {
+  if (outlet_.is_blocked() || outlet_.is_waited_for()) {
     if (!outlet_.is_waited_for()) return;
     if (random.chance(5)) return outlet_.fail(client_left());
     if (random.chance(50)) outlet_.open();
     return;
   }
-  if (!upload_.is_started()) return;
+  if (!upload_.is_started() || waits_for_continue_) return;
   if (sent_ == body_.size()) return upload_.end({});
   if (!upload_.is_wanted()) return;
   if (random.chance(2)) {
@@ -136,8 +153,9 @@ SimulatedConnection::~SimulatedConnection() {
   world_.remove(*this);
 }
 
-wire::Flow SimulatedConnection::send_head(const http::RequestHead& head, const http::RequestForwarding&,
-                                          wire::Follows) {
+wire::Flow SimulatedConnection::send_head(const http::RequestHead& head,
+                                          const http::RequestForwarding& forwarding, wire::Follows) {
+  upgrade_asked_ = !forwarding.upgrade.empty();
   CHECK(state_ == State::resting && !on_gone_);
   state_ = State::waiting;
   ++exchanges_;
@@ -158,9 +176,23 @@ wire::Flow SimulatedConnection::write_body(std::string_view piece) {
   return outlet_.flow();
 }
 
-wire::Flow SimulatedConnection::end_body() {
+void SimulatedConnection::switch_protocols() {
+  CHECK(upgrade_asked_ && head_.status == 101);
+  is_tunnel_ = expects_body_ = true;
+  request_whole_ = false;
+  request_body_.clear();
+  response_ = World::response_body();
+  sent_ = 0;
+  state_ = State::body;
+}
+
+wire::Flow SimulatedConnection::end_body(std::string_view) {
   CHECK(!request_whole_);
   request_whole_ = true;
+  if (is_tunnel_) {  // May be closed at any time, yet nothing is lost or turned round on the way.
+    CHECK(world_.request_body().starts_with(request_body_));
+    return outlet_.flow();
+  }
   CHECK(request_body_ == world_.request_body());  // Whole and in order, however often it was begun.
   return outlet_.flow();
 }
@@ -184,8 +216,19 @@ void SimulatedConnection::answer() {
   answered_ = true;
   Random& random = world_.random();
   head_.clear();
+  if (!request_whole_ && random.chance(20)) {
+    parse_response(head_, "HTTP/1.1 100 Continue\r\n\r\n", to_head_);
+    return head_pending_.fire(&head_);
+  }
   if (random.chance(10)) {
     parse_response(head_, "HTTP/1.1 103 Early Hints\r\n\r\n", to_head_);
+    return head_pending_.fire(&head_);
+  }
+  if (upgrade_asked_ && random.chance(70)) {
+    const std::string protocol = random.chance(90) ? "websocket" : "h2c";
+    parse_response(
+        head_, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: " + protocol + "\r\n\r\n",
+        to_head_);
     return head_pending_.fire(&head_);
   }
   response_ = World::response_body();
@@ -204,7 +247,7 @@ void SimulatedConnection::step() {
   Random& random = world_.random();
   if (random.chance(4)) return break_off();
   if (broken_) return;
-  if (outlet_.is_blocked() && random.chance(50)) return outlet_.open();
+  if ((outlet_.is_blocked() || outlet_.is_waited_for()) && random.chance(50)) return outlet_.open();
   if (state_ == State::waiting && head_pending_.is_waited_for()) {
     // A backend may answer before it has read all of the request.
     if (request_whole_ || random.chance(5)) answer();

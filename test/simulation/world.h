@@ -76,10 +76,13 @@ class SimulatedClient final : public wire::ServerStream {
   SimulatedClient(World& world, const std::string& request, std::string body);
 
   const http::RequestHead& request() const override { return head_; }
-  std::string_view client_ip() const override { return "192.0.2.1"; }
+  const wire::Client& client() const override { return client_; }
   void send_interim(const http::ResponseHead& head) override;
-  wire::Flow send_head(const http::ResponseHead& head, wire::Follows follows) override;
-  wire::Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) override;
+  void send_continue() override;
+  wire::Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits,
+                       wire::Follows follows) override;
+  wire::Flow send_own(const http::OwnResponse& response) override;
+  wire::Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   bool is_committed() const override { return committed_; }
   void take_back_head() override { head_given_ = false; }
   void finish() override;
@@ -90,7 +93,8 @@ class SimulatedClient final : public wire::ServerStream {
   void stop_body() override { upload_.stop(); }
   bool has_body_in_hand() const override { return false; }
   wire::Flow write_body(std::string_view piece) override;
-  wire::Flow end_body() override;
+  std::string_view trailers() const override { return {}; }
+  wire::Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override {
     return outlet_.wait(std::move(callback));
   }
@@ -106,12 +110,14 @@ class SimulatedClient final : public wire::ServerStream {
   std::string received;
   bool ended = false;  ///< the response's body was ended in order
   bool from_backend = false;
+  bool is_tunnel = false;
 
  private:
   friend class World;
   void commit();
 
   World& world_;
+  wire::Client client_{.address = {}, .local = {}, .ip = "192.0.2.1"};
   http::RequestHead head_;
   std::string body_;
   size_t sent_ = 0;
@@ -120,6 +126,7 @@ class SimulatedClient final : public wire::ServerStream {
   FreeList<proxy::Exchange>::Item exchange_;
   bool head_given_ = false;
   bool committed_ = false;
+  bool waits_for_continue_ = false;
   bool over_ = false;
 };
 
@@ -129,13 +136,17 @@ class SimulatedConnection final : public wire::ClientStream {
   SimulatedConnection(World& world, size_t backend);
   ~SimulatedConnection() override;
 
+  void send_preface(std::string_view) override {}
   wire::Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
                        wire::Follows follows) override;
+  void switch_protocols() override;
   Wait read_head(OnHead on_head) override { return head_pending_.wait(std::move(on_head)); }
   bool has_answered() const override { return answered_; }
   bool is_reused() const override { return exchanges_ > 1; }
   bool is_stale() const override { return broken_; }
-  bool may_be_reused() const override { return state_ == State::complete && request_whole_ && !broken_; }
+  bool may_be_reused() const override {
+    return state_ == State::complete && request_whole_ && !broken_ && !is_tunnel_;
+  }
   void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
   void unpark() override { on_gone_ = nullptr; }
   void start_body(wire::BodyReceiver& receiver) override { download_.start(receiver); }
@@ -144,7 +155,8 @@ class SimulatedConnection final : public wire::ClientStream {
   void stop_body() override { download_.stop(); }
   bool has_body_in_hand() const override { return false; }
   wire::Flow write_body(std::string_view piece) override;
-  wire::Flow end_body() override;
+  std::string_view trailers() const override { return {}; }
+  wire::Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override {
     return outlet_.wait(std::move(callback));
   }
@@ -170,6 +182,8 @@ class SimulatedConnection final : public wire::ClientStream {
   size_t sent_ = 0;
   unsigned exchanges_ = 0;
   bool to_head_ = false;
+  bool upgrade_asked_ = false;
+  bool is_tunnel_ = false;
   bool expects_body_ = false;
   bool request_whole_ = false;
   bool answered_ = false;

@@ -26,6 +26,7 @@ enum class ErrorCode {
   malformed,    ///< the peer sent what no rule allows
   too_large,    ///< a bound was reached
   unsupported,  ///< allowed by the protocol, but not offered here
+  exhausted,    ///< this process is out of descriptors or memory
   unavailable,  ///< no backend could take the request
 };
 

@@ -4,6 +4,7 @@
 #include <sluice/base/address.h>
 #include <sluice/base/clock.h>
 #include <sluice/base/log.h>
+#include <sluice/base/network.h>
 
 #include <chrono>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::config {
@@ -24,27 +26,75 @@ struct LogSettings {
   bool operator==(const LogSettings&) const = default;
 };
 
+enum class AccessLogFormat { combined, json };
+
+struct AccessLog {
+  std::string path{};  ///< of a file, or "stdout" or "stderr"
+  AccessLogFormat format = AccessLogFormat::combined;
+  bool operator==(const AccessLog&) const = default;
+};
+
 struct Server {
   unsigned workers = 0;  ///< never 0 once loaded: the default is the number of CPUs the process may run on
   std::string admin_socket = "/run/sluice/admin.sock";
   Duration drain_timeout = 30s;
   uint64_t max_connections = 20000;
   LogSettings log{};
+  std::optional<AccessLog> access_log{};  ///< nothing: none is written
   bool operator==(const Server&) const = default;
 };
 
 struct Listener {
   std::string name{};  ///< default: the address's text
   Address bind{};
-  std::string where{};  ///< in the file, as "sluice.toml:3:8", for messages
+  bool proxy_protocol = false;  ///< each connection begins with a PROXY protocol header
+  std::string where{};          ///< in the file, as "sluice.toml:3:8", for messages
   bool operator==(const Listener&) const = default;
+};
+
+/// Whose word on the client is taken, and what backends are told about it.
+struct Forwarding {
+  std::vector<Network> trusted_proxies{};
+  bool trust_unix = false;     ///< peers of Unix sockets are trusted
+  bool say_forwarded = false;  ///< also RFC 7239's Forwarded
+  bool say_request_id = true;  ///< X-Request-Id
+  bool operator==(const Forwarding&) const = default;
+};
+
+/// In this order: what goes, what is replaced, what is added. Names as in the file.
+struct FieldEdits {
+  std::vector<std::string> remove{};
+  std::vector<std::pair<std::string, std::string>> set{};
+  std::vector<std::pair<std::string, std::string>> add{};
+  bool operator==(const FieldEdits&) const = default;
+};
+
+struct Redirect {
+  std::string to{};  ///< with {host} (without a port) and {target}
+  int status = 308;
+  bool operator==(const Redirect&) const = default;
+};
+
+struct FixedResponse {
+  int status = 200;
+  std::string body{};
+  std::string content_type = "text/plain";
+  bool operator==(const FixedResponse&) const = default;
 };
 
 struct Route {
   std::string host{};  ///< exact, "*.example", or empty for any; lower case
   std::string path = "/";
   bool strip_path = false;
+  std::optional<std::string> rewrite_path{};      ///< stands in place of `path`
+  std::string rewrite_host{};                     ///< the Host to ask for; empty: the client's
+  std::vector<std::string> upgrade{"websocket"};  ///< protocols that may become tunnels, lower case
+  FieldEdits request_fields{};
+  FieldEdits response_fields{};
+  // Exactly one of:
   std::string pool{};
+  std::optional<Redirect> redirect{};
+  std::optional<FixedResponse> respond{};
   bool operator==(const Route&) const = default;
 };
 
@@ -86,9 +136,13 @@ struct PoolTimeouts {
   Duration connect = 2s;
   Duration response =
       60s;  ///< from the request's last byte to the response's head, and between two reads of its body
-  Duration idle = 60s;  ///< of an unused backend connection
+  Duration idle = 60s;            ///< of an unused backend connection
+  Duration expect_continue = 1s;  ///< then Sluice says 100 itself; 0: never
+  Duration tunnel_drain = 30s;    ///< how long a tunnel goes on once its backend drains; 0: no bound
   bool operator==(const PoolTimeouts&) const = default;
 };
+
+enum class ProxyProtocol { none, v1, v2 };
 
 struct Pool {
   std::string name{};
@@ -98,6 +152,7 @@ struct Pool {
   Queue queue{};
   Retry retry{};
   PoolTimeouts timeouts{};
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;  ///< what backends are told about the client
   bool operator==(const Pool&) const = default;
 };
 
@@ -105,8 +160,11 @@ struct Pool {
 struct Limits {
   uint64_t head_bytes = uint64_t{32} * 1024;
   uint64_t headers = 100;
+  uint64_t target_bytes = uint64_t{8} * 1024;
   std::optional<uint64_t> body_bytes{};  ///< nothing: no bound
+  uint64_t body_bytes_per_second = 0;    ///< on average, once a body has taken timeouts.body; 0: no bound
   uint64_t requests_per_connection = 0;  ///< 0: no bound
+  uint64_t connections_per_client = 0;   ///< 0: no bound
   bool operator==(const Limits&) const = default;
 };
 
@@ -116,7 +174,17 @@ struct Timeouts {
   Duration body = 30s;
   Duration write = 30s;
   Duration idle = 60s;
+  Duration tunnel = 1h;  ///< a tunnel on which nothing moves either way
+  Duration linger = 2s;  ///< for a client to read a last answer
   bool operator==(const Timeouts&) const = default;
+};
+
+/// What stands in place of Sluice's own short body.
+struct ErrorPage {
+  std::string path{};
+  std::string content_type{};
+  std::string body{};
+  bool operator==(const ErrorPage&) const = default;
 };
 
 /// A whole, valid configuration. Pools are shared between configurations that agree on them, so that what did
@@ -128,6 +196,8 @@ struct Config {
   std::map<std::string, std::shared_ptr<const Pool>, std::less<>> pools{};
   Limits limits{};
   Timeouts timeouts{};
+  Forwarding forwarding{};
+  std::map<int, std::shared_ptr<const ErrorPage>> errors{};  ///< by status
 };
 
 }  // namespace sluice::config

@@ -27,7 +27,7 @@ struct Problem {
 /// Everything wrong with it, in the order of the file; never empty.
 using Problems = std::vector<Problem>;
 
-/// A valid Config, or every problem at once.
+/// A valid Config, or every problem at once. Error pages are read here, as files beside `file_name`.
 std::variant<Config, Problems> parse(std::string_view toml, std::string_view file_name);
 
 /// The same from a file; a file that cannot be read is one Problem.

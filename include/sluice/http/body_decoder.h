@@ -5,6 +5,7 @@
 #include <sluice/http/head.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,7 @@ namespace sluice::http {
 
 /// Reads one body; pure; small (it is a member of every connection). Chunked framing is read by strict rules
 /// of our own (RFC 9112 7.1): CRLF only, hexadecimal digits only, sizes checked for overflow, chunk
-/// extensions and trailers bounded and dropped.
+/// extensions bounded and dropped, trailers bounded, checked and kept.
 class BodyDecoder {
  public:
   BodyDecoder() = default;
@@ -31,6 +32,8 @@ class BodyDecoder {
 
   /// The end of the body has been read.
   bool is_complete() const { return state_ == State::complete; }
+  /// The trailer fields that may be passed on, as lines with CRLF; valid until the next begin().
+  std::string_view trailers() const { return trailers_ ? std::string_view(*trailers_) : std::string_view(); }
   /// The peer has closed: true when that ends the body as it should (until_close), false when the body is
   /// cut.
   bool may_end_here() const { return state_ == State::complete || state_ == State::until_close; }
@@ -55,11 +58,14 @@ class BodyDecoder {
   Result<void> step(char c);
   Result<void> go(State next);
   Result<void> count_overhead();
+  Result<void> keep_trailer(char c);
+  Result<void> finish_trailers();
 
   State state_ = State::complete;
   uint8_t digits_ = 0;
-  uint16_t overhead_ = 0;  // bytes of extensions or trailers so far
+  uint16_t overhead_ = 0;  // bytes of extensions or trailers, less what came of the body since
   uint64_t left_ = 0;
+  std::unique_ptr<std::string> trailers_;  // Most bodies have none.
 };
 
 }  // namespace sluice::http

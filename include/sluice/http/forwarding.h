@@ -4,24 +4,56 @@
 
 #include <sluice/http/head.h>
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::http {
 
+/// Changes to a head's fields that a route asks for: first what goes, then what comes. Setting a field is
+/// removing it and adding it. Made once for a generation.
+struct FieldEdits {
+  std::vector<std::string> removed{};  ///< names, lower case
+  std::string added{};                 ///< whole lines, each with its CRLF
+  bool empty() const { return removed.empty() && added.empty(); }
+};
+
 /// What the backend is told about the request beyond what the client said.
 struct RequestForwarding {
-  std::string_view client_ip;       ///< X-Forwarded-For; nobody else's word for it is taken yet
-  std::string_view proto = "http";  ///< X-Forwarded-Proto
+  std::string_view client_ip{};       ///< the peer's address; "unix" for a local one
+  bool client_is_trusted = false;     ///< its X-Forwarded-*, Forwarded and X-Request-Id are believed
+  std::string_view proto = "http";    ///< how the client spoke to us
+  uint16_t port = 0;                  ///< the listener's port; 0 when it has none
+  std::string_view request_id{};      ///< X-Request-Id; none is written when empty
+  bool say_forwarded = false;         ///< also RFC 7239's Forwarded
   std::string_view target{};          ///< what to ask for; the client's target when empty
+  std::string_view host{};            ///< the Host to ask; the client's when empty
+  std::string_view upgrade{};         ///< the protocol to ask for by Upgrade, none when empty
+  const FieldEdits* edits = nullptr;  ///< borrowed
 };
 
 /// Appends the request head for the backend to `out`: HTTP/1.1, Host (of an absolute-form target its
 /// authority), the client's fields in their order and spelling without the hop-by-hop ones (Connection and
-/// what it names, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade) and without
-/// X-Forwarded-For/-Proto/-Host, then those three as Sluice knows them, Via, and the framing written anew
-/// (Content-Length in digits, or chunked).
+/// what it names, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, and Trailer unless the body
+/// is chunked) and those that the edits remove, then in this order:
+/// - X-Forwarded-For (a trusted client's list goes on with its address, else its address alone), -Proto,
+///   -Host and -Port (a trusted client's own when it sent one, else as Sluice knows them), Forwarded when
+///   asked for (a trusted client's goes on; any other's is always left out), X-Request-Id
+/// - Via (added behind the client's own ones)
+/// - `TE: trailers` with `Connection: TE` when the client sent that (RFC 9110 10.1.4)
+/// - Max-Forwards, one less, of TRACE and OPTIONS (RFC 9110 7.6.2)
+/// - Upgrade with `Connection: upgrade`
+/// - what the edits add, and the framing written anew (Content-Length in digits, or chunked).
+/// Nothing that a client's Connection names can take away what Sluice adds. An HTTP/1.0 client's Expect is
+/// left out (RFC 9110 10.1.1).
 void write_request_head(std::string& out, const RequestHead& head, const RequestForwarding& forwarding);
+
+/// The address of the client in front of all trusted proxies: the last element of X-Forwarded-For that
+/// `is_trusted` does not vouch for; `peer_ip` when it is not trusted itself, or nothing better is known.
+std::string original_client(const RequestHead& head, std::string_view peer_ip,
+                            const std::function<bool(std::string_view)>& is_trusted);
 
 /// How the response reaches the client.
 struct ResponseForwarding {
@@ -30,6 +62,8 @@ struct ResponseForwarding {
   Framing framing;
   bool close = false;           ///< says Connection: close
   bool say_keep_alive = false;  ///< says Connection: keep-alive (to an HTTP/1.0 client that asked for it)
+  bool upgraded = false;        ///< a 101: Connection: upgrade, and the backend's Upgrade is passed on
+  const FieldEdits* edits = nullptr;  ///< borrowed
 };
 
 /// Appends the response head for the client to `out`: HTTP/1.1, the same status and reason, the backend's
@@ -47,13 +81,35 @@ Framing framing_towards(Version client, const Framing& from_backend);
 void write_chunk_start(std::string& out, size_t size);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+/// The last chunk's line alone; the trailers and kChunkEnd follow.
+inline constexpr std::string_view kLastChunkStart = "0\r\n";
 
 /// The standard reason phrase (RFC 9110 15), or "Unknown".
 std::string_view reason_phrase(int status);
 
-/// A whole response of Sluice's own: head and short text body ("404 Not Found: <explanation>\n"); the body is
-/// left out for HEAD. `extra_fields` are complete lines with CRLF.
-std::string own_response(int status, std::string_view explanation, std::string_view extra_fields,
-                         bool to_head, bool close, bool say_keep_alive);
+/// A response of Sluice's own, before it is written.
+struct OwnResponse {
+  int status = 500;
+  std::string_view explanation{};   ///< for the short body: "404 Not Found: <explanation>\n"
+  std::string_view extra_fields{};  ///< complete lines with CRLF
+  std::string_view content_type{};  ///< with `body`: given instead of the short body
+  std::string_view body{};
+  bool has_body = false;  ///< `body` stands, even when empty
+};
+
+/// How it reaches the client.
+struct OwnResponseForwarding {
+  bool to_head = false;         ///< the body is left out
+  bool close = false;           ///< says Connection: close
+  bool say_keep_alive = false;  ///< says Connection: keep-alive
+  bool as_json = false;         ///< the short body is {"status":404,"error":"Not Found","message":"..."}
+};
+
+/// Head and body. No body and no Content-Length for 204 and 304 (RFC 9110 8.6).
+std::string own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding);
+
+/// The client would rather have JSON than text: Accept names application/json (or application/*+json) with a
+/// weight above that of text/* and */* (RFC 9110 12.5.1).
+bool prefers_json(const RequestHead& head);
 
 }  // namespace sluice::http

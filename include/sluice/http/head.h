@@ -14,8 +14,10 @@ enum class FieldName : uint8_t {
   connection,
   content_length,
   expect,
+  forwarded,
   host,
   keep_alive,
+  max_forwards,
   proxy_connection,
   te,
   trailer,
@@ -24,7 +26,9 @@ enum class FieldName : uint8_t {
   via,
   x_forwarded_for,
   x_forwarded_host,
+  x_forwarded_port,
   x_forwarded_proto,
+  x_request_id,
 };
 
 /// The name's FieldName, whatever its case.

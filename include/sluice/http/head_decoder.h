@@ -14,16 +14,20 @@ namespace sluice::http {
 struct HeadLimits {
   size_t bytes = size_t{32} * 1024;
   size_t fields = 100;
+  size_t target_bytes = size_t{8} * 1024;
 };
 
-/// Reads one head at a time; pure. Errors carry the status that answers them (400, 431, 501, 505) when they
-/// are about a request. A decoder that has failed is done for: its connection is in doubt.
+/// Reads one head at a time; pure. Errors carry the status that answers them (400, 414, 417, 431, 501, 505)
+/// when they are about a request. The method is ours to read, since llhttp knows only the ones of its list. A
+/// decoder that has failed is done for: its connection is in doubt.
 class HeadDecoder {
  public:
   enum class Of { request, response };
 
   HeadDecoder(Of of, HeadLimits limits);
   ~HeadDecoder();
+  /// For the heads from the next one on; between heads only.
+  void set_limits(HeadLimits limits) { limits_ = limits; }
   HeadDecoder(const HeadDecoder&) = delete;
   HeadDecoder& operator=(const HeadDecoder&) = delete;
 
@@ -49,7 +53,9 @@ class HeadDecoder {
   void reset();
   Parser& parser();
   const Parser& parser() const;
+  Result<size_t> take_method(std::string_view bytes, Head& head);
   Result<Progress> run(std::string_view bytes, Head& head);
+  Result<size_t> feed(std::string_view bytes, Head& head);
 
   // llhttp's state, in place: an idle connection has one, and its type is nobody else's to know.
   alignas(8) std::array<unsigned char, 160> parser_;

@@ -4,8 +4,10 @@
 
 #include <sluice/base/deadlines.h>
 #include <sluice/base/free_list.h>
+#include <sluice/http/forwarding.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
+#include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
@@ -23,6 +25,7 @@ struct ExchangeContext {
   Deadlines& deadlines;
   upstream::Dialer& dialer;
   observe::WorkerCounters& counters;
+  RequestIds ids{};
 };
 
 /// How the client's stream is to be left when an exchange is over.
@@ -45,39 +48,66 @@ class Exchange {
              unsigned worker, OnOver on_over);
   /// The client broke off (or was too slow: the error says): nobody waits for an answer any more.
   void client_gone(const Error& error);
+  /// The connection is to end: a tunnel on it gets this long, and is then closed politely.
+  void retire(Duration bound);
   /// The process stops: drops everything. The owner ends the stream.
   void stop();
 
   void clear();
 
  private:
-  void route();
+  // The request, in the order of its steps.
+  void answer_here();
+  void redirect();
+  void respond();
   void pick_backend();
   void wait_for_backend();
   void connect();
   void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
   void connect_failed(const Error& error);
   void send_request();
+  http::RequestForwarding forwarding();
+  void rewrite_target();
+  void choose_request_id();
   void send_body(wire::Flow flow);
+  void expect_continue();
+  void stop_expecting();
+  void remember(std::string_view piece);
   void on_upload_done(Result<void> how);
+
+  // The response.
   void on_head(Result<const http::ResponseHead*> head);
   void send_response(const http::ResponseHead& head);
   void on_response_end(Result<void> how);
   void flush();
+
+  // A tunnel.
+  void start_tunnel(const http::ResponseHead& head);
+  void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
+  void close_tunnel(std::string_view reason);
+
+  // What goes wrong, and the end.
   void attempt_failed(const Error& error);
   void on_deadline();
+  void on_side_deadline();
   void arm_response_deadline();
-  void remember(std::string_view piece);
+  void forget_backend();
   void release_backend();
   void drop_attempt();
-  void reply(int status, std::string_view explanation, observe::Disposition disposition);
+  void reply(int status, std::string_view reason, std::string_view explanation,
+             observe::Disposition disposition);
+  void answer(const http::OwnResponse& response, std::string_view reason, observe::Disposition disposition);
   void over(observe::Disposition disposition, Ending ending);
+
+  const config::Config& config() const { return generation_->shared->config(); }
 
   ExchangeContext* context_ = nullptr;
   wire::ServerStream* client_ = nullptr;
+  LocalGeneration* generation_ = nullptr;
   OnOver on_over_;
   std::optional<Gate::Pass> pass_;
   const config::Route* route_ = nullptr;
+  const RouteRules* rules_ = nullptr;
   std::shared_ptr<const config::Pool> settings_;
   std::shared_ptr<upstream::Pool> pool_;
   std::optional<upstream::Lease> lease_;
@@ -86,18 +116,31 @@ class Exchange {
   upstream::QueuePlace place_;
   wire::Pump upload_;
   wire::Pump download_;
-  std::string target_;
-  std::string replay_;  // of the request's body, what a next attempt has to send again
+  std::string target_;        // to ask for, when it is not the client's
+  std::string host_;          // to name, when it is not the client's
+  std::string_view upgrade_;  // the protocol that the client may switch to
+  RequestIds::Text made_id_;
+  std::string_view request_id_;  // the client's, or made_id_
+  std::string replay_;           // of the request's body, what a next attempt has to send again
   Deadline deadline_;
+  Deadline side_deadline_;  // for a 100; for a tunnel whose backend drains
+  upstream::DrainNotice drain_notice_;
   Wait wait_;
   TimePoint first_wait_;
   observe::Disposition disposition_{};
+  std::string_view reason_;  // why it ends as it does, a word for the access log
   unsigned attempts_ = 0;
+  unsigned interims_ = 0;          // 1xx responses of this attempt
+  bool continue_awaited_ = false;  // the client may send nothing before a 100
   bool has_waited_ = false;
   bool fresh_only_ = false;      // a reused connection has failed us once
   bool may_replay_ = false;      // the method, or the pool, allows a second attempt
   bool body_remembered_ = true;  // replay_ holds all of the body that was taken from the client
   bool body_ended_ = false;      // the client's body was taken whole
+  bool is_trusted_client_ = false;
+  bool is_tunnel_ = false;
+  bool tunnel_up_ended_ = false;    // the client's direction
+  bool tunnel_down_ended_ = false;  // the backend's
 };
 
 }  // namespace sluice::proxy

@@ -4,6 +4,7 @@
 
 #include <sluice/base/gate.h>
 #include <sluice/config/config.h>
+#include <sluice/http/forwarding.h>
 #include <sluice/proxy/route_table.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/pool.h>
@@ -15,6 +16,12 @@
 #include <vector>
 
 namespace sluice::proxy {
+
+/// What a route does to heads, made ready once.
+struct RouteRules {
+  http::FieldEdits request{};
+  http::FieldEdits response{};
+};
 
 /// Shared by control and the workers; nothing in it changes but each worker's gate, which only that worker
 /// moves.
@@ -31,6 +38,7 @@ class Generation {
   const std::string& cause() const { return cause_; }
   const config::Config& config() const { return *config_; }
   const RouteTable& routes() const { return routes_; }
+  const RouteRules& rules(size_t route) const { return rules_[route]; }
   const States& states(std::string_view pool) const;
 
   /// Requests that are inside; any thread.
@@ -46,13 +54,15 @@ class Generation {
   std::shared_ptr<const config::Config> config_;
   std::map<std::string, States, std::less<>> states_;
   RouteTable routes_;
+  std::vector<RouteRules> rules_;  // by the route's index
   std::vector<WorkerGate> gates_;
 };
 
 /// One worker's view of a generation: its routes lead to the worker's own pools.
 struct LocalGeneration {
   std::shared_ptr<Generation> shared;
-  std::vector<std::shared_ptr<upstream::Pool>> pool_of_route;  ///< by the route's index
+  std::vector<std::shared_ptr<upstream::Pool>>
+      pool_of_route;  ///< by the route's index; null for one without a pool
   std::vector<std::shared_ptr<const config::Pool>> settings_of_route;
 };
 

@@ -5,6 +5,7 @@
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/counters.h>
+#include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/upstream/backend.h>
 
@@ -19,6 +20,7 @@ struct ServiceSettings {
   unsigned worker = 0;
   unsigned workers = 1;
   observe::WorkerCounters& counters;
+  ClientCounts& client_counts;  ///< shared by all workers
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/base/clock.h>
+#include <sluice/base/list.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/wire/stream.h>
 
@@ -21,6 +22,20 @@ class Dialer {
 };
 
 class Backend;
+
+/// Somebody who has to know when a backend drains or leaves: a tunnel, which would stay for ever. Dropping it
+/// is enough to leave.
+class DrainNotice {
+ public:
+  DrainNotice() = default;
+  explicit DrainNotice(std::function<void()> on_drain) : on_drain_(std::move(on_drain)) {}
+  void drop() { hook_.unlink(); }
+
+ private:
+  friend class Backend;
+  ListHook hook_;
+  std::function<void()> on_drain_;
+};
 
 /// The right to send one attempt to a backend. While it lives the attempt is in flight.
 class Lease {
@@ -61,6 +76,11 @@ class Backend {
   void give_back(std::unique_ptr<wire::ClientStream> connection);
   size_t idle_connections() const { return idle_.size(); }
 
+  /// Runs the notice's callback once, when the backend drains or leaves; at once when it already does.
+  void tell_of_drain(DrainNotice& notice);
+  /// Its pool is gone: whoever wanted to know of a drain is told.
+  void pool_gone();
+
   /// Nobody took the connection: nothing more goes there before a probe has looked.
   void connect_failed();
   /// A connection broke in an exchange: a probe shall look, and traffic goes on.
@@ -70,12 +90,15 @@ class Backend {
 
  private:
   void report();
+  bool drains() const { return closed_ || state_->health() == HealthState::draining; }
+  void tell_all();
   void drop(wire::ClientStream& connection);
 
   std::shared_ptr<BackendState> state_;
   BackendState::PerWorker& mine_;
   OnTrouble on_trouble_;
   std::vector<std::unique_ptr<wire::ClientStream>> idle_;
+  List<DrainNotice, &DrainNotice::hook_> notices_;
   Duration idle_timeout_{};
   uint32_t weight_ = 1;
   bool closed_ = false;

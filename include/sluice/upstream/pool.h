@@ -60,6 +60,10 @@ class Pool {
   bool is_queue_full() const;
   size_t queued() const { return queued_; }
 
+  /// No generation to come has this pool: its tunnels are told to end, and whoever waits gets the Error of
+  /// code unavailable, since nobody looks after its backends any more.
+  void retire();
+
   /// Something has become available, perhaps: serves those who wait.
   void wake();
 

@@ -37,6 +37,8 @@ class BodySource {
   virtual void stop_body() = 0;
   /// Bytes of the body have already been read and will be delivered as soon as the caller returns.
   virtual bool has_body_in_hand() const = 0;
+  /// The body's trailer fields, as lines with CRLF: once it has ended, until the next body.
+  virtual std::string_view trailers() const = 0;
 };
 
 class BodySink {
@@ -44,8 +46,9 @@ class BodySink {
   virtual ~BodySink() = default;
   /// Takes all of `piece`. When blocked, wait with when_writable() before the next.
   virtual Flow write_body(std::string_view piece) = 0;
-  /// The body is whole. When blocked, some of it has not left yet.
-  virtual Flow end_body() = 0;
+  /// The body is whole. When blocked, some of it has not left yet. The trailers are dropped where the framing
+  /// has no place for them.
+  virtual Flow end_body(std::string_view trailers) = 0;
   [[nodiscard]] virtual Wait when_writable(std::function<void(Result<void>)> callback) = 0;
 };
 

@@ -22,9 +22,11 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out);
   ~Http1ClientConnection() override;
 
+  void send_preface(std::string_view bytes) override;
   Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
                  Follows follows) override;
   Wait read_head(OnHead on_head) override;
+  void switch_protocols() override;
   bool has_answered() const override { return answered_; }
   bool is_reused() const override { return exchanges_ > 1; }
   bool is_stale() const override { return broken_ || transport_->is_stale(); }
@@ -37,9 +39,10 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   void resume_body() override;
   void stop_body() override;
   bool has_body_in_hand() const override { return !in_hand_.empty() || !kept_.empty(); }
+  std::string_view trailers() const override { return body_.trailers(); }
 
   Flow write_body(std::string_view piece) override;
-  Flow end_body() override;
+  Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
  private:
@@ -66,6 +69,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   BodyReceiver* receiver_ = nullptr;
   std::string kept_;
   std::string out_head_;
+  std::string preface_;
   http::Framing out_framing_;
   std::string_view in_hand_;
   std::optional<Error> failure_;  // came while nobody was waiting
@@ -80,6 +84,9 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool broken_ = false;
   bool body_paused_ = false;
   bool reading_stopped_ = false;
+  bool upgrade_asked_ = false;
+  bool is_tunnel_ = false;
+  bool single_use_ = false;
   bool ended_ = false;  // the backend has closed its direction
 };
 

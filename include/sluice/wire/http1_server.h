@@ -22,11 +22,19 @@ namespace sluice::wire {
 struct ServerSettings {
   http::HeadLimits head{};
   std::optional<uint64_t> body_bytes{};
+  uint64_t body_bytes_per_second = 0;  ///< on average, once a body has taken body_timeout
   uint64_t requests_per_connection = 0;
-  Duration head_timeout{};   ///< from a head's first byte to its last
-  Duration body_timeout{};   ///< between two reads of a body
-  Duration write_timeout{};  ///< for a client that takes nothing
-  Duration idle_timeout{};   ///< between requests
+  Duration head_timeout{};        ///< from a head's first byte to its last
+  Duration body_timeout{};        ///< between two reads of a body
+  Duration write_timeout{};       ///< for a client that takes nothing
+  Duration idle_timeout{};        ///< between requests
+  Duration linger_timeout{2000};  ///< for the client to read a last answer
+};
+
+/// What a listener wants of its connections.
+struct ServerOptions {
+  Address local{};              ///< where it listens
+  bool proxy_protocol = false;  ///< each connection begins with a PROXY protocol header
 };
 
 /// What connections of one worker share.
@@ -55,21 +63,25 @@ class ServerHandler {
 
 class Http1ServerConnection final : public ServerStream, private net::Reader {
  public:
-  Http1ServerConnection(std::unique_ptr<net::Transport> transport, ServerContext& context,
-                        ServerHandler& handler);
+  Http1ServerConnection(std::unique_ptr<net::Transport> transport, const ServerOptions& options,
+                        ServerContext& context, ServerHandler& handler);
   ~Http1ServerConnection() override;
 
   /// Starts reading.
   void start();
+  /// Instead of start(): the connection is one too many, and is told so by on_bad_request().
+  void start_refused(const Error& error);
   /// Says Connection: close with the next response, and ends the connection after it; or when none was asked
   /// for within `quiet`, so that a request already on its way is still answered.
   void retire(Duration quiet);
 
   const http::RequestHead& request() const override { return *head_; }
-  std::string_view client_ip() const override { return client_ip_; }
+  const Client& client() const override { return client_; }
   void send_interim(const http::ResponseHead& head) override;
-  Flow send_head(const http::ResponseHead& head, Follows follows) override;
-  Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) override;
+  void send_continue() override;
+  Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) override;
+  Flow send_own(const http::OwnResponse& response) override;
+  Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   bool is_committed() const override { return committed_; }
   void take_back_head() override;
   void finish() override;
@@ -80,13 +92,15 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void resume_body() override;
   void stop_body() override;
   bool has_body_in_hand() const override;
+  std::string_view trailers() const override { return body_.trailers(); }
 
   Flow write_body(std::string_view piece) override;
-  Flow end_body() override;
+  Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
  private:
   enum class State : uint8_t {
+    preface,    // before the first request: within the PROXY protocol header
     idle,       // between requests
     head,       // within a request's head
     exchange,   // a request is being answered
@@ -98,6 +112,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void on_end(Result<void> how) override;
 
   void process(std::string_view bytes);
+  void read_preface(std::string_view bytes);
   size_t read_head(std::string_view bytes);
   size_t read_body(std::string_view bytes);
   void keep(std::string_view bytes);
@@ -108,7 +123,11 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void leave();
   void become_idle();
   void end_of_body(Result<void> how);
+  void expect_body();
+  bool is_body_too_slow();
+  bool is_known_request() const;
   void on_deadline();
+  void on_write_deadline();
   void on_drained(Result<void> how);
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
   Flow write(std::initializer_list<std::string_view> pieces);
@@ -120,20 +139,29 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   http::BodyDecoder body_;
   FreeList<http::RequestHead>::Item head_;
   BodyReceiver* receiver_ = nullptr;
-  std::string client_ip_;  // once for all requests
-  std::string kept_;       // read, but not wanted yet: the body's start, or the next request
-  std::string out_head_;   // given, not yet committed
+  Client client_;
+  std::string kept_;      // read, but not wanted yet: the body's start, or the next request
+  std::string out_head_;  // given, not yet committed
   http::Framing out_framing_;
   std::string_view in_hand_;  // of the bytes being processed, what is not used yet
   uint64_t requests_ = 0;
   uint64_t body_read_ = 0;
-  Deadline deadline_;
+  Duration body_wanted_for_{};  // how long this body has kept us waiting
+  TimePoint body_wanted_since_;
+  Deadline deadline_;        // for what is to be read
+  Deadline write_deadline_;  // for what is to be written
   Pending<Result<void>> writable_;
   Wait drained_;
   Alive alive_;
   State state_ = State::idle;
   bool body_paused_ = false;
+  Duration quiet_{};  // how long it may rest once it is to end; zero: it is not
+  bool said_close_ = false;
   bool committed_ = false;
+  bool continue_awaited_ = false;  // the client waits for a 100 before it sends the body
+  bool continue_sent_ = false;     // ... and has got ours
+  bool is_tunnel_ = false;
+  bool ended_ = false;  // the client has closed its direction
   bool closing_ = false;
   bool processing_ = false;
   bool reading_stopped_ = false;

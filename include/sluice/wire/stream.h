@@ -1,12 +1,14 @@
 // One exchange's two sides, blind to the protocol's version: HTTP/1 today, HTTP/2 the day it comes.
 #pragma once
 
+#include <sluice/base/address.h>
 #include <sluice/base/clock.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head.h>
 #include <sluice/wire/body.h>
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace sluice::wire {
@@ -14,19 +16,33 @@ namespace sluice::wire {
 /// Whether body bytes are at hand to leave in the same write as the head.
 enum class Follows { nothing_yet, body_at_once };
 
+/// Who is at the other end of a client's connection.
+struct Client {
+  Address address{};  ///< the peer's, or what its PROXY protocol header said
+  Address local{};    ///< where it came to, as far as it is known
+  std::string ip{};   ///< the address's IP as text, made once for all requests
+};
+
 /// Where the client is: its request comes out, our response goes in. Lent to the exchange for one request.
 class ServerStream : public BodySource, public BodySink {
  public:
   /// Whole; valid until finish() or abort().
   virtual const http::RequestHead& request() const = 0;
-  /// The client's IP address as text; valid as long as the stream.
-  virtual std::string_view client_ip() const = 0;
+  /// Valid as long as the stream.
+  virtual const Client& client() const = 0;
 
+  /// A 1xx of the backend's; dropped for an HTTP/1.0 client (RFC 9110 15.2).
   virtual void send_interim(const http::ResponseHead& head) = 0;
-  /// Starts the response; `head.framing` says how its body comes, the stream chooses how it goes on.
-  virtual Flow send_head(const http::ResponseHead& head, Follows follows) = 0;
-  /// A whole response of our own.
-  virtual Flow send_own(int status, std::string_view explanation, std::string_view extra_fields) = 0;
+  /// A 100 of our own, when the client waits for one.
+  virtual void send_continue() = 0;
+  /// Starts the response; `head.framing` says how its body comes, the stream chooses how it goes on. `edits`
+  /// may be null.
+  virtual Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) = 0;
+  /// A whole response of our own. One of an error ends the connection when its request was not read whole.
+  virtual Flow send_own(const http::OwnResponse& response) = 0;
+  /// Answers the request's Upgrade with the backend's 101: from now on the body, both ways, is the bytes of
+  /// the connection. Ending the body ends one direction alone; the connection ends with finish().
+  virtual Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) = 0;
   /// A byte of the (final) response may have reached the client: there is no other answer any more.
   virtual bool is_committed() const = 0;
   /// Drops a head that was given but not committed, so that another answer can be given.
@@ -43,12 +59,18 @@ class ServerStream : public BodySource, public BodySink {
 /// Where the backend is: our request goes in, its response comes out.
 class ClientStream : public BodySource, public BodySink {
  public:
+  /// Bytes before anything else on a connection that has not been used: a PROXY protocol header. The
+  /// connection then speaks for one client alone and is never reused.
+  virtual void send_preface(std::string_view bytes) = 0;
   virtual Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
                          Follows follows) = 0;
   /// Runs the callback with the next head, interim ones too, or with why there is none (origin upstream). The
   /// head is the stream's, valid until the next request. Again after an interim one.
   using OnHead = std::function<void(Result<const http::ResponseHead*>)>;
   [[nodiscard]] virtual Wait read_head(OnHead on_head) = 0;
+  /// The head just read was a 101 to the Upgrade that was asked for: from now on the body, both ways, is the
+  /// bytes of the connection.
+  virtual void switch_protocols() = 0;
   /// A byte has come back for this request.
   virtual bool has_answered() const = 0;
 

@@ -1,0 +1,34 @@
+// HAProxy's PROXY protocol, versions 1 and 2: how a proxy in front tells who the client is. Pure. Written to
+// https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt.
+#pragma once
+
+#include <sluice/base/address.h>
+#include <sluice/base/result.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::http {
+
+/// Neither is there when the proxy speaks for itself (LOCAL, UNKNOWN) or for what is no IP address.
+struct ProxyHeader {
+  std::optional<Address> source{};
+  std::optional<Address> destination{};
+};
+
+struct ProxyHeaderRead {
+  ProxyHeader header{};
+  size_t length_bytes = 0;  ///< of the header; what follows is the client's
+};
+
+/// Reads a header at the start of `bytes`, of either version. Nothing: more is needed. An Error (malformed)
+/// as soon as it can become none. A version 2 header of more than 4 KiB is refused.
+Result<std::optional<ProxyHeaderRead>> read_proxy_header(std::string_view bytes);
+
+/// What tells a backend about a connection. UNKNOWN or LOCAL when the two are not IP addresses of one family.
+std::string proxy_header_v1(const Address& source, const Address& destination);
+std::string proxy_header_v2(const Address& source, const Address& destination);
+
+}  // namespace sluice::http

@@ -1,0 +1,16 @@
+// A file as bytes, or the reason why not. For the control thread alone: it blocks.
+#pragma once
+
+#include <sluice/base/result.h>
+
+#include <cstdint>
+#include <string>
+
+namespace sluice::config {
+
+/// The error's message is the reason alone, as "No such file or directory".
+Result<std::string> read_file(const std::string& path, uint64_t most_bytes);
+/// The same; what is no regular file, as a pipe that one could wait for without end, is an error.
+Result<std::string> read_regular_file(const std::string& path, uint64_t most_bytes);
+
+}  // namespace sluice::config

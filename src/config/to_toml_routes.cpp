@@ -1,0 +1,71 @@
+// A route as TOML. What few routes have is told only by those that have it.
+#include <sluice/base/text.h>
+#include <sluice/config/load.h>
+
+#include <map>
+
+#include "config/toml_writer.h"
+
+namespace sluice::config {
+namespace {
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs set_pairs(const FieldEdits& edits) {
+  Pairs pairs;
+  for (const auto& [name, value] : edits.set) pairs.emplace_back(quoted(name), quoted(value));
+  return pairs;
+}
+
+/// A name stands once in a table, with as many values as it is added.
+Pairs add_pairs(const FieldEdits& edits) {
+  std::map<std::string, std::vector<std::string>> by_name;
+  for (const auto& [name, value] : edits.add) by_name[name].push_back(value);
+  Pairs pairs;
+  for (const auto& [name, values] : by_name) {
+    pairs.emplace_back(quoted(name), values.size() == 1 ? quoted(values[0]) : quoted_array(values));
+  }
+  return pairs;
+}
+
+void write_fields(Writer& out, std::string_view key, const FieldEdits& edits) {
+  if (edits == FieldEdits{}) return;
+  Pairs pairs;
+  if (!edits.set.empty()) pairs.emplace_back("set", inline_table(set_pairs(edits)));
+  if (!edits.add.empty()) pairs.emplace_back("add", inline_table(add_pairs(edits)));
+  if (!edits.remove.empty()) pairs.emplace_back("remove", quoted_array(edits.remove));
+  out.line(key, inline_table(pairs));
+}
+
+void write_way_to_pool(Writer& out, const Route& route) {
+  if (route.rewrite_path) {
+    out.line("rewrite_path", quoted(*route.rewrite_path));
+  } else {
+    out.flag("strip_path", route.strip_path);
+  }
+  if (!route.rewrite_host.empty()) out.line("rewrite_host", quoted(route.rewrite_host));
+  out.line("upgrade", quoted_array(route.upgrade));
+  write_fields(out, "request_fields", route.request_fields);
+  write_fields(out, "response_fields", route.response_fields);
+  out.line("pool", quoted(route.pool));
+}
+
+}  // namespace
+
+void write_route(Writer& out, const Route& route) {
+  out.section("[[route]]");
+  if (!route.host.empty()) out.line("host", quoted(route.host));
+  out.line("path", quoted(route.path));
+  if (!route.redirect && !route.respond) return write_way_to_pool(out, route);
+  write_fields(out, "response_fields", route.response_fields);
+  if (route.redirect) {
+    out.line("redirect", inline_table({{"to", quoted(route.redirect->to)},
+                                       {"status", std::to_string(route.redirect->status)}}));
+  } else {
+    out.line("respond", inline_table({{"status", std::to_string(route.respond->status)},
+                                      {"body", quoted(route.respond->body)},
+                                      {"content_type", quoted(route.respond->content_type)}}));
+  }
+}
+
+}  // namespace sluice::config

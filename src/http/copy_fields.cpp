@@ -1,0 +1,86 @@
+#include "http/copy_fields.h"
+
+#include <sluice/base/text.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "http/framing.h"
+
+namespace sluice::http {
+namespace {
+
+/// Connection names fields beyond the standard options, so that each field has to be held against it.
+bool nominates_fields(const Head& head) {
+  bool nominates = false;
+  for (const Field& field : head.fields()) {
+    if (field.name != FieldName::connection) continue;
+    for_each_element(head.value(field), [&](std::string_view option) {
+      if (equals_ignoring_case(option, "close") || equals_ignoring_case(option, "keep-alive")) return;
+      nominates = true;
+    });
+  }
+  return nominates;
+}
+
+bool is_nominated(const Head& head, std::string_view name) {
+  bool nominated = false;
+  for (const Field& field : head.fields()) {
+    if (field.name != FieldName::connection) continue;
+    for_each_element(head.value(field), [&](std::string_view option) {
+      nominated = nominated || equals_ignoring_case(option, name);
+    });
+  }
+  return nominated;
+}
+
+bool is_removed(const FieldEdits& edits, std::string_view name) {
+  return std::ranges::any_of(edits.removed,
+                             [&](const std::string& removed) { return equals_ignoring_case(removed, name); });
+}
+
+}  // namespace
+
+void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits) {
+  const bool nominates = nominates_fields(head);
+  const bool removes = edits != nullptr && !edits->removed.empty();
+  const std::string_view bytes = head.bytes();
+  size_t run_begin = 0;
+  size_t run_end = 0;
+  for (const Field& field : head.fields()) {
+    const bool drop = (dropped & bit(field.name)) != 0 ||
+                      (nominates && field.name != FieldName::upgrade &&  // Decided by its bit alone.
+                       is_nominated(head, head.name(field))) ||
+                      (removes && is_removed(*edits, head.name(field)));
+    if (drop) continue;
+    if (field.begin != run_end) {
+      out.append(bytes.substr(run_begin, run_end - run_begin));
+      run_begin = field.begin;
+    }
+    run_end = field.end;
+  }
+  out.append(bytes.substr(run_begin, run_end - run_begin));
+}
+
+void append_number(std::string& out, uint64_t number, int base) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
+  out.append(digits.data(), end);
+}
+
+void append_framing(std::string& out, const Framing& framing) {
+  if (framing.kind == Framing::Kind::chunked) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (framing.kind == Framing::Kind::length) {
+    out += "Content-Length: ";
+    append_number(out, framing.length, 10);
+    out += "\r\n";
+  }
+}
+
+std::string_view via_line(Version version) {
+  return version.minor == 0 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n";
+}
+
+}  // namespace sluice::http

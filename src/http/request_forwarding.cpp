@@ -1,0 +1,200 @@
+// The request head, as the backend gets it.
+#include <sluice/base/address.h>
+#include <sluice/base/text.h>
+#include <sluice/http/forwarding.h>
+
+#include <optional>
+
+#include "http/copy_fields.h"
+#include "http/framing.h"
+
+namespace sluice::http {
+namespace {
+
+/// What Sluice says itself, whoever else has said it.
+constexpr uint32_t kOurs = bit(FieldName::x_forwarded_for) | bit(FieldName::x_forwarded_host) |
+                           bit(FieldName::x_forwarded_proto) | bit(FieldName::x_forwarded_port) |
+                           bit(FieldName::host);
+
+void append_line(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += value;
+  out += "\r\n";
+}
+
+/// All lines of a list field as one.
+void append_list(std::string& out, const RequestHead& head, FieldName name) {
+  for (const Field& field : head.fields()) {
+    if (field.name != name || field.value_size == 0) continue;
+    out += head.value(field);
+    out += ", ";
+  }
+}
+
+/// A trusted client's own word, else ours.
+void append_believed(std::string& out, const RequestHead& head, bool is_trusted, FieldName field,
+                     std::string_view name, std::string_view ours) {
+  const auto theirs = is_trusted ? head.find(field) : std::string_view();
+  const auto value = theirs.empty() ? ours : theirs;
+  if (!value.empty()) append_line(out, name, value);
+}
+
+/// A value within Forwarded (RFC 7239 4): quoted unless it is a token.
+void append_quoted(std::string& out, std::string_view value) {
+  if (value.find_first_of(":[]\"\\,;= ") == std::string_view::npos && !value.empty()) {
+    out += value;
+    return;
+  }
+  out += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+void append_forwarded(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
+  out += "Forwarded: ";
+  if (forwarding.client_is_trusted) append_list(out, head, FieldName::forwarded);
+  out += "for=";
+  const auto ip = forwarding.client_ip;
+  if (ip.find(':') != std::string_view::npos) {
+    append_quoted(out, concat({"[", ip, "]"}));
+  } else {
+    out += ip == "unix" ? "unknown" : ip;
+  }
+  if (!head.host().empty()) {
+    out += ";host=";
+    append_quoted(out, head.host());
+  }
+  out += ";proto=";
+  append_line(out, "", forwarding.proto);
+}
+
+void append_forwarding_fields(std::string& out, const RequestHead& head,
+                              const RequestForwarding& forwarding) {
+  const bool is_trusted = forwarding.client_is_trusted;
+  out += "X-Forwarded-For: ";
+  if (is_trusted) append_list(out, head, FieldName::x_forwarded_for);
+  append_line(out, "", forwarding.client_ip);
+  append_believed(out, head, is_trusted, FieldName::x_forwarded_proto,
+                  "X-Forwarded-Proto: ", forwarding.proto);
+  append_believed(out, head, is_trusted, FieldName::x_forwarded_host, "X-Forwarded-Host: ", head.host());
+  if (forwarding.port != 0 || is_trusted) {
+    std::string port;
+    if (forwarding.port != 0) append_number(port, forwarding.port, 10);
+    append_believed(out, head, is_trusted, FieldName::x_forwarded_port, "X-Forwarded-Port: ", port);
+  }
+  if (forwarding.say_forwarded) append_forwarded(out, head, forwarding);
+  if (!forwarding.request_id.empty()) append_line(out, "X-Request-Id: ", forwarding.request_id);
+}
+
+bool takes_trailers(const RequestHead& head) {
+  bool takes = false;
+  for (const Field& field : head.fields()) {
+    if (field.name != FieldName::te) continue;
+    for_each_element(head.value(field), [&](std::string_view coding) {
+      takes = takes || equals_ignoring_case(trim(coding.substr(0, coding.find(';'))), "trailers");
+    });
+  }
+  return takes;
+}
+
+void append_hop_fields(std::string& out, const RequestHead& head, std::string_view upgrade) {
+  const bool trailers = head.count(FieldName::te) != 0 && takes_trailers(head);
+  if (trailers) out += "TE: trailers\r\n";
+  if (!upgrade.empty()) append_line(out, "Upgrade: ", upgrade);
+  if (trailers && !upgrade.empty()) {
+    out += "Connection: TE, upgrade\r\n";
+  } else if (trailers) {
+    out += "Connection: TE\r\n";
+  } else if (!upgrade.empty()) {
+    out += "Connection: upgrade\r\n";
+  }
+}
+
+/// Max-Forwards, one less (RFC 9110 7.6.2); nothing when it is for others, or no number above 0.
+std::optional<uint64_t> fewer_forwards(const RequestHead& head) {
+  if (head.count(FieldName::max_forwards) != 1) return std::nullopt;
+  if (head.method() != "TRACE" && head.method() != "OPTIONS") return std::nullopt;
+  const auto left = parse_unsigned(head.find(FieldName::max_forwards));
+  if (!left || *left == 0) return std::nullopt;
+  return *left - 1;
+}
+
+void append_request_line(std::string& out, const RequestHead& head, std::string_view target) {
+  out += head.method();
+  out += ' ';
+  if (!target.empty()) {
+    out += target;
+  } else if (head.is_absolute_form()) {
+    out += head.origin_target();
+  } else {
+    out += head.target();
+  }
+  out += " HTTP/1.1\r\n";
+}
+
+}  // namespace
+
+void write_request_head(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
+  append_request_line(out, head, forwarding.target);
+  append_line(out, "Host: ", forwarding.host.empty() ? head.host() : forwarding.host);
+  uint32_t dropped = kNeverForwarded | kOurs;
+  if (!forwarding.client_is_trusted || forwarding.say_forwarded) dropped |= bit(FieldName::forwarded);
+  if (!forwarding.client_is_trusted || !forwarding.request_id.empty())
+    dropped |= bit(FieldName::x_request_id);
+  if (head.version.minor == 0) dropped |= bit(FieldName::expect);
+  if (head.framing.kind == Framing::Kind::chunked) dropped &= ~bit(FieldName::trailer);
+  const auto max_forwards = fewer_forwards(head);
+  if (max_forwards) dropped |= bit(FieldName::max_forwards);
+  copy_fields(out, head, dropped, forwarding.edits);
+  append_forwarding_fields(out, head, forwarding);
+  out += via_line(head.version);
+  append_hop_fields(out, head, forwarding.upgrade);
+  if (max_forwards) {
+    out += "Max-Forwards: ";
+    append_number(out, *max_forwards, 10);
+    out += "\r\n";
+  }
+  if (forwarding.edits != nullptr) out += forwarding.edits->added;
+  append_framing(out, head.framing);
+  out += "\r\n";
+}
+
+namespace {
+
+/// "1.2.3.4", "1.2.3.4:5", "::1", "[::1]" and "[::1]:5" as the IP alone; empty for anything else.
+std::string_view ip_of_element(std::string_view element) {
+  std::string_view ip = element;
+  if (element.starts_with('[')) {
+    ip = element.substr(1, element.find(']') - 1);
+  } else if (element.find(':') == element.rfind(':')) {
+    ip = element.substr(0, element.find(':'));
+  }
+  const bool is_ipv6 = ip.find(':') != std::string_view::npos;
+  return Address::parse(is_ipv6 ? concat({"[", ip, "]:1"}) : concat({ip, ":1"})) ? ip : std::string_view();
+}
+
+}  // namespace
+
+std::string original_client(const RequestHead& head, std::string_view peer_ip,
+                            const std::function<bool(std::string_view)>& is_trusted) {
+  std::string list;
+  append_list(list, head, FieldName::x_forwarded_for);
+  std::string_view left = list;
+  std::string_view client = peer_ip;
+  while (!left.empty() && is_trusted(client)) {
+    left = trim(left);
+    if (left.ends_with(',')) left.remove_suffix(1);
+    const auto comma = left.rfind(',');
+    const auto element = trim(comma == std::string_view::npos ? left : left.substr(comma + 1));
+    left = comma == std::string_view::npos ? std::string_view() : left.substr(0, comma);
+    const auto ip = ip_of_element(element);
+    if (ip.empty()) break;
+    client = ip;
+  }
+  return std::string(client);
+}
+
+}  // namespace sluice::http

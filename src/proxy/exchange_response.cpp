@@ -1,0 +1,259 @@
+// The way of a response, from a backend to the client; what becomes of attempts that fail; and the end.
+#include <sluice/http/upgrade.h>
+#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/retry.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/answers.h"
+
+namespace sluice::proxy {
+
+using observe::Disposition;
+using wire::Flow;
+using wire::Follows;
+
+namespace {
+
+constexpr unsigned kMostInterims = 100;  // of one attempt
+
+}  // namespace
+
+void Exchange::on_head(Result<const http::ResponseHead*> head) {
+  if (!head) return attempt_failed(head.error());
+  stop_expecting();
+  arm_response_deadline();
+  if ((*head)->status == 101) return start_tunnel(**head);
+  if (!(*head)->is_interim()) return send_response(**head);
+  if (++interims_ > kMostInterims) {
+    return attempt_failed({.code = ErrorCode::malformed,
+                           .message = "too many interim responses",
+                           .origin = Origin::upstream,
+                           .status = 502});
+  }
+  client_->send_interim(**head);
+  wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> next) { on_head(std::move(next)); });
+}
+
+void Exchange::send_response(const http::ResponseHead& head) {
+  const bool has_body = head.framing.has_body();
+  const bool body_at_once = has_body && upstream_->has_body_in_hand();
+  const Flow flow = client_->send_head(head, rules_->response.empty() ? nullptr : &rules_->response,
+                                       body_at_once ? Follows::body_at_once : Follows::nothing_yet);
+  if (!has_body) return on_response_end({});
+  const auto on_piece = [this](std::string_view) { arm_response_deadline(); };
+  const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
+  if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_done);
+  download_.start(*upstream_, *client_, on_piece, on_done);
+}
+
+void Exchange::on_response_end(Result<void> how) {
+  if (!how) {
+    const Error error = std::move(how).error();
+    if (error.origin == Origin::downstream) return client_gone(error);
+    return attempt_failed(error);
+  }
+  const Flow flow = client_->end_body(upstream_->trailers());
+  release_backend();
+  disposition_ = Disposition::ok;
+  reason_ = "ok";
+  if (flow == Flow::blocked) return flush();
+  over(Disposition::ok, Ending::finish);
+}
+
+/// The last bytes of the answer are on their way; it counts once they have left.
+void Exchange::flush() {
+  wait_ = client_->when_writable([this](Result<void> how) {
+    if (!how) return client_gone(how.error());
+    over(disposition_, Ending::finish);
+  });
+}
+
+// ---- tunnels
+
+/// From here on both connections are each other's, in flight until both directions have ended: bytes are all
+/// that is known of them. The first direction starts by itself in a moment, so that the second may call out.
+void Exchange::start_tunnel(const http::ResponseHead& head) {
+  if (!http::accepts_upgrade(head, upgrade_)) {
+    return attempt_failed({.code = ErrorCode::malformed,
+                           .message = "the backend switched to another protocol than was asked for",
+                           .origin = Origin::upstream,
+                           .status = 502});
+  }
+  is_tunnel_ = true;
+  disposition_ = Disposition::ok;
+  reason_ = "tunnel";
+  upstream_->switch_protocols();
+  const Flow flow = client_->switch_protocols(head, rules_->response.empty() ? nullptr : &rules_->response);
+  lease_->backend().tell_of_drain(drain_notice_);
+  arm_response_deadline();
+  const auto on_piece = [this](std::string_view) { arm_response_deadline(); };
+  upload_.start_blocked(*client_, *upstream_, on_piece, [this](Result<void> how) {
+    on_tunnel_end(std::move(how), *upstream_, tunnel_up_ended_);
+  });
+  const auto on_down_end = [this](Result<void> how) {
+    on_tunnel_end(std::move(how), *client_, tunnel_down_ended_);
+  };
+  if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_down_end);
+  download_.start(*upstream_, *client_, on_piece, on_down_end);
+}
+
+/// One direction has ended: the other side is told, and may go on in its own.
+void Exchange::on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended) {
+  if (!how) {
+    const Error error = std::move(how).error();
+    if (error.origin == Origin::downstream) return client_gone(error);
+    reason_ = reason_for_backend(error);
+    return over(Disposition::backend_error, Ending::abort);
+  }
+  ended = true;
+  const Flow flow = sink.end_body({});
+  if (!tunnel_up_ended_ || !tunnel_down_ended_) return;
+  if (flow == Flow::open) return over(Disposition::ok, Ending::finish);
+  wait_ = sink.when_writable([this](Result<void> flushed) {
+    if (flushed) return over(Disposition::ok, Ending::finish);
+    if (flushed.error().origin == Origin::downstream) return client_gone(flushed.error());
+    over(Disposition::backend_error, Ending::abort);
+  });
+}
+
+/// Says to both sides that nothing more comes.
+void Exchange::close_tunnel(std::string_view reason) {
+  reason_ = reason;
+  upload_.stop();
+  download_.stop();
+  if (!tunnel_up_ended_) upstream_->end_body({});
+  if (!tunnel_down_ended_) client_->end_body({});
+  over(Disposition::ok, Ending::finish);
+}
+
+void Exchange::retire(Duration bound) {
+  if (is_tunnel_) context_->deadlines.arm(side_deadline_, bound);
+}
+
+// ---- what goes wrong
+
+/// Before the first byte of a response, and only then, another backend may be tried.
+void Exchange::attempt_failed(const Error& error) {
+  const bool stale =
+      upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
+  if (stale) {
+    fresh_only_ = true;
+    drop_attempt();
+  } else {
+    lease_->backend().connection_broke();
+    forget_backend();
+  }
+  reason_ = reason_for_backend(error);
+  if (client_->is_committed()) return over(Disposition::backend_error, Ending::abort);
+  client_->take_back_head();
+  const bool again = may_retry({.nothing_sent = false,
+                                .stale_connection = stale,
+                                .idempotent = may_replay_,
+                                .non_idempotent_allowed = settings_->retry.non_idempotent,
+                                .body_replayable = body_remembered_,
+                                .timed_out = error.code == ErrorCode::timed_out,
+                                .attempts = attempts_,
+                                .attempts_allowed = settings_->retry.attempts});
+  if (!again) return reply(status_for(error), reason_, "the backend failed", Disposition::backend_error);
+  if (stale) --attempts_;
+  context_->counters.retries.add();
+  pick_backend();
+}
+
+void Exchange::on_deadline() {
+  const Error error{.code = ErrorCode::timed_out, .message = "", .origin = Origin::upstream};
+  if (is_tunnel_) return close_tunnel("tunnel_idle");
+  if (!upstream_) {
+    wait_.cancel();
+    return connect_failed(error);
+  }
+  // A side that waits for the client is not the backend's to answer for; the client has timeouts of its own.
+  const bool is_uploading = upload_.is_running() && !upload_.is_blocked() && !continue_awaited_;
+  const bool client_is_slow = download_.is_running() ? download_.is_blocked() : is_uploading;
+  if (client_is_slow) return arm_response_deadline();
+  attempt_failed(error);
+}
+
+void Exchange::on_side_deadline() {
+  if (is_tunnel_) return close_tunnel("tunnel_drained");
+  continue_awaited_ = false;
+  client_->send_continue();
+}
+
+void Exchange::client_gone(const Error& error) {
+  const bool slow = error.code == ErrorCode::timed_out;
+  reason_ = slow ? "client_timeout" : "client_gone";
+  over(slow ? Disposition::failed_client_timeout : Disposition::client_abort, Ending::abort);
+}
+
+// ---- the end
+
+/// The response has been read whole. A request body that was not is left to the client's stream to deal with.
+void Exchange::release_backend() {
+  deadline_.disarm();
+  side_deadline_.disarm();
+  upload_.stop();
+  wait_.cancel();
+  lease_->backend().give_back(std::move(upstream_));
+  upstream_.reset();
+  lease_.reset();
+}
+
+void Exchange::drop_attempt() {
+  deadline_.disarm();
+  side_deadline_.disarm();
+  drain_notice_.drop();
+  wait_.cancel();
+  upload_.stop();
+  download_.stop();
+  upstream_.reset();
+  lease_.reset();
+}
+
+void Exchange::reply(int status, std::string_view reason, std::string_view explanation,
+                     Disposition disposition) {
+  answer(error_answer(config(), status, explanation), reason, disposition);
+}
+
+void Exchange::answer(const http::OwnResponse& response, std::string_view reason, Disposition disposition) {
+  drop_attempt();
+  disposition_ = disposition;
+  reason_ = reason;
+  if (client_->send_own(response) == Flow::blocked) return flush();
+  over(disposition, Ending::finish);
+}
+
+void Exchange::stop() {
+  context_->counters.end(Disposition::failed_stopped);
+  drop_attempt();
+}
+
+void Exchange::over(Disposition disposition, Ending ending) {
+  context_->counters.end(disposition);
+  drop_attempt();
+  const OnOver on_over = std::move(on_over_);
+  on_over(ending);
+}
+
+void Exchange::clear() {
+  drop_attempt();
+  on_over_ = nullptr;
+  pool_.reset();
+  settings_.reset();
+  route_ = nullptr;
+  rules_ = nullptr;
+  tried_.clear();
+  target_.clear();
+  replay_.clear();
+  upgrade_ = request_id_ = reason_ = {};
+  attempts_ = interims_ = 0;
+  continue_awaited_ = false;
+  has_waited_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
+  is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
+  body_remembered_ = true;
+  pass_.reset();  // Last: the generation may end with it.
+}
+
+}  // namespace sluice::proxy

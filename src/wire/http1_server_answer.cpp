@@ -1,0 +1,193 @@
+// The client's side of HTTP/1: the answer to a request, and what comes after it.
+#include <sluice/wire/http1_server.h>
+
+#include <array>
+#include <utility>
+
+namespace sluice::wire {
+
+// ---- the response
+
+void Http1ServerConnection::send_interim(const http::ResponseHead& head) {
+  if (head_->version.minor == 0) return;
+  if (head.status == 100) {
+    if (continue_sent_) return;  // Ours has gone out.
+    continue_awaited_ = false;
+    if (body_wanted()) expect_body();
+  }
+  context_.out.clear();
+  http::write_interim_head(context_.out, head);
+  write({context_.out});
+}
+
+void Http1ServerConnection::send_continue() {
+  if (!std::exchange(continue_awaited_, false)) return;
+  continue_sent_ = true;
+  if (body_wanted()) expect_body();
+  write({"HTTP/1.1 100 Continue\r\n\r\n"});
+}
+
+Flow Http1ServerConnection::send_head(const http::ResponseHead& head, const http::FieldEdits* edits,
+                                      Follows follows) {
+  const bool bodiless = head.framing.kind == http::Framing::Kind::none;
+  out_framing_ = bodiless ? head.framing : http::framing_towards(head_->version, head.framing);
+  // An answer that comes before the request's end ends the connection: what is left of the body must not be
+  // read as the next request.
+  if (out_framing_.kind == http::Framing::Kind::until_close || !head_->keep_alive || !body_.is_complete()) {
+    closing_ = true;
+  }
+  said_close_ = closing_;
+  out_head_ = std::move(context_.out);
+  out_head_.clear();
+  http::write_response_head(out_head_, head,
+                            {.framing = out_framing_,
+                             .close = closing_,
+                             .say_keep_alive = !closing_ && head_->version.minor == 0,
+                             .edits = edits});
+  if (follows == Follows::body_at_once) return Flow::open;
+  return write({});
+}
+
+Flow Http1ServerConnection::switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) {
+  is_tunnel_ = closing_ = true;
+  deadline_.disarm();
+  out_framing_ = {.kind = http::Framing::Kind::until_close};
+  body_.begin(out_framing_);
+  out_head_.clear();
+  http::write_response_head(out_head_, head, {.framing = {}, .upgraded = true, .edits = edits});
+  return write({});
+}
+
+void Http1ServerConnection::take_back_head() {
+  CHECK(!committed_);
+  out_head_.clear();
+}
+
+/// There is a whole request to answer, not just bytes that were refused.
+bool Http1ServerConnection::is_known_request() const {
+  return head_ && head_->method_size != 0;
+}
+
+Flow Http1ServerConnection::send_own(const http::OwnResponse& response) {
+  CHECK(!committed_);
+  out_head_.clear();
+  const bool known = is_known_request();
+  if (!known || !head_->keep_alive || !body_.is_complete()) closing_ = true;
+  said_close_ = closing_;
+  const std::string bytes =
+      http::own_response(response, {.to_head = known && head_->is_head(),
+                                    .close = closing_,
+                                    .say_keep_alive = known && !closing_ && head_->version.minor == 0,
+                                    .as_json = known && http::prefers_json(*head_)});
+  committed_ = true;
+  return write({bytes});
+}
+
+Flow Http1ServerConnection::write_body(std::string_view piece) {
+  committed_ = true;
+  switch (out_framing_.kind) {
+    case http::Framing::Kind::none:
+      return write({});
+    case http::Framing::Kind::length:
+    case http::Framing::Kind::until_close:
+      return write({piece});
+    case http::Framing::Kind::chunked:
+      break;
+  }
+  std::string start;  // Within the small string's own room: no allocation.
+  http::write_chunk_start(start, piece.size());
+  return write({start, piece, http::kChunkEnd});
+}
+
+Flow Http1ServerConnection::end_body(std::string_view trailers) {
+  if (is_tunnel_) {
+    const Flow flow = transport_->write({});
+    transport_->shutdown();
+    return flow;
+  }
+  if (out_framing_.kind == http::Framing::Kind::chunked) {
+    return write({http::kLastChunkStart, trailers, http::kChunkEnd});
+  }
+  // Says whether all has left: what is kept, and a connection that broke, count as blocked.
+  return out_head_.empty() ? transport_->write({}) : write({});
+}
+
+/// Writes what was given of the head, then `pieces`, as one.
+Flow Http1ServerConnection::write(std::initializer_list<std::string_view> pieces) {
+  std::array<std::string_view, 4> all;
+  size_t count = 0;
+  if (!out_head_.empty()) {
+    all[count++] = out_head_;
+    committed_ = true;
+  }
+  for (const auto piece : pieces) all[count++] = piece;
+  if (count == 0) return Flow::open;
+  const Flow flow = transport_->write(std::span(all.data(), count));
+  if (out_head_.capacity() > context_.out.capacity()) context_.out = std::move(out_head_);
+  out_head_.clear();
+  return flow;
+}
+
+Wait Http1ServerConnection::when_writable(std::function<void(Result<void>)> callback) {
+  context_.deadlines.arm(write_deadline_, context_.settings.write_timeout);
+  drained_ = transport_->when_writable([this](Result<void> how) { on_drained(std::move(how)); });
+  return writable_.wait(std::move(callback));
+}
+
+void Http1ServerConnection::on_drained(Result<void> how) {
+  write_deadline_.disarm();
+  if (!how)
+    how = Error{.code = how.error().code, .message = how.error().message, .origin = Origin::downstream};
+  writable_.fire(std::move(how));
+}
+
+// ---- the end of an exchange
+
+void Http1ServerConnection::finish() {
+  receiver_ = nullptr;
+  deadline_.disarm();
+  const bool request_read = body_.is_complete();
+  const bool client_stays = head_ && head_->keep_alive && !ended_;
+  head_.reset();
+  const bool must_end = closing_ && (said_close_ || quiet_ == Duration::zero());
+  if (must_end || !request_read || !client_stays) {
+    // A client that meant to stay may have sent more already, and one that has not sent all surely does.
+    const bool more_may_come = client_stays || !in_hand_.empty() || !kept_.empty();
+    const bool all_sent = transport_->kept_bytes() == 0;
+    if (!more_may_come && all_sent && (request_read || ended_)) return leave();
+    return linger();
+  }
+  become_idle();
+  if (!processing_) process_kept();
+}
+
+void Http1ServerConnection::become_idle() {
+  state_ = State::idle;
+  decoder_.set_limits(context_.settings.head);
+  context_.deadlines.arm(deadline_, quiet_ != Duration::zero() ? quiet_ : context_.settings.idle_timeout);
+}
+
+/// Closing with bytes unread would reset the connection and could destroy the answer on its way (RFC
+/// 9112 9.6): ends our direction first, and throws away what still comes, for a while.
+void Http1ServerConnection::linger() {
+  state_ = State::lingering;
+  kept_.clear();
+  transport_->shutdown();
+  context_.deadlines.arm(deadline_, context_.settings.linger_timeout);
+  if (!reading_stopped_ || ended_) return;
+  reading_stopped_ = false;
+  transport_->start_reading(*this);
+}
+
+void Http1ServerConnection::abort() {
+  receiver_ = nullptr;
+  deadline_.disarm();
+  transport_->reset_on_close();
+  leave();
+}
+
+void Http1ServerConnection::leave() {
+  handler_.on_connection_over();
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,74 @@
+// Whoever owns a client's connection, for the tests of wire/.
+#pragma once
+
+#include <sluice/wire/http1_server.h>
+
+#include <memory>
+#include <string>
+
+#include "wire/http1_test_tools.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::wire {
+
+inline const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// A connection whose owner notes what it is told.
+struct Owner final : ServerHandler {
+  explicit Owner(const ServerOptions& options = {}) {
+    auto made = std::make_unique<MemoryTransport>();
+    transport = made.get();
+    context.settings = {.head_timeout = Duration{10'000},
+                        .body_timeout = Duration{30'000},
+                        .write_timeout = Duration{20'000},
+                        .idle_timeout = Duration{60'000}};
+    connection = std::make_unique<Http1ServerConnection>(std::move(made), options, context, *this);
+    connection->start();
+  }
+  void on_request() override {
+    targets += std::string(connection->request().target()) + " ";
+    if (answer_at_once) answer();
+  }
+  void on_bad_request(const Error& error) override {
+    bad_status = error.status;
+    connection->send_own({.status = error.status, .explanation = error.message});
+    connection->finish();
+  }
+  void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
+  void on_connection_over() override {
+    is_over = true;
+    resets = transport->resets;
+    connection.reset();
+    transport = nullptr;
+  }
+  http::ResponseHead response(const std::string& text) {
+    http::ResponseHead head;
+    http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
+    REQUIRE(decoder.decode(text, head, false));
+    return head;
+  }
+  void answer() {
+    connection->send_own({.status = 404, .explanation = "x"});
+    connection->finish();
+  }
+  void pass(int milliseconds) {
+    clock.advance(Duration{milliseconds});
+    deadlines.expire();
+  }
+
+  HeldClock clock;
+  Deadlines deadlines{clock};
+  ServerContext context{
+      .deadlines = deadlines, .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
+  MemoryTransport* transport = nullptr;
+  std::unique_ptr<Http1ServerConnection> connection;
+  std::string targets;
+  std::string gone;
+  int bad_status = 0;
+  bool answer_at_once = false;
+  bool is_over = false;
+  bool resets = false;
+};
+
+}  // namespace sluice::wire
