@@ -26,12 +26,18 @@ Result<uint32_t> parse_weight(std::string_view text) {
   return static_cast<uint32_t>(*weight);
 }
 
-std::shared_ptr<upstream::BackendState> state_of(const Server& server, const std::string& pool,
-                                                 const Address& address) {
-  for (const auto& info : server.backends(pool)) {
-    if (info.backend.address == address) return info.state;
+/// The options that mean something to each verb.
+bool takes(std::string_view verb, std::string_view option) {
+  if (option == "--wait") return verb != "weight";
+  return verb == "add" && (option == "--weight" || option == "--version");
+}
+
+/// It is in the pool and gets requests once it is healthy.
+bool is_wanted(const Server& server, const upstream::BackendState& state) {
+  for (const auto& info : server.backends(state.pool())) {
+    if (info.state.get() == &state) return !info.backend.drain;
   }
-  return nullptr;
+  return false;
 }
 
 /// What the command does to the desired state.
@@ -88,10 +94,15 @@ Outcome when_healthy(Server& server, Server::Change change, std::shared_ptr<upst
                      Duration bound, OnReply on_reply) {
   Wait wait = server.when(
       [&server, change, state] {
+        if (!is_wanted(server, *state)) return true;  // It is over, too.
         return server.is_adopted(change.generation) && state->health() == upstream::HealthState::healthy;
       },
       bound,
-      [change, state, on_reply = std::move(on_reply)](bool healthy) {
+      [&server, change, state, on_reply = std::move(on_reply)](bool healthy) {
+        if (!is_wanted(server, *state)) {
+          return on_reply(Reply::failed({.code = ErrorCode::conflict,
+                                         .message = "another command has drained or removed it meanwhile"}));
+        }
         if (healthy) return on_reply(done(change));
         on_reply(Reply::failed({.code = ErrorCode::timed_out,
                                 .message = concat({"it is in the pool, but ", upstream::name(state->health()),
@@ -107,6 +118,12 @@ Outcome backend_change(Server& server, const Command& command, OnReply on_reply)
     if (command.has(option))
       return refuse(usage(concat({option, " is not available in this version of Sluice"})));
   }
+  const std::string& verb = command.words[1];
+  for (const auto option : {"--wait", "--weight", "--version", "--reset"}) {
+    if (command.has(option) && !takes(verb, option)) {
+      return refuse(usage(concat({"backend ", verb, " takes no ", option})));
+    }
+  }
   auto address = Address::parse(command.words[3]);
   if (!address) return refuse(usage(address.error().message));
   if (!address->is_local() && address->port() == 0) return refuse(usage("a backend's port cannot be 0"));
@@ -116,16 +133,14 @@ Outcome backend_change(Server& server, const Command& command, OnReply on_reply)
     if (!wait) return refuse(usage(wait.error().message));
     bound = *wait;
   }
-  const std::string& verb = command.words[1];
   const std::string& pool = command.words[2];
-  const auto before = state_of(server, pool, *address);
   auto change = server.change([&](DesiredState& state) { return edit(state, command, *address); });
   if (!change) return refuse(std::move(change).error());
   if (!command.has("--wait")) return when_adopted(server, *change, std::move(on_reply));
   if (verb == "add" || verb == "ready") {
-    return when_healthy(server, *change, state_of(server, pool, *address), bound, std::move(on_reply));
+    return when_healthy(server, *change, server.backend_state(pool, *address), bound, std::move(on_reply));
   }
-  return when_empty(server, *change, before, bound, std::move(on_reply));
+  return when_empty(server, *change, server.backend_state(pool, *address), bound, std::move(on_reply));
 }
 
 }  // namespace sluice::admin

@@ -18,17 +18,26 @@ Session::Session(std::unique_ptr<net::Transport> transport, Context& context,
 
 void Session::on_bytes(std::string_view bytes) {
   input_.append(bytes);
-  if (!busy_) next_line();
+  if (!busy_ && !is_blocked_) return next_line();
+  if (input_.size() <= kLongestLine || std::exchange(reading_stopped_, true)) return;
+  transport_->stop_reading();
 }
 
 /// A peer that only ended its own direction (`echo ... | socat`) still reads its answers.
 void Session::on_end(Result<void> how) {
   ended_ = true;
-  if (!how || !busy_) on_over_(*this);
+  if (!how) return on_over_(*this);
+  if (!busy_ && !is_blocked_) leave_when_sent();
+}
+
+void Session::leave_when_sent() {
+  if (transport_->kept_bytes() == 0) return on_over_(*this);
+  writable_.cancel();
+  writable_ = transport_->when_writable([this](const Result<void>&) { on_over_(*this); });
 }
 
 void Session::next_line() {
-  while (!busy_) {
+  while (!busy_ && !is_blocked_) {
     const auto end = input_.find('\n');
     if (end == std::string::npos) break;
     std::string line = input_.substr(0, end);
@@ -36,12 +45,13 @@ void Session::next_line() {
     if (line.ends_with('\r')) line.pop_back();
     if (!line.empty()) run(line);
   }
-  if (busy_) return;
+  if (busy_ || is_blocked_) return;
   if (input_.size() > kLongestLine) {
     answer(Reply::failed({.code = ErrorCode::usage, .message = "a line over the limit"}));
     ended_ = true;
   }
-  if (ended_) on_over_(*this);
+  if (ended_) return leave_when_sent();
+  if (std::exchange(reading_stopped_, false)) transport_->start_reading(*this);
 }
 
 void Session::run(std::string_view line) {
@@ -61,7 +71,13 @@ void Session::run(std::string_view line) {
 void Session::answer(const Reply& reply) {
   const std::string text = json_ ? reply.json() : reply.text();
   const std::array<std::string_view, 1> pieces = {text};
-  transport_->write(pieces);
+  if (transport_->write(pieces) == net::Flow::open) return;
+  is_blocked_ = true;
+  writable_ = transport_->when_writable([this](const Result<void>& how) {
+    is_blocked_ = false;
+    if (!how) return on_over_(*this);
+    if (!busy_) next_line();
+  });
 }
 
 }  // namespace sluice::admin

@@ -22,14 +22,18 @@ class Session final : private net::Reader {
   void next_line();
   void run(std::string_view line);
   void answer(const Reply& reply);
+  void leave_when_sent();
 
   std::unique_ptr<net::Transport> transport_;
   Context& context_;
   std::function<void(Session&)> on_over_;
   std::string input_;
   Wait wait_;
+  Wait writable_;
   bool json_ = false;
   bool busy_ = false;
+  bool is_blocked_ = false;  // the peer reads more slowly than it asks
+  bool reading_stopped_ = false;
   bool ended_ = false;  // the peer has said all it will
 };
 

@@ -2,6 +2,7 @@
 #include <sluice/base/text.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace sluice {
 namespace {
@@ -24,6 +25,21 @@ std::string masked(std::string_view bytes, unsigned bits) {
   return result;
 }
 
+bool share_bits(std::string_view one, std::string_view other, unsigned bits) {
+  const size_t whole = bits / 8;
+  if (one.substr(0, whole) != other.substr(0, whole)) return false;
+  if (bits % 8 == 0) return true;
+  const unsigned different = static_cast<unsigned char>(one[whole] ^ other[whole]);
+  return (different & (0xff00U >> (bits % 8)) & 0xffU) == 0;
+}
+
+/// A prefix length without sign or leading zeros.
+std::optional<unsigned> parse_prefix(std::string_view text, unsigned most) {
+  const auto bits = parse_unsigned(text);
+  if (!bits || *bits > most || text.size() != std::to_string(*bits).size()) return std::nullopt;
+  return static_cast<unsigned>(*bits);
+}
+
 Error expected(std::string_view what, std::string_view text) {
   return {.code = ErrorCode::invalid_config, .message = concat({"expected ", what, ", got \"", text, "\""})};
 }
@@ -41,11 +57,9 @@ Result<Network> Network::parse(std::string_view text) {
   const unsigned most = is_ipv6 ? 128 : 32;
   unsigned bits = most;
   if (slash != std::string_view::npos) {
-    const auto given = parse_unsigned(text.substr(slash + 1));
-    if (!given || *given > most) {
-      return expected(concat({"a prefix of 0 to ", std::to_string(most), " bits"}), text);
-    }
-    bits = static_cast<unsigned>(*given);
+    const auto given = parse_prefix(text.substr(slash + 1), most);
+    if (!given) return expected(concat({"a prefix of 0 to ", std::to_string(most), " bits"}), text);
+    bits = *given;
   }
   Network network;
   network.first_ = Address::ip(masked(address->ip_bytes(), bits), 0);
@@ -54,14 +68,19 @@ Result<Network> Network::parse(std::string_view text) {
   if (network.first_.ip_bytes() != address->ip_bytes()) {
     return expected(concat({"no bits behind the prefix, as in \"", network.text(), "\""}), text);
   }
+  // It would contain nobody, since contains() takes those for IPv4.
+  if (bits >= 96 && plain_bytes(network.first_).size() != address->ip_bytes().size()) {
+    network.first_ = Address::ip(plain_bytes(*address), 0);
+    network.prefix_bits_ = bits - 96;
+    return expected(concat({"the IPv4 form of a mapped address, \"", network.text(), "\""}), text);
+  }
   return network;
 }
 
 bool Network::contains(const Address& address) const {
   if (is_nobody_ || address.is_local()) return false;
-  const auto all = address.ip_bytes();
-  const auto bytes = first_.ip_bytes().size() == 4 ? plain_bytes(address) : all;
-  return bytes.size() == first_.ip_bytes().size() && masked(bytes, prefix_bits_) == first_.ip_bytes();
+  const auto bytes = plain_bytes(address);
+  return bytes.size() == first_.ip_bytes().size() && share_bits(bytes, first_.ip_bytes(), prefix_bits_);
 }
 
 std::string Network::text() const {

@@ -1,7 +1,6 @@
 #include "demo/client.h"
 
 #include <sluice/base/text.h>
-#include <sluice/http/forwarding.h>
 
 #include <algorithm>
 #include <ctime>
@@ -11,68 +10,230 @@
 namespace sluice::demo {
 namespace {
 
-constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+/// Of requests behind the one at hand; the rest stays with the kernel.
+constexpr size_t kMostWaitingBytes = size_t{64} * 1024;
 
-uint64_t number(std::string_view text) {
-  return parse_unsigned(text).value_or(0);
-}
+/// For the peer to close after our last word. Closing first would reset the connection if more had come, and
+/// take the response with it.
+constexpr Duration kPeerCloses{1000};
+
+/// For the first request of a connection that was made just before the application stopped.
+constexpr Duration kFirstRequest{100};
 
 }  // namespace
 
-Client::Client(std::unique_ptr<net::Transport> transport, Shared& shared,
-               std::function<void(Client&)> on_over)
-    : transport_(std::move(transport)), shared_(shared), on_over_(std::move(on_over)), deadline_([this] {
-        const auto next = std::move(next_);
-        if (next) next();
-      }) {
+Client::Client(std::unique_ptr<net::Transport> transport, Shared& shared)
+    : transport_(std::move(transport)), shared_(shared), deadline_([this] { on_deadline(); }) {
   transport_->start_reading(*this);
-  done();
+  bound_reading();
 }
+
+bool Client::stop() {
+  if (step_ == Step::hanging) return true;
+  if (step_ != Step::reading || requests_.is_amid_request() || transport_->is_stale()) return false;
+  if (has_asked_) return true;
+  shared_.loop.deadlines().arm(deadline_, kFirstRequest);
+  return false;
+}
+
+// ---- what happens
 
 void Client::on_bytes(std::string_view bytes) {
-  input_.append(bytes);
-  if (!busy_) go_on();
+  if (step_ == Step::closing) return;  // Too late.
+  requests_.add(bytes);
+  run();
 }
 
+/// A client that has only ended its direction still gets its responses.
 void Client::on_end(Result<void> how) {
-  ended_ = true;
-  if (!busy_ || !how) on_over_(*this);
+  peer_has_ended_ = true;
+  if (!how || step_ == Step::hanging || step_ == Step::closing) step_ = Step::over;
+  run();
 }
 
-/// Reads on in what has come, until a request is there whole.
-void Client::go_on() {
-  const Alive::Watch watch(alive_);
-  while (watch && !busy_ && !input_.empty()) {
-    if (!has_head_) {
-      const auto progress = decoder_.decode(input_, head_);
-      if (!progress) return reply(progress.error().status, progress.error().message);
-      input_.erase(0, progress->used);
-      if (!progress->complete) return;
-      has_head_ = true;
-      body_.begin(head_.framing);
-      body_bytes_.clear();
-      note_request();
-      if (head_.expects_continue) write({"HTTP/1.1 100 Continue\r\n\r\n"});
-    }
-    if (!read_body()) return;
-    busy_ = true;
-    has_head_ = false;
-    answer();
+void Client::on_taken(const Result<void>& how) {
+  if (!how) step_ = Step::over;
+  if (step_ == Step::sending) deadline_.disarm();
+  run();
+}
+
+void Client::on_deadline() {
+  switch (step_) {
+    case Step::delaying:
+      step_ = Step::sending;
+      break;
+    case Step::sending:
+      if (transport_->kept_bytes() >= kept_bytes_) break_off();
+      break;
+    case Step::reading:
+      // Once stopped, an idle client's last chance is over; run() looks whether it has taken it.
+      if (shared_.phase != Shared::Phase::stopped || requests_.is_amid_request()) step_ = Step::over;
+      break;
+    case Step::closing:
+      step_ = Step::over;
+      break;
+    case Step::hanging:
+    case Step::over:
+      break;
   }
+  run();
 }
 
-/// True once the body is there whole.
-bool Client::read_body() {
-  while (!body_.is_complete() && !input_.empty()) {
-    const auto piece = body_.next(input_);
-    if (!piece) {
-      break_off();
+// ---- the steps
+
+/// Goes as far as possible without waiting, and sees to it that something wakes us again. May destroy us: the
+/// last line of its callers.
+void Client::run() {
+  while (advance()) {
+  }
+  if (step_ == Step::reading && has_nothing_to_come()) step_ = Step::over;
+  if (step_ == Step::over) return shared_.on_over(*this);
+  if (step_ == Step::reading) bound_reading();
+  pause_or_resume_reading();
+}
+
+/// One step; false when there is something to wait for.
+bool Client::advance() {
+  if (step_ == Step::reading) return read_on();
+  if (step_ == Step::sending) return send_on();
+  return false;
+}
+
+bool Client::read_on() {
+  const auto event = requests_.next();
+  if (!event) {
+    refuse(event.error());
+    return true;
+  }
+  switch (*event) {
+    case RequestReader::Event::none:
       return false;
-    }
-    body_bytes_.append(piece->data);
-    input_.erase(0, piece->used);
+    case RequestReader::Event::head:
+      note_request();
+      invite_body();
+      return true;
+    case RequestReader::Event::request:
+      begin_answer(answer_to(requests_.head().path(), requests_.take_body(), shared_.options, shared_.ping));
+      return true;
   }
-  return body_.is_complete();
+  return false;
+}
+
+bool Client::send_on() {
+  if (taken_) {
+    watch_progress();
+    return false;
+  }
+  if (!response_) begin_response();
+  if (response_->is_done()) {
+    end_response();
+    return true;
+  }
+  const auto part = response_->next();
+  write(part.bytes);
+  if (part.pause > Duration::zero()) {
+    pause(part.pause);
+  } else if (!response_->is_done()) {
+    wait_until_taken();  // Even if it is already: other connections have their turn.
+  }
+  return true;
+}
+
+void Client::begin_answer(Answer answer) {
+  has_asked_ = true;
+  deadline_.disarm();
+  answer_ = std::move(answer);
+  step_ = answer_.kind == Answer::Kind::none ? Step::hanging : Step::sending;
+  if (answer_.delay > Duration::zero()) pause(answer_.delay);
+}
+
+/// Only now is it known whether it is the connection's last: the application may have been shut down during
+/// the delay.
+void Client::begin_response() {
+  const auto& head = requests_.head();
+  const bool close = is_refused_ || !head.keep_alive || shared_.phase != Shared::Phase::serving;
+  response_.emplace(
+      std::move(answer_),
+      Response::Terms{.to_head = head.is_head(), .to_http_1_0 = head.version.minor == 0, .close = close},
+      shared_.options.version);
+}
+
+/// Everything of it has left us.
+void Client::end_response() {
+  const auto end = response_->end();
+  response_.reset();
+  if (end == Response::End::reset) return break_off();
+  if (end == Response::End::keep_alive) {
+    step_ = Step::reading;
+    return;
+  }
+  if (peer_has_ended_) {
+    step_ = Step::over;
+    return;
+  }
+  transport_->shutdown();
+  step_ = Step::closing;
+  shared_.loop.deadlines().arm(deadline_, kPeerCloses);
+}
+
+void Client::refuse(const Error& error) {
+  is_refused_ = true;
+  begin_answer({.status = error.status == 0 ? 400 : error.status, .body = concat({error.message, "\n"})});
+}
+
+void Client::invite_body() {
+  const auto& head = requests_.head();
+  const bool waits = head.expects_continue && head.framing.has_body() && requests_.waiting_bytes() == 0;
+  if (waits) write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+// ---- means
+
+void Client::write(std::string_view bytes) {
+  if (transport_->write(std::span(&bytes, 1)) == net::Flow::blocked) wait_until_taken();
+}
+
+void Client::wait_until_taken() {
+  if (taken_) return;
+  taken_ = transport_->when_writable([this](const Result<void>& how) { on_taken(how); });
+}
+
+/// A peer that takes nothing at all is broken off in the end; one that is slow is not.
+void Client::watch_progress() {
+  if (deadline_.is_armed() || transport_->kept_bytes() == 0) return;
+  kept_bytes_ = transport_->kept_bytes();
+  shared_.loop.deadlines().arm(deadline_, shared_.options.patience);
+}
+
+void Client::pause(Duration duration) {
+  step_ = Step::delaying;
+  shared_.loop.deadlines().arm(deadline_, duration);
+}
+
+void Client::break_off() {
+  transport_->reset_on_close();
+  step_ = Step::over;
+}
+
+void Client::bound_reading() {
+  const auto& options = shared_.options;
+  shared_.loop.deadlines().arm(deadline_, requests_.is_amid_request() ? options.patience : options.idle);
+}
+
+void Client::pause_or_resume_reading() {
+  const bool is_busy = step_ == Step::delaying || step_ == Step::sending || step_ == Step::hanging;
+  const bool is_full = is_busy && requests_.waiting_bytes() >= kMostWaitingBytes;
+  if (is_full == is_paused_ || peer_has_ended_) return;
+  is_paused_ = is_full;
+  if (is_full) return transport_->stop_reading();
+  transport_->start_reading(*this);
+}
+
+/// While reading: no request follows, or none that has to be answered.
+bool Client::has_nothing_to_come() const {
+  if (peer_has_ended_) return true;
+  const bool is_stopped = shared_.phase == Shared::Phase::stopped;
+  return is_stopped && !requests_.is_amid_request() && !transport_->is_stale();
 }
 
 void Client::note_request() const {
@@ -80,130 +241,10 @@ void Client::note_request() const {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   const auto nanoseconds = static_cast<long long>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-  std::fprintf(shared_.log, "begin %lld %.*s %.*s\n", nanoseconds, static_cast<int>(head_.method().size()),
-               head_.method().data(), static_cast<int>(head_.target().size()), head_.target().data());
+  const auto& head = requests_.head();
+  std::fprintf(shared_.log, "begin %lld %.*s %.*s\n", nanoseconds, static_cast<int>(head.method().size()),
+               head.method().data(), static_cast<int>(head.target().size()), head.target().data());
   std::fflush(shared_.log);
-}
-
-void Client::answer() {
-  const std::string path(head_.path());
-  const auto after = [&path](std::string_view prefix) {
-    return std::string_view(path).substr(prefix.size());
-  };
-  if (path == "/ping") return answer_ping();
-  if (path == "/hello") return reply_later(shared_.options.delay, 200, "Hello World!\n");
-  if (path == "/echo") return reply(200, body_bytes_);
-  if (path.starts_with("/bytes/"))
-    return reply(200, std::string(std::min(kMostBytes, number(after("/bytes/"))), 'x'));
-  if (path.starts_with("/slow/")) {
-    return reply_later(Duration(static_cast<int64_t>(number(after("/slow/")))), 200, "slow\n");
-  }
-  if (path.starts_with("/status/"))
-    return reply(static_cast<int>(number(after("/status/")) % 1000), "status\n");
-  if (path.starts_with("/stream/")) return answer_stream(after("/stream/"));
-  if (path.starts_with("/control/ping/")) return control(after("/control/ping/"));
-  if (path == "/abort") return break_off();
-  if (path == "/abort-midway") {
-    write({"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly the beginning"});
-    return reply_later(Duration{20}, -1, "");
-  }
-  if (path == "/garbage") {
-    write({"this is no HTTP at all\r\n\r\n"});
-    return reply_later(Duration{20}, -1, "");
-  }
-  reply(404, "no such page\n");
-}
-
-void Client::answer_ping() {
-  switch (shared_.ping) {
-    case Ping::ok:
-      return reply(200, "pong\n");
-    case Ping::draining:
-      return reply(503, "pong\n");
-    case Ping::fail:
-      return reply(500, "pong\n");
-    case Ping::hang:
-      return;
-  }
-}
-
-void Client::control(std::string_view what) {
-  if (what == "ok") shared_.ping = Ping::ok;
-  if (what == "draining") shared_.ping = Ping::draining;
-  if (what == "fail") shared_.ping = Ping::fail;
-  if (what == "hang") shared_.ping = Ping::hang;
-  reply(200, "done\n");
-}
-
-void Client::reply_later(Duration delay, int status, std::string body) {
-  if (delay <= Duration::zero()) return reply(status, body);
-  next_ = [this, status, body = std::move(body)] {
-    if (status < 0) return break_off();
-    reply(status, body);
-  };
-  shared_.loop.deadlines().arm(deadline_, delay);
-}
-
-void Client::reply(int status, std::string_view body) {
-  const bool close = shared_.closing || status == 400 || !head_.keep_alive;
-  const std::string_view connection = close                      ? "Connection: close\r\n"
-                                      : head_.version.minor == 0 ? "Connection: keep-alive\r\n"
-                                                                 : "";
-  const bool bodiless = status == 204 || status == 304;
-  const std::string length =
-      bodiless ? "" : concat({"Content-Length: ", std::to_string(body.size()), "\r\n"});
-  const std::string head = concat({"HTTP/1.1 ", std::to_string(status), " ", http::reason_phrase(status),
-                                   "\r\nContent-Type: text/plain\r\n", length,
-                                   "X-Version: ", shared_.options.version, "\r\n", connection, "\r\n"});
-  write({head, head_.is_head() || bodiless ? std::string_view() : body});
-  if (close) {
-    transport_->shutdown();
-    ended_ = true;
-  }
-  done();
-}
-
-void Client::answer_stream(std::string_view parameters) {
-  const auto slash = parameters.find('/');
-  chunks_left_ = number(parameters.substr(0, slash));
-  chunk_every_ = Duration(
-      slash == std::string_view::npos ? 1 : static_cast<int64_t>(number(parameters.substr(slash + 1))));
-  write(
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Version: ", shared_.options.version, "\r\n\r\n"});
-  stream_next();
-}
-
-void Client::stream_next() {
-  if (chunks_left_ == 0) {
-    write({http::kLastChunk});
-    return done();
-  }
-  --chunks_left_;
-  write({"6\r\nchunk\n\r\n"});
-  next_ = [this] { stream_next(); };
-  shared_.loop.deadlines().arm(deadline_, std::max(Duration{1}, chunk_every_));
-}
-
-/// On to the next request, or to the end.
-void Client::done() {
-  busy_ = false;
-  head_.clear();
-  if (ended_) {
-    flushed_ = transport_->when_writable([this](Result<void>) { on_over_(*this); });
-    return;
-  }
-  next_ = [this] { on_over_(*this); };
-  shared_.loop.deadlines().arm(deadline_, shared_.options.idle);
-  if (!input_.empty()) go_on();
-}
-
-void Client::break_off() {
-  transport_->reset_on_close();
-  on_over_(*this);
-}
-
-void Client::write(std::initializer_list<std::string_view> pieces) {
-  transport_->write(std::span(pieces.begin(), pieces.size()));
 }
 
 }  // namespace sluice::demo

@@ -5,30 +5,62 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "demo/client.h"
 
 namespace sluice::demo {
+namespace {
+
+struct CloseFile {
+  void operator()(FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<FILE, CloseFile>;
+
+Result<File> open_log(const std::string& path) {
+  if (path.empty()) return File();
+  File file(std::fopen(path.c_str(), "ae"));
+  if (file == nullptr) return system_error(errno, concat({"cannot open ", path}));
+  return file;
+}
+
+}  // namespace
 
 struct DemoApp::Impl {
-  Impl(net::Loop& loop, DemoAppOptions options, net::ListeningSocket the_socket)
-      : shared{.loop = loop, .options = std::move(options)},
+  Impl(net::Loop& loop, DemoAppOptions options, net::ListeningSocket the_socket, File the_log)
+      : log(std::move(the_log)),
+        shared{.loop = loop,
+               .options = std::move(options),
+               .on_over = [this](Client& client) { end(client); },
+               .log = log.get()},
+        address(the_socket.address()),
         socket(std::move(the_socket)),
-        acceptor(std::make_unique<net::Acceptor>(
-            loop, socket,
-            [this](std::unique_ptr<net::Transport> transport) { accept(std::move(transport)); })),
-        linger([this] { stop_accepting(); }) {}
-
-  ~Impl() {
-    clients.clear();
-    if (shared.log != nullptr) std::fclose(shared.log);
+        linger([this] { stop(); }) {
+    acceptor =
+        std::make_unique<net::Acceptor>(loop, *socket, [this](std::unique_ptr<net::Transport> transport) {
+          clients.push_back(std::make_unique<Client>(std::move(transport), shared));
+        });
   }
 
-  void accept(std::unique_ptr<net::Transport> transport) {
-    clients.push_back(
-        std::make_unique<Client>(std::move(transport), shared, [this](Client& client) { end(client); }));
+  void shutdown(std::function<void()> callback) {
+    shared.ping = Ping::draining;
+    if (shared.phase != Shared::Phase::serving) return;
+    shared.phase = Shared::Phase::lingering;
+    on_done = std::move(callback);
+    shared.loop.deadlines().arm(linger, std::max(Duration{1}, shared.options.linger));
+  }
+
+  void stop() {
+    socket->refuse_new_connections();
+    acceptor->accept_queue();  // Their clients count as connected.
+    acceptor.reset();
+    socket.reset();
+    shared.phase = Shared::Phase::stopped;
+    std::erase_if(clients, [](const auto& client) { return client->stop(); });
+    finish_if_empty();
   }
 
   void end(Client& client) {
@@ -36,46 +68,30 @@ struct DemoApp::Impl {
         std::ranges::find_if(clients, [&](const auto& other) { return other.get() == &client; });
     const auto ended = std::move(*found);  // Destroyed last: it is calling us.
     clients.erase(found);
-    if (clients.empty() && on_done) shared.loop.post(std::exchange(on_done, nullptr));
+    finish_if_empty();
   }
 
-  void shutdown(std::function<void()> callback) {
-    shared.ping = Ping::draining;
-    if (std::exchange(stopping, true)) return;
-    done = std::move(callback);
-    shared.loop.deadlines().arm(linger, std::max(Duration{1}, shared.options.linger));
+  void finish_if_empty() {
+    if (shared.phase != Shared::Phase::stopped || !clients.empty() || !on_done) return;
+    shared.loop.post(std::exchange(on_done, nullptr));
   }
 
-  void stop_accepting() {
-    socket.refuse_new_connections();
-    acceptor->accept_queue();
-    acceptor.reset();
-    shared.closing = true;
-    std::erase_if(clients, [](const auto& client) { return client->is_idle(); });
-    on_done = std::move(done);
-    if (clients.empty()) shared.loop.post(std::exchange(on_done, nullptr));
-  }
-
+  File log;
   Shared shared;
-  net::ListeningSocket socket;
+  Address address;
+  std::optional<net::ListeningSocket> socket;
   std::unique_ptr<net::Acceptor> acceptor;
   std::vector<std::unique_ptr<Client>> clients;
   Deadline linger;
-  std::function<void()> done;
   std::function<void()> on_done;
-  bool stopping = false;
 };
 
 Result<std::unique_ptr<DemoApp>> DemoApp::start(net::Loop& loop, DemoAppOptions options) {
   auto socket = net::ListeningSocket::open(options.bind, net::Sharing::alone);
   if (!socket) return std::move(socket).error();
-  FILE* log = nullptr;
-  if (!options.log_path.empty()) {
-    log = std::fopen(options.log_path.c_str(), "ae");
-    if (log == nullptr) return system_error(errno, concat({"cannot open ", options.log_path}));
-  }
-  auto impl = std::make_unique<Impl>(loop, std::move(options), *std::move(socket));
-  impl->shared.log = log;
+  auto log = open_log(options.log_path);
+  if (!log) return std::move(log).error();
+  auto impl = std::make_unique<Impl>(loop, std::move(options), *std::move(socket), *std::move(log));
   return std::unique_ptr<DemoApp>(new DemoApp(std::move(impl)));
 }
 
@@ -84,7 +100,7 @@ DemoApp::DemoApp(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DemoApp::~DemoApp() = default;
 
 const Address& DemoApp::address() const {
-  return impl_->socket.address();
+  return impl_->address;
 }
 
 void DemoApp::shutdown(std::function<void()> on_done) {

@@ -2,6 +2,8 @@
 #include <sluice/http/proxy_protocol.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace sluice::http {
@@ -11,7 +13,10 @@ using Read = Result<std::optional<ProxyHeaderRead>>;
 
 constexpr std::string_view kSignature1 = "PROXY ";
 constexpr std::string_view kSignature2("\r\n\r\n\0\r\nQUIT\n", 12);
-constexpr size_t kLongest1 = 107;  // "PROXY TCP6 " with the longest of all, and CRLF
+constexpr size_t kLongest1 = 107;  // "PROXY UNKNOWN " with two of the longest addresses and ports, and CRLF
+constexpr std::string_view kKinds1[] = {"TCP4 ", "TCP6 ", "UNKNOWN ", "UNKNOWN\r"};
+constexpr size_t kCommandAt = 12;
+constexpr size_t kFamilyAt = 13;
 constexpr size_t kHead2 = 16;
 constexpr size_t kLongest2 = 4096;
 
@@ -19,6 +24,8 @@ constexpr unsigned char kLocal = 0x20;  // version 2, and the command
 constexpr unsigned char kProxy = 0x21;
 constexpr unsigned char kTcp4 = 0x11;
 constexpr unsigned char kTcp6 = 0x21;
+constexpr size_t kAddressSizes2[] = {0, 12, 36, 216};                          // of UNSPEC, INET, INET6, UNIX
+constexpr std::string_view kMappedPrefix("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);  // RFC 4291 2.5.5.2
 
 Error malformed(const char* what) {
   return {.code = ErrorCode::malformed, .message = what, .origin = Origin::downstream};
@@ -56,7 +63,6 @@ Result<ProxyHeader> parse_line(std::string_view line) {
   }
   if (words[0] == "UNKNOWN") return ProxyHeader{};
   const bool is_ipv6 = words[0] == "TCP6";
-  if (!is_ipv6 && words[0] != "TCP4") return malformed("a PROXY header of an unknown family");
   if (words.size() != 5) return malformed("a PROXY header that is not of five words");
   ProxyHeader header;
   header.source = parse_ip(words[1], words[3], is_ipv6);
@@ -65,11 +71,21 @@ Result<ProxyHeader> parse_line(std::string_view line) {
   return header;
 }
 
+bool begins(std::string_view bytes, std::string_view with) {
+  return bytes.substr(0, with.size()) == with.substr(0, bytes.size());
+}
+
 Read read_v1(std::string_view bytes) {
   const auto room = bytes.substr(0, kLongest1);
-  const auto end = room.find('\r');
-  if (end == std::string_view::npos || end + 1 == room.size()) {
-    if (bytes.size() >= kLongest1) return malformed("a PROXY header that is too long");
+  const auto kind = room.substr(std::min(room.size(), kSignature1.size()));
+  if (std::none_of(std::begin(kKinds1), std::end(kKinds1), [&](auto each) { return begins(kind, each); })) {
+    return malformed("a PROXY header of an unknown family");
+  }
+  const auto end = room.find_first_of("\r\n");
+  const bool has_return = end != std::string_view::npos && room[end] == '\r';
+  if (end != std::string_view::npos && !has_return) return malformed("a PROXY header without CRLF");
+  if (!has_return || end + 1 == room.size()) {
+    if (room.size() == kLongest1) return malformed("a PROXY header that is too long");
     return std::optional<ProxyHeaderRead>();
   }
   if (room[end + 1] != '\n') return malformed("a PROXY header without CRLF");
@@ -83,22 +99,33 @@ Address address_in(std::string_view bytes, size_t ip_at, size_t ip_size, size_t 
   return Address::ip(bytes.substr(ip_at, ip_size), static_cast<uint16_t>(port));
 }
 
+/// Whether version 2 knows this family and protocol.
+bool is_known(unsigned char family) {
+  return (family >> 4U) <= 3 && (family & 15U) <= 2;
+}
+
 Read read_v2(std::string_view bytes) {
-  if (bytes.size() > 12 && byte_at(bytes, 12) != kLocal && byte_at(bytes, 12) != kProxy) {
+  if (bytes.size() <= kCommandAt) return std::optional<ProxyHeaderRead>();
+  const unsigned char command = byte_at(bytes, kCommandAt);
+  if (command != kLocal && command != kProxy) {
     return malformed("a PROXY header of an unknown version or command");
   }
+  if (bytes.size() <= kFamilyAt) return std::optional<ProxyHeaderRead>();
+  // LOCAL says nothing about anybody: what its family is must not matter.
+  const unsigned char family = command == kLocal ? 0 : byte_at(bytes, kFamilyAt);
+  if (!is_known(family)) return malformed("a PROXY header of an unknown family");
   if (bytes.size() < kHead2) return std::optional<ProxyHeaderRead>();
   const size_t length = (size_t{byte_at(bytes, 14)} << 8U) | byte_at(bytes, 15);
   const size_t whole = kHead2 + length;
   if (whole > kLongest2) return malformed("a PROXY header that is too long");
-  const unsigned char family = byte_at(bytes, 13);
-  if ((family >> 4U) > 3 || (family & 15U) > 2) return malformed("a PROXY header of an unknown family");
-  const bool has_addresses = byte_at(bytes, 12) == kProxy && (family == kTcp4 || family == kTcp6);
-  const size_t ip_size = family == kTcp4 ? 4 : 16;
-  if (has_addresses && length < 2 * ip_size + 4) return malformed("a PROXY header without its addresses");
+  const bool is_unspecified = (family & 15U) == 0;
+  if (!is_unspecified && length < kAddressSizes2[family >> 4U]) {
+    return malformed("a PROXY header without its addresses");
+  }
   if (bytes.size() < whole) return std::optional<ProxyHeaderRead>();
   ProxyHeaderRead read{.header = {}, .length_bytes = whole};
-  if (has_addresses) {
+  if (family == kTcp4 || family == kTcp6) {
+    const size_t ip_size = family == kTcp4 ? 4 : 16;
     const size_t ports = kHead2 + 2 * ip_size;
     read.header.source = address_in(bytes, kHead2, ip_size, ports);
     read.header.destination = address_in(bytes, kHead2 + ip_size, ip_size, ports + 2);
@@ -106,17 +133,21 @@ Read read_v2(std::string_view bytes) {
   return std::optional(std::move(read));
 }
 
-bool begins(std::string_view bytes, std::string_view signature) {
-  return bytes.substr(0, signature.size()) == signature.substr(0, bytes.size());
+/// The two as they are written: of one family, an IPv4 address mapped into IPv6 when the other is of that.
+/// Nothing when one is no IP address.
+std::optional<std::pair<Address, Address>> in_one_family(const Address& source, const Address& destination) {
+  if (source.is_local() || destination.is_local()) return std::nullopt;
+  if (source.family() == destination.family()) return std::pair(source, destination);
+  const auto mapped = [](const Address& address) {
+    if (address.family() == Address::Family::ipv6) return address;
+    return Address::ip(concat({kMappedPrefix, address.ip_bytes()}), address.port());
+  };
+  return std::pair(mapped(source), mapped(destination));
 }
 
-bool are_of_one_family(const Address& one, const Address& other) {
-  return !one.is_local() && one.family() == other.family();
-}
-
-void append_port(std::string& out, uint16_t port) {
-  out += static_cast<char>(port >> 8U);
-  out += static_cast<char>(port & 0xffU);
+void append_number(std::string& out, uint16_t number) {
+  out += static_cast<char>(number >> 8U);
+  out += static_cast<char>(number & 0xffU);
 }
 
 }  // namespace
@@ -128,25 +159,29 @@ Read read_proxy_header(std::string_view bytes) {
 }
 
 std::string proxy_header_v1(const Address& source, const Address& destination) {
-  if (!are_of_one_family(source, destination)) return "PROXY UNKNOWN\r\n";
-  const std::string_view family = source.family() == Address::Family::ipv4 ? "TCP4 " : "TCP6 ";
-  return concat({kSignature1, family, source.ip_text(), " ", destination.ip_text(), " ",
-                 std::to_string(source.port()), " ", std::to_string(destination.port()), "\r\n"});
+  const auto both = in_one_family(source, destination);
+  if (!both) return "PROXY UNKNOWN\r\n";
+  const auto& [from, to] = *both;
+  const std::string_view family = from.family() == Address::Family::ipv4 ? "TCP4 " : "TCP6 ";
+  return concat({kSignature1, family, from.ip_text(), " ", to.ip_text(), " ", std::to_string(from.port()),
+                 " ", std::to_string(to.port()), "\r\n"});
 }
 
 std::string proxy_header_v2(const Address& source, const Address& destination) {
   std::string out(kSignature2);
-  if (!are_of_one_family(source, destination)) {
+  const auto both = in_one_family(source, destination);
+  if (!both) {  // LOCAL, since a receiver may turn PROXY without addresses away.
     out += static_cast<char>(kLocal);
     return out.append(3, '\0');
   }
+  const auto& [from, to] = *both;
   out += static_cast<char>(kProxy);
-  out += static_cast<char>(source.family() == Address::Family::ipv4 ? kTcp4 : kTcp6);
-  append_port(out, static_cast<uint16_t>(2 * source.ip_bytes().size() + 4));
-  out += source.ip_bytes();
-  out += destination.ip_bytes();
-  append_port(out, source.port());
-  append_port(out, destination.port());
+  out += static_cast<char>(from.family() == Address::Family::ipv4 ? kTcp4 : kTcp6);
+  append_number(out, static_cast<uint16_t>(2 * from.ip_bytes().size() + 4));
+  out += from.ip_bytes();
+  out += to.ip_bytes();
+  append_number(out, from.port());
+  append_number(out, to.port());
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <sluice/lifecycle/server.h>
 #include <sluice/upstream/monitor.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -58,14 +59,44 @@ struct Server::Impl {
     const unsigned count = config.server.workers;
     auto opened = open_listeners(config, {}, count);
     if (!opened) return std::move(opened).error();
+    auto sink = open_access_log(config);
+    if (!sink) return std::move(sink).error();
     desired.emplace(std::move(config));
     ledger.emplace(count);
     counters = std::vector<observe::WorkerCounters>(count);
     monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
     for (unsigned i = 0; i < count; ++i)
       workers.push_back(std::make_unique<Worker>(worker_settings(i, count)));
+    use_access_log(*std::move(sink));
     publish(*std::move(opened), "start");
     return {};
+  }
+
+  // ---- the access log
+
+  using Sink = std::shared_ptr<observe::AccessSink>;
+
+  /// The one in use, when it is what the configuration asks for.
+  Result<Sink> open_access_log(const config::Config& config) const {
+    const auto& wanted = config.server.access_log;
+    if (current && wanted == current->config().server.access_log) return access_log;
+    if (!wanted) return Sink();
+    const bool is_json = wanted->format == config::AccessLogFormat::json;
+    auto opened = observe::AccessSink::open(
+        wanted->path, is_json ? observe::AccessFormat::json : observe::AccessFormat::combined);
+    if (opened) return *std::move(opened);
+    Error error = std::move(opened).error();
+    error.code = ErrorCode::invalid_config;
+    error.message = concat({config_path, ": server.access_log: ", error.message});
+    return error;
+  }
+
+  void use_access_log(Sink sink) {
+    if (sink == access_log) return;
+    access_log = std::move(sink);
+    for (auto& worker : workers) {
+      worker->post([sink = access_log](proxy::Service& service) { service.log_access_to(sink); });
+    }
   }
 
   proxy::ServiceSettings worker_settings(unsigned index, unsigned count) {
@@ -88,11 +119,13 @@ struct Server::Impl {
     auto next = std::make_shared<config::Config>(desired->effective());
     if (current) config::share_unchanged(*next, current->config());
     const unsigned count = static_cast<unsigned>(workers.size());
-    auto next_states = states_for(*next, count);
+    States next_states = states_for(*next, count);
+    const auto back_from_drain = undrained(*next);
     current =
         std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states), count);
     ledger->publish(current, loop.clock().now());
     watch_backends();
+    for (const auto& state : back_from_drain) monitor->begin_anew(state);
     for (unsigned i = 0; i < count; ++i) {
       workers[i]->post([this, i, generation = current](proxy::Service& service) {
         const uint64_t number = generation->number();
@@ -107,14 +140,20 @@ struct Server::Impl {
 
   using States = std::map<std::string, proxy::Generation::States, std::less<>>;
 
-  /// A backend that goes on keeps its state; one that comes, or comes back, begins anew.
-  States states_for(const config::Config& next, unsigned count) const {
+  /// A backend that goes on keeps its state; one that comes begins anew. One that comes back while requests
+  /// of its former time are still in flight finds those counted, so that a drain is a barrier for them too.
+  States states_for(const config::Config& next, unsigned count) {
+    std::erase_if(former, [](const auto& entry) { return entry.second.expired(); });
     States states;
     for (const auto& [name, pool] : next.pools) {
       auto& of_pool = states[name];
       for (const auto& backend : pool->backends) {
         auto state = known_state(name, backend.address);
+        if (!state && (state = former_state(name, backend.address))) {
+          state->set_health(upstream::HealthState::starting);
+        }
         if (!state) state = std::make_shared<upstream::BackendState>(name, backend.address, count);
+        former[{name, backend.address}] = state;
         if (!pool->health.enabled) state->set_health(upstream::HealthState::healthy);
         of_pool.push_back(std::move(state));
       }
@@ -128,6 +167,30 @@ struct Server::Impl {
       if (state->address() == address) return state;
     }
     return nullptr;
+  }
+
+  /// What is known of a backend that has left, as long as something is in flight to it.
+  std::shared_ptr<upstream::BackendState> former_state(const std::string& pool,
+                                                       const Address& address) const {
+    const auto found = former.find({pool, address});
+    return found == former.end() ? nullptr : found->second.lock();
+  }
+
+  /// The backends whose drain `next` takes back: another instance may be there by now.
+  std::vector<std::shared_ptr<upstream::BackendState>> undrained(const config::Config& next) const {
+    std::vector<std::shared_ptr<upstream::BackendState>> states;
+    if (!current) return states;
+    for (const auto& [name, pool] : next.pools) {
+      if (!pool->health.enabled) continue;
+      const auto before = current->config().pools.find(name);
+      if (before == current->config().pools.end()) continue;
+      for (const auto& was : before->second->backends) {
+        const auto is_back = [&](const auto& now) { return now.address == was.address && !now.drain; };
+        if (!was.drain || std::ranges::none_of(pool->backends, is_back)) continue;
+        states.push_back(known_state(name, was.address));
+      }
+    }
+    return states;
   }
 
   void watch_backends() {
@@ -192,7 +255,12 @@ struct Server::Impl {
 
   // ---- changes
 
+  static Error stops() {
+    return {.code = ErrorCode::conflict, .message = "it is stopping: nothing changes any more"};
+  }
+
   Result<Change> reload(AdminChanges admin_changes) {
+    if (stopping) return stops();
     auto loaded = config::load(config_path);
     if (const auto* problems = std::get_if<config::Problems>(&loaded)) return config::as_error(*problems);
     auto& file = std::get<config::Config>(loaded);
@@ -200,6 +268,9 @@ struct Server::Impl {
       return std::move(fixed).error();
     auto opened = open_listeners(file, sockets, static_cast<unsigned>(workers.size()));
     if (!opened) return std::move(opened).error();
+    auto sink = open_access_log(file);
+    if (!sink) return std::move(sink).error();
+    use_access_log(*std::move(sink));
     config::share_unchanged(file, current->config());
     if (admin_changes == AdminChanges::drop) desired->drop_changes();
     desired->replace_file(std::move(file));
@@ -208,6 +279,7 @@ struct Server::Impl {
   }
 
   Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit) {
+    if (stopping) return stops();
     auto changed = edit(*desired);
     if (!changed) return std::move(changed).error();
     if (!*changed) return Change{.generation = newest, .changed = false};
@@ -260,8 +332,10 @@ struct Server::Impl {
   std::optional<Ledger> ledger;
   std::vector<observe::WorkerCounters> counters;
   proxy::ClientCounts client_counts;
+  Sink access_log;
   std::optional<upstream::Monitor> monitor;
   std::shared_ptr<proxy::Generation> current;
+  std::map<std::pair<std::string, Address>, std::weak_ptr<upstream::BackendState>> former;
   uint64_t newest = 0;
   SocketsById sockets;
   std::vector<std::unique_ptr<Leaving>> leaving_listeners;
@@ -286,6 +360,10 @@ Result<Server::Change> Server::reload(AdminChanges admin_changes) {
 
 Result<Server::Change> Server::change(const std::function<Result<bool>(DesiredState&)>& edit) {
   return impl_->change(edit);
+}
+
+void Server::reopen_logs() {
+  if (impl_->access_log) impl_->access_log->reopen();
 }
 
 void Server::stop() {
@@ -330,6 +408,12 @@ std::vector<ListenerInfo> Server::listeners() const {
     infos.push_back({listener.name, impl_->sockets.at(listener.bind.text())->address});
   }
   return infos;
+}
+
+std::shared_ptr<upstream::BackendState> Server::backend_state(const std::string& pool,
+                                                              const Address& address) const {
+  auto state = impl_->known_state(pool, address);
+  return state ? state : impl_->former_state(pool, address);
 }
 
 std::vector<BackendInfo> Server::backends(std::string_view pool) const {

@@ -51,7 +51,10 @@ int run(const std::string& config_path) {
 
   net::Signals signals(loop);
   signals.on(SIGHUP, [&] { reload(server, **log); });
-  signals.on(SIGUSR1, [&] { (*log)->reopen(); });
+  signals.on(SIGUSR1, [&] {
+    (*log)->reopen();
+    server.reopen_logs();
+  });
   for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals.on(stop, [&] { server.stop(); });
   (*log)->info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path));
   loop.run();

@@ -1,9 +1,14 @@
 #include <sluice/base/alive.h>
 #include <sluice/net/acceptor.h>
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "net/handle.h"
@@ -17,13 +22,22 @@ constexpr size_t kBatch = 64;  // a turn: the rest waits for the next, so that c
 constexpr size_t kAll = size_t{1} << 20;
 constexpr Duration kPauseAtLimit{100};
 
+/// Descriptors from this number on are not for clients: backends, probes and the admin socket need some, too.
+int first_reserved() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  const auto all = static_cast<int>(limit.rlim_cur);
+  return all - std::min(all / 4, 64);
+}
+
 }  // namespace
 
 struct Acceptor::Impl {
-  Impl(Loop& loop_used, const ListeningSocket& socket, OnConnection callback)
+  Impl(Loop& loop_used, const ListeningSocket& socket, OnConnection callback, Reserve reserve)
       : loop(loop_used),
         descriptor(socket.descriptor()),
         is_local(socket.address().is_local()),
+        keeps_reserve(reserve == Reserve::keep),
         on_connection(std::make_shared<const OnConnection>(std::move(callback))),
         again([this] { poll(); }) {
     CHECK(uv_poll_init(loop.raw(), handle.get(), descriptor) == 0);
@@ -43,8 +57,11 @@ struct Acceptor::Impl {
 
   void accept_batch() {
     const Alive::Watch watch(alive);
+    if (near_limit && is_short_of_descriptors()) return pause_at_limit();
+    near_limit = false;
     for (size_t i = 0; i < kBatch; ++i) {
       if (!hand_on_next() || !watch || paused) return;
+      if (near_limit) return pause_at_limit();
     }
   }
 
@@ -64,6 +81,7 @@ struct Acceptor::Impl {
     if (connection < 0) return false;
     auto transport = StreamTransport::adopt(loop, connection, peer());
     if (!transport) return true;
+    near_limit = keeps_reserve && connection >= first_reserved();
     const auto callback = on_connection;  // Lives to the end of this call.
     (*callback)(*std::move(transport));
     return true;
@@ -82,6 +100,13 @@ struct Acceptor::Impl {
     }
   }
 
+  /// The kernel hands out the lowest descriptor that is free.
+  bool is_short_of_descriptors() const {
+    const int lowest = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (lowest >= 0) ::close(lowest);
+    return lowest < 0 || lowest >= first_reserved();
+  }
+
   Address peer() const { return is_local ? Address::local("") : from_socket_address(peer_address); }
 
   /// Out of descriptors or memory: the kernel's queue holds the clients meanwhile.
@@ -93,16 +118,18 @@ struct Acceptor::Impl {
   Loop& loop;
   int descriptor;
   bool is_local;
+  bool keeps_reserve;
   std::shared_ptr<const OnConnection> on_connection;
   Handle<uv_poll_t> handle;
   Deadline again;
   Alive alive;
   bool paused = false;
+  bool near_limit = false;
   SocketAddress peer_address;
 };
 
-Acceptor::Acceptor(Loop& loop, const ListeningSocket& socket, OnConnection on_connection)
-    : impl_(std::make_unique<Impl>(loop, socket, std::move(on_connection))) {}
+Acceptor::Acceptor(Loop& loop, const ListeningSocket& socket, OnConnection on_connection, Reserve reserve)
+    : impl_(std::make_unique<Impl>(loop, socket, std::move(on_connection), reserve)) {}
 
 Acceptor::~Acceptor() = default;
 

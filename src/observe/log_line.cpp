@@ -2,21 +2,9 @@
 
 #include <array>
 #include <cstdio>
-#include <ctime>
 
 namespace sluice::observe {
 namespace {
-
-void append_time(std::string& out, LogTime time) {
-  const auto millis = time.time_since_epoch().count();
-  const std::time_t seconds = millis / 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  std::array<char, 40> text;
-  out.append(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc));
-  std::snprintf(text.data(), text.size(), ".%03dZ", static_cast<int>(millis % 1000));
-  out += text.data();
-}
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -50,6 +38,8 @@ size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
@@ -70,13 +60,11 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-}  // namespace
-
 void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel level,
                      std::string_view message) {
   if (format == LogFormat::json) {
     out += "{\"time\":\"";
-    append_time(out, time);
+    append_iso_time(out, time);
     out += "\",\"level\":\"";
     out += name(level);
     out += "\",\"message\":";
@@ -84,7 +72,7 @@ void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel 
     out += "}\n";
     return;
   }
-  append_time(out, time);
+  append_iso_time(out, time);
   out += ' ';
   out += name(level);
   out += ' ';

@@ -3,17 +3,19 @@
 
 #include <sluice/base/log.h>
 
-#include <chrono>
 #include <string>
 #include <string_view>
 
-namespace sluice::observe {
+#include "observe/time_text.h"
 
-using LogTime = std::chrono::sys_time<std::chrono::milliseconds>;
+namespace sluice::observe {
 
 /// Appends `2026-11-23T12:00:00.123Z info MESSAGE` or the same as a line of JSON. Whatever bytes the message
 /// has, it stays one line, and JSON stays valid (RFC 8259): bytes that are no UTF-8 become U+FFFD.
 void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel level,
                      std::string_view message);
+
+/// A JSON string, quotes and all, by the same rules.
+void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace sluice::observe

@@ -1,63 +1,35 @@
 #include <sluice/base/text.h>
 #include <sluice/observe/log_writer.h>
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
 #include "observe/log_line.h"
+#include "observe/output_file.h"
 
 namespace sluice::observe {
 namespace {
 
-constexpr std::string_view kStandardError = "stderr";
 constexpr size_t kMostBytes = size_t{16} * 1024;  // of one line
 constexpr std::string_view kCut = " ...";
-
-LogTime now() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-/// The descriptor, or -1 with errno.
-int open_path(const std::string& path) {
-  if (path == kStandardError) return STDERR_FILENO;
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-}
-
-void write_all(int descriptor, std::string_view text) {
-  constexpr int kPatienceMs = 1000;  // with whoever reads a pipe that was made non-blocking
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written > 0) {
-      text.remove_prefix(static_cast<size_t>(written));
-      continue;
-    }
-    if (written < 0 && errno == EINTR) continue;
-    pollfd writable{.fd = descriptor, .events = POLLOUT, .revents = 0};
-    if (written < 0 && errno == EAGAIN && ::poll(&writable, 1, kPatienceMs) > 0) continue;
-    return;  // There is nowhere to tell it.
-  }
-}
 
 }  // namespace
 
 Result<std::unique_ptr<LogWriter>> LogWriter::open(LogLevel level, LogFormat format, const std::string& path,
                                                    size_t most_lines) {
-  const int descriptor = open_path(path);
-  if (descriptor < 0) return system_error(errno, concat({"cannot open the log ", path}));
-  return std::unique_ptr<LogWriter>(new LogWriter(level, format, path, descriptor, most_lines));
+  auto file = OutputFile::open(path);
+  if (!file) return std::move(file).error();
+  auto owned = std::make_unique<OutputFile>(*std::move(file));
+  return std::unique_ptr<LogWriter>(new LogWriter(level, format, path, std::move(owned), most_lines));
 }
 
-LogWriter::LogWriter(LogLevel level, LogFormat format, std::string path, int descriptor, size_t most_lines)
+LogWriter::LogWriter(LogLevel level, LogFormat format, std::string path, std::unique_ptr<OutputFile> file,
+                     size_t most_lines)
     : level_(level),
       format_(format),
       path_(std::move(path)),
       most_lines_(most_lines),
-      descriptor_(descriptor),
+      file_(std::move(file)),
       thread_([this] { run(); }) {}
 
 LogWriter::~LogWriter() {
@@ -67,12 +39,11 @@ LogWriter::~LogWriter() {
   }
   changed_.notify_one();
   thread_.join();
-  if (descriptor_ != STDERR_FILENO) ::close(descriptor_);
 }
 
 void LogWriter::write(LogLevel level, std::string_view line) {
   if (level < level_.load(std::memory_order_relaxed)) return;
-  Line entry{.time = now(), .level = level, .text = std::string(line.substr(0, kMostBytes))};
+  Line entry{.time = wall_time(), .level = level, .text = std::string(line.substr(0, kMostBytes))};
   if (line.size() > kMostBytes) entry.text += kCut;
   {
     const std::lock_guard lock(mutex_);
@@ -119,25 +90,24 @@ void LogWriter::write_batch(const Batch& batch) {
     append(text, LogLevel::warning,
            "log lines dropped" + field("count", static_cast<long long>(batch.dropped)));
   }
-  write_all(descriptor_, text);
+  file_->write(text);
   if (batch.reopen) open_anew();
 }
 
 void LogWriter::open_anew() {
-  const int descriptor = open_path(path_);
-  if (descriptor < 0) {
-    const Error error = system_error(errno, "cannot open it");
+  auto file = OutputFile::open(path_);
+  if (!file) {
     std::string text;
     append(text, LogLevel::error,
-           concat({"log not reopened", field("path", path_), field("cause", error.message)}));
-    return write_all(descriptor_, text);
+           concat({"log not reopened", field("path", path_), field("cause", file.error().message)}));
+    file_->write(text);
+    return;
   }
-  const int old = std::exchange(descriptor_, descriptor);
-  if (old != STDERR_FILENO) ::close(old);
+  *file_ = *std::move(file);
 }
 
 void LogWriter::append(std::string& out, LogLevel level, std::string_view line) const {
-  append_log_line(out, format_, now(), level, line);
+  append_log_line(out, format_, wall_time(), level, line);
 }
 
 }  // namespace sluice::observe

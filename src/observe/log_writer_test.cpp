@@ -1,16 +1,8 @@
 #include <sluice/observe/log_writer.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <sstream>
-#include <thread>
-#include <vector>
+
+#include "observe/test_tools.h"
 
 #include <doctest/doctest.h>
 
@@ -19,16 +11,7 @@ namespace {
 
 class LogFile {
  public:
-  LogFile() {
-    std::string pattern = std::filesystem::temp_directory_path() / "sluice-log-XXXXXX";
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
-  }
-  LogFile(const LogFile&) = delete;
-  LogFile& operator=(const LogFile&) = delete;
-  ~LogFile() { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name = "log") const { return folder_ / name; }
+  std::string path(const std::string& name = "log") const { return folder_.path(name); }
 
   std::unique_ptr<LogWriter> open(LogLevel level = LogLevel::info, size_t most_lines = 8192) const {
     auto writer = LogWriter::open(level, LogFormat::text, path(), most_lines);
@@ -38,9 +21,8 @@ class LogFile {
 
   /// The lines so far, without their times.
   std::vector<std::string> lines(const std::string& name = "log") const {
-    std::ifstream file(path(name));
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);) lines.push_back(line.substr(line.find(' ') + 1));
+    auto lines = lines_of(read_file(path(name)));
+    for (auto& line : lines) line.erase(0, line.find(' ') + 1);
     return lines;
   }
   /// The same once there are `count`.
@@ -48,14 +30,9 @@ class LogFile {
     wait_until([&] { return lines(name).size() >= count; });
     return lines(name);
   }
-  static void wait_until(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    REQUIRE(done());
-  }
 
  private:
-  std::filesystem::path folder_;
+  TempFolder folder_;
 };
 
 using Lines = std::vector<std::string>;
@@ -121,28 +98,18 @@ TEST_CASE("lines of many threads are all there, each thread's in order") {
 
 TEST_CASE("at its bound the backlog drops lines, never waits, and says how many") {
   const LogFile file;
-  // A pipe that nobody reads stalls the writer's thread, and nobody else.
-  REQUIRE(::mkfifo(file.path().c_str(), 0600) == 0);
-  const int reader = ::open(file.path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const Fifo fifo(file.path());  // Stalls the writer's thread, and nobody else.
   auto log = file.open(LogLevel::info, 10);
   const int kLines = 50'000;
   for (int i = 0; i < kLines; ++i)
     log->info("a line that is long enough to fill a pipe, number " + std::to_string(i));
   std::thread end([&] { log.reset(); });
-  ::fcntl(reader, F_SETFL, 0);
-  std::string text;
-  std::vector<char> buffer(65536);
-  for (ssize_t count = 1; count > 0;) {
-    count = ::read(reader, buffer.data(), buffer.size());
-    if (count > 0) text.append(buffer.data(), static_cast<size_t>(count));
-  }
+  const std::string text = fifo.read_all();
   end.join();
-  ::close(reader);
 
   int written = 0;
   int dropped = 0;
-  std::istringstream all(text);
-  for (std::string line; std::getline(all, line);) {
+  for (const std::string& line : lines_of(text)) {
     const auto count = line.find("warning log lines dropped count=");
     if (count == std::string::npos) {
       ++written;
@@ -171,7 +138,7 @@ TEST_CASE("after reopen lines go to the new file of that name, and none is lost 
     std::filesystem::rename(file.path(), file.path("old"));
     log->info("two");
     log->reopen();
-    LogFile::wait_until([&] { return std::filesystem::exists(file.path()); });
+    wait_until([&] { return std::filesystem::exists(file.path()); });
     log->info("three");
   }
   CHECK(file.lines("old") == Lines{"info one", "info two"});

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "proxy/access.h"
 #include "proxy/answers.h"
 #include "proxy/trust.h"
 
@@ -70,9 +71,22 @@ void ClientConnection::on_bad_request(const Error& error) {
   auto& counters = context_.exchange.counters;
   counters.accepted.add();
   const bool slow = error.code == ErrorCode::timed_out;
-  counters.end(slow ? Disposition::failed_client_timeout : Disposition::failed_bad_request);
+  const auto disposition = slow ? Disposition::failed_client_timeout : Disposition::failed_bad_request;
+  counters.end(disposition);
+  if (context_.exchange.access.is_on()) log_refusal(error, disposition);
   stream_.send_own(error_answer(config(), error.status == 0 ? 400 : error.status, error.message));
   stream_.finish();  // Lingers until what is kept has left.
+}
+
+void ClientConnection::log_refusal(const Error& error, Disposition disposition) {
+  observe::AccessRecord record =
+      stream_.has_request() ? access_record(stream_.request()) : access_record(http::RequestHead());
+  record.client = stream_.client().ip;
+  record.reason = reason_for_refusal(error);
+  record.disposition = disposition;
+  record.status = error.status == 0 ? 400 : error.status;
+  record.generation = context_.generation->shared->number();
+  context_.exchange.access.write(record);
 }
 
 void ClientConnection::on_client_gone(const Error& error) {

@@ -27,8 +27,8 @@ struct ClientContext {
 /// Owns itself from start() until the connection is over, or close().
 class ClientConnection final : private wire::ServerHandler {
  public:
-  static ClientConnection& start(std::unique_ptr<net::Transport> transport, const wire::ServerOptions& options,
-                                 ClientContext& context);
+  static ClientConnection& start(std::unique_ptr<net::Transport> transport,
+                                 const wire::ServerOptions& options, ClientContext& context);
 
   ClientConnection(std::unique_ptr<net::Transport> transport, const wire::ServerOptions& options,
                    ClientContext& context);
@@ -48,6 +48,7 @@ class ClientConnection final : private wire::ServerHandler {
   void on_connection_over() override;
   void leave(Ending ending);
   bool is_one_too_many();
+  void log_refusal(const Error& error, observe::Disposition disposition);
   const config::Config& config() const { return context_.generation->shared->config(); }
 
   ClientContext& context_;

@@ -28,6 +28,7 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   client_ = &client;
   generation_ = &generation;
   on_over_ = std::move(on_over);
+  started_ = context.deadlines.clock().now();
   pass_ = generation.shared->gate(worker).enter();
   const auto& request = client.request();
   if (http::ends_here(request)) return answer_here();
@@ -124,6 +125,7 @@ void Exchange::wait_for_backend() {
 void Exchange::connect() {
   ++attempts_;
   upstream::Backend& backend = lease_->backend();
+  if (context_->access.is_on()) backend_ = backend.address();
   const bool may_reuse = !fresh_only_ && settings_->proxy_protocol == config::ProxyProtocol::none;
   while (may_reuse && (upstream_ = backend.take_idle())) {
     // What may not be sent twice is not put at risk: a closed connection is told by asking the kernel first.
@@ -234,6 +236,7 @@ void Exchange::send_body(Flow flow) {
 void Exchange::remember(std::string_view piece) {
   arm_response_deadline();
   stop_expecting();
+  received_ += piece.size();
   if (!body_remembered_) return;
   if (may_replay_ && replay_.size() + piece.size() <= settings_->retry.buffer_bytes) {
     replay_.append(piece);

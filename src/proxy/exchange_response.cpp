@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/access.h"
 #include "proxy/answers.h"
 
 namespace sluice::proxy {
@@ -37,12 +38,16 @@ void Exchange::on_head(Result<const http::ResponseHead*> head) {
 }
 
 void Exchange::send_response(const http::ResponseHead& head) {
+  status_ = head.status;
   const bool has_body = head.framing.has_body();
   const bool body_at_once = has_body && upstream_->has_body_in_hand();
   const Flow flow = client_->send_head(head, rules_->response.empty() ? nullptr : &rules_->response,
                                        body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   if (!has_body) return on_response_end({});
-  const auto on_piece = [this](std::string_view) { arm_response_deadline(); };
+  const auto on_piece = [this](std::string_view piece) {
+    sent_ += piece.size();
+    arm_response_deadline();
+  };
   const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
   if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_done);
   download_.start(*upstream_, *client_, on_piece, on_done);
@@ -82,14 +87,22 @@ void Exchange::start_tunnel(const http::ResponseHead& head) {
                            .status = 502});
   }
   is_tunnel_ = true;
+  status_ = 101;
   disposition_ = Disposition::ok;
   reason_ = "tunnel";
   upstream_->switch_protocols();
   const Flow flow = client_->switch_protocols(head, rules_->response.empty() ? nullptr : &rules_->response);
   lease_->backend().tell_of_drain(drain_notice_);
   arm_response_deadline();
-  const auto on_piece = [this](std::string_view) { arm_response_deadline(); };
-  upload_.start_blocked(*client_, *upstream_, on_piece, [this](Result<void> how) {
+  const auto on_up = [this](std::string_view piece) {
+    received_ += piece.size();
+    arm_response_deadline();
+  };
+  const auto on_piece = [this](std::string_view piece) {
+    sent_ += piece.size();
+    arm_response_deadline();
+  };
+  upload_.start_blocked(*client_, *upstream_, on_up, [this](Result<void> how) {
     on_tunnel_end(std::move(how), *upstream_, tunnel_up_ended_);
   });
   const auto on_down_end = [this](Result<void> how) {
@@ -148,6 +161,8 @@ void Exchange::attempt_failed(const Error& error) {
   reason_ = reason_for_backend(error);
   if (client_->is_committed()) return over(Disposition::backend_error, Ending::abort);
   client_->take_back_head();
+  status_ = 0;
+  sent_ = 0;
   const bool again = may_retry({.nothing_sent = false,
                                 .stale_connection = stale,
                                 .idempotent = may_replay_,
@@ -221,20 +236,49 @@ void Exchange::answer(const http::OwnResponse& response, std::string_view reason
   drop_attempt();
   disposition_ = disposition;
   reason_ = reason;
+  status_ = response.status;
+  sent_ = response.body.size();
   if (client_->send_own(response) == Flow::blocked) return flush();
   over(disposition, Ending::finish);
 }
 
 void Exchange::stop() {
-  context_->counters.end(Disposition::failed_stopped);
+  reason_ = "stopped";
+  count(Disposition::failed_stopped);
   drop_attempt();
 }
 
 void Exchange::over(Disposition disposition, Ending ending) {
-  context_->counters.end(disposition);
+  count(disposition);
   drop_attempt();
   const OnOver on_over = std::move(on_over_);
   on_over(ending);
+}
+
+/// The one place in which an exchange comes to its disposition.
+void Exchange::count(Disposition disposition) {
+  context_->counters.end(disposition);
+  if (context_->access.is_on()) log_access(disposition);
+}
+
+void Exchange::log_access(Disposition disposition) {
+  const auto& request = client_->request();
+  const std::string backend = attempts_ == 0 ? std::string() : backend_.text();
+  const std::string client = is_trusted_client_ ? original_client(config(), *client_) : client_->client().ip;
+  observe::AccessRecord record = access_record(request);
+  record.client = client;
+  record.request_id = request_id_;
+  if (pool_) record.pool = pool_->name();
+  record.backend = backend;
+  record.reason = reason_;
+  record.disposition = disposition;
+  record.status = status_;
+  record.sent = sent_;
+  record.received = received_;
+  record.generation = generation_->shared->number();
+  record.attempts = attempts_;
+  record.took = context_->deadlines.clock().now() - started_;
+  context_->access.write(record);
 }
 
 void Exchange::clear() {
@@ -249,6 +293,8 @@ void Exchange::clear() {
   replay_.clear();
   upgrade_ = request_id_ = reason_ = {};
   attempts_ = interims_ = 0;
+  sent_ = received_ = 0;
+  status_ = 0;
   continue_awaited_ = false;
   has_waited_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;

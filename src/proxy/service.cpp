@@ -15,6 +15,7 @@ namespace {
 /// How long a connection that is to end stays open between requests: long enough for a request that was on
 /// its way.
 constexpr Duration kQuiet{500};
+constexpr Duration kAccessLogFlush{200};
 
 wire::ServerSettings server_settings(const config::Config& config) {
   return {.head = {.bytes = config.limits.head_bytes,
@@ -44,7 +45,8 @@ struct Service::Impl {
       : loop(the_loop),
         settings(std::move(given)),
         dialer(loop, wire.out),
-        exchange{.deadlines = loop.deadlines(), .dialer = dialer, .counters = settings.counters},
+        exchange{
+            .deadlines = loop.deadlines(), .dialer = dialer, .counters = settings.counters, .access = access},
         clients{.wire = wire,
                 .exchange = exchange,
                 .exchanges = exchanges,
@@ -56,6 +58,7 @@ struct Service::Impl {
     accepting_paused = false;  // Nothing is to be resumed any more.
     for (auto& [id, listener] : listening) listener.acceptor.reset();
     while (ClientConnection* connection = any_connection()) connection->close();
+    access.flush();
   }
 
   ClientConnection* any_connection() {
@@ -141,9 +144,11 @@ struct Service::Impl {
     listener.options.local = socket.address();
     set_options(id, listener, clients.generation->shared->config());
     listener.acceptor = std::make_unique<net::Acceptor>(
-        loop, socket, [this, &listener](std::unique_ptr<net::Transport> transport) {
+        loop, socket,
+        [this, &listener](std::unique_ptr<net::Transport> transport) {
           on_connection(listener, std::move(transport));
-        });
+        },
+        net::Acceptor::Reserve::keep);
     if (accepting_paused) listener.acceptor->pause();
   }
 
@@ -167,6 +172,17 @@ struct Service::Impl {
     settings.counters.connections.set(connections);
     if (connections < most_connections) resume_accepting();
     if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
+  }
+
+  void log_access_to(std::shared_ptr<observe::AccessSink> sink) {
+    access.set_sink(std::move(sink));
+    flush_access_log();
+  }
+
+  /// What a quiet worker has logged is not kept back for long.
+  void flush_access_log() {
+    access.flush();
+    if (access.is_on()) loop.deadlines().arm(flush_access, kAccessLogFlush);
   }
 
   void pause_accepting() {
@@ -200,6 +216,8 @@ struct Service::Impl {
   wire::ServerContext wire{
       .deadlines = loop.deadlines(), .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
   upstream::SocketDialer dialer;
+  observe::AccessLog access;
+  Deadline flush_access{[this] { flush_access_log(); }};
   ExchangeContext exchange;
   FreeList<Exchange> exchanges;
   ClientContext clients;
@@ -230,6 +248,10 @@ void Service::listen(const std::string& id, const net::ListeningSocket& socket) 
 void Service::stop_listening(const std::string& id) {
   const auto found = impl_->listening.find(id);
   if (found != impl_->listening.end()) impl_->stop_listening(found);
+}
+
+void Service::log_access_to(std::shared_ptr<observe::AccessSink> sink) {
+  impl_->log_access_to(std::move(sink));
 }
 
 void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& state) {

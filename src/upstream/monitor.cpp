@@ -42,6 +42,13 @@ class Monitor::Watched {
     if (!probing_) start_probe();
   }
 
+  void begin_anew() {
+    health_ = Health(settings().rise, settings().fall);
+    target_.state->set_health(health_.state());
+    probing_.cancel();
+    begin();
+  }
+
   const std::string& cause() const { return health_.cause(); }
 
  private:
@@ -137,6 +144,11 @@ void Monitor::check_now(const std::shared_ptr<BackendState>& state) {
   const auto found = watched_.find(state.get());
   if (found == watched_.end()) return on_checked_(state);
   found->second->check_now();
+}
+
+void Monitor::begin_anew(const std::shared_ptr<BackendState>& state) {
+  const auto found = watched_.find(state.get());
+  if (found != watched_.end()) found->second->begin_anew();
 }
 
 std::string Monitor::cause(const BackendState& state) const {

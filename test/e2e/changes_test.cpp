@@ -175,5 +175,77 @@ TEST_CASE("the admin socket is its owner's alone, and a live one refuses a secon
   CHECK(nobody.exit_code == 69);
 }
 
+TEST_CASE(
+    "a backend that left and came back still counts what it had: no drain answers before it has ended") {
+  const DemoApp one;
+  const DemoApp two;
+  Proxy proxy(Proxy::pool({&one}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  client.send(get_request("/slow/1500"));
+  REQUIRE(eventually([&] { return proxy.json("backend list")["backends"][0]["in_flight"] == 1; }));
+  REQUIRE(proxy.admin("backend add shop " + two.address() + " --wait 10s").exit_code == 0);
+  const std::string backend = "shop " + one.address();
+  CHECK(proxy.admin("backend remove " + backend + " --wait 50ms").exit_code == 4);
+  CHECK(proxy.admin("backend remove " + backend + " --wait 50ms").exit_code == 4);  // Nor when asked again.
+  REQUIRE(proxy.admin("backend add " + backend).exit_code == 0);
+  CHECK(proxy.admin("backend drain " + backend + " --wait 50ms").exit_code == 4);
+  CHECK(proxy.admin("backend drain " + backend + " --wait 10s").exit_code == 0);
+  CHECK(client.receive().body == "slow\n");
+}
+
+TEST_CASE("ready --wait believes only a probe that came after it") {
+  const DemoApp steady;
+  DemoApp swapped;
+  Proxy proxy(Proxy::pool({&steady, &swapped}, "health = { interval = \"10s\", timeout = \"1s\" }\n"));
+  REQUIRE(proxy.wait_for_healthy(2));
+  const std::string backend = "shop " + swapped.address();
+  REQUIRE(proxy.admin("backend drain " + backend + " --wait 10s").exit_code == 0);
+  swapped.kill();
+  CHECK(proxy.admin("backend ready " + backend + " --wait 300ms").exit_code == 4);
+  REQUIRE(proxy.admin("backend drain " + backend + " --wait 10s").exit_code == 0);
+  swapped.restart();
+  CHECK(proxy.admin("backend ready " + backend + " --wait 10s").exit_code == 0);
+  CHECK(proxy.state_of(swapped) == "healthy");
+}
+
+TEST_CASE("an attempt that fails after its backend was removed harms nobody [tsan]") {
+  for (int i = 0; i < 5; ++i) {
+    const DemoApp steady;
+    DemoApp doomed;
+    Proxy proxy(Proxy::pool({&doomed}));
+    REQUIRE(proxy.wait_for_healthy(1));
+    RawClient get(proxy.port());
+    RawClient post(proxy.port());
+    get.send(get_request("/slow/1000"));
+    post.send(post_request("/slow/1000", "once"));
+    REQUIRE(eventually([&] { return proxy.json("backend list")["backends"][0]["in_flight"] == 2; }));
+    REQUIRE(proxy.admin("backend add shop " + steady.address() + " --wait 10s").exit_code == 0);
+    REQUIRE(proxy.admin("backend remove shop " + doomed.address()).exit_code == 0);
+    doomed.kill();
+    CHECK(post.receive().status == 502);
+    CHECK(get.receive(false, 30s).ok());  // Tried again elsewhere.
+    CHECK(RawClient(proxy.port()).get("/hello").ok());
+    CHECK(eventually([&] { return proxy.json("generation list")["generations"].size() == 1; }));
+  }
+}
+
+TEST_CASE("options that mean nothing to a command are refused, and a stopping proxy takes no changes") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  const std::string backend = "shop " + app.address();
+  CHECK(proxy.admin("backend weight " + backend + " 3 --wait 1s").exit_code == 2);
+  CHECK(proxy.admin("backend remove " + backend + " --weight 3").exit_code == 2);
+  RawClient client(proxy.port());
+  client.send(get_request("/slow/1000"));
+  REQUIRE(eventually([&] { return proxy.json("backend list")["backends"][0]["in_flight"] == 1; }));
+  REQUIRE(proxy.admin("stop").exit_code == 0);
+  CHECK(proxy.admin("reload").exit_code == 5);
+  CHECK(proxy.admin("backend drain " + backend).exit_code == 5);
+  CHECK(client.receive().ok());
+  CHECK(proxy.process().wait(10s) == 0);
+}
+
 }  // namespace
 }  // namespace sluice::e2e

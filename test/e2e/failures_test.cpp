@@ -206,5 +206,25 @@ TEST_CASE("what came as requests and what they ended in agree to the request") {
   CHECK(requests["ok"] == 500);
 }
 
+TEST_CASE("backends that take no connections cost a request the queue's time, not for ever") {
+  Proxy proxy(
+      "[pool.shop]\nbackends = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\nhealth = false\n"
+      "queue = { timeout = \"1s\" }\ntimeouts = { connect = \"200ms\" }\n");
+  RawClient client(proxy.port());
+  CHECK(client.get("/").status == 503);
+  CHECK(client.get("/").status == 503);
+}
+
+TEST_CASE("a client that takes nothing of an answer is given up, though it still sends") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}) + "[timeouts]\nwrite = \"500ms\"\n");
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  client.send("POST /bytes/50000000 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab");
+  client.send("cd");
+  CHECK(eventually([&] { return proxy.json("status")["requests"]["failed"]["client_timeout"] == 1; }));
+  CHECK(proxy.json("backend list")["backends"][0]["in_flight"] == 0);
+}
+
 }  // namespace
 }  // namespace sluice::e2e

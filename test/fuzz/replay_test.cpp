@@ -30,6 +30,8 @@ TEST_CASE("the corpus of each fuzz target holds what must hold") {
   CHECK(replay("response_head", response_head) > 0);
   CHECK(replay("chunked", chunked) > 0);
   CHECK(replay("config", config) > 0);
+  CHECK(replay("proxy_header", proxy_header) > 0);
+  CHECK(replay("admin_line", admin_line) > 0);
 }
 
 }  // namespace

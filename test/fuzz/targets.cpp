@@ -5,9 +5,12 @@
 #include <sluice/http/body_decoder.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head_decoder.h>
+#include <sluice/http/proxy_protocol.h>
 
 #include <algorithm>
 #include <string>
+
+#include "admin/command.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -128,6 +131,39 @@ void config(std::string_view bytes) {
   const auto again = config::parse(printed, "again.toml");
   CHECK(std::holds_alternative<config::Config>(again));
   CHECK(config::to_toml(std::get<config::Config>(again)) == printed);
+}
+
+/// Each beginning wants more until one decides, with exactly the header in hand; and what more bytes bring
+/// never changes what was decided. What was read is written and read back the same.
+void proxy_header(std::string_view bytes) {
+  const auto all = http::read_proxy_header(bytes);
+  bool decided = false;
+  for (size_t size = 0; size <= bytes.size(); ++size) {
+    const auto read = http::read_proxy_header(bytes.substr(0, size));
+    if (read && !*read) {
+      CHECK(!decided && size < 4096);
+      continue;
+    }
+    CHECK(read.has_value() == all.has_value());
+    if (read) CHECK(*read == *all && (decided || (*read)->length_bytes == size));
+    decided = true;
+  }
+  if (!all || !*all) return;
+  const auto& header = (*all)->header;
+  CHECK(header.source.has_value() == header.destination.has_value());
+  if (!header.source) return;
+  for (const auto& written : {http::proxy_header_v1(*header.source, *header.destination),
+                              http::proxy_header_v2(*header.source, *header.destination)}) {
+    const http::ProxyHeaderRead same{.header = header, .length_bytes = written.size()};
+    const auto again = http::read_proxy_header(written);
+    CHECK(again && *again == same);
+  }
+}
+
+/// A line is a command with at least one word, or an error that says why.
+void admin_line(std::string_view bytes) {
+  const auto command = admin::parse_command(bytes);
+  CHECK(command ? !command->words.empty() : !command.error().message.empty());
 }
 
 }  // namespace sluice::fuzz

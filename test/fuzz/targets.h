@@ -10,5 +10,7 @@ void request_head(std::string_view bytes);
 void response_head(std::string_view bytes);
 void chunked(std::string_view bytes);
 void config(std::string_view bytes);
+void proxy_header(std::string_view bytes);
+void admin_line(std::string_view bytes);
 
 }  // namespace sluice::fuzz

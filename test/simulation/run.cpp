@@ -26,7 +26,7 @@ class World::Dialer final : public upstream::Dialer {
 World::World(uint64_t seed)
     : random_(seed),
       dialer_(std::make_unique<Dialer>(*this)),
-      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_},
+      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_, .access = access_},
       drained_(kBackends, false),
       barrier_(kBackends, false),
       to_come_(1 + random_.below(6)) {

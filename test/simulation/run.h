@@ -52,6 +52,7 @@ class World {
   HeldClock clock_;
   Deadlines deadlines_{clock_};
   observe::WorkerCounters counters_;
+  observe::AccessLog access_;
   std::unique_ptr<Dialer> dialer_;
   proxy::ExchangeContext context_;
   FreeList<proxy::Exchange> exchanges_;

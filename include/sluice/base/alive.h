@@ -10,25 +10,14 @@ class Alive {
   /// A local variable, made before calling out.
   class Watch {
    public:
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdangling-pointer"  // The destructor takes the pointer back.
-#endif
-    explicit Watch(Alive& alive) : alive_(&alive), outer_(alive.watch_) {
-      alive.watch_ = this;
-    }
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+    explicit Watch(Alive& alive) : alive_(&alive), outer_(alive.watch_) { alive.watch_ = this; }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch() {
       if (alive_ != nullptr) alive_->watch_ = outer_;
     }
     /// False once the object was destroyed: touch nothing of it.
-    explicit operator bool() const {
-      return alive_ != nullptr;
-    }
+    explicit operator bool() const { return alive_ != nullptr; }
 
    private:
     friend class Alive;

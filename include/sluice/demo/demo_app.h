@@ -1,6 +1,6 @@
 // The demo application: the small HTTP service that `sluice demo`, conf/demo and the tests put behind the
-// proxy. It shuts down the way a well-behaved service does: /ping says 503 first, then it finishes what it
-// has.
+// proxy. It shuts down the way a well-behaved service does: /ping says 503 first, every response is its
+// connection's last, then it finishes what it has.
 #pragma once
 
 #include <sluice/base/address.h>
@@ -19,14 +19,15 @@ struct DemoAppOptions {
   Duration delay{500};         ///< of /hello
   Duration linger{2000};       ///< how long it serves on after shutdown(), so that load balancers notice
   Duration idle{10'000};       ///< closes keep-alive connections after this long without a request; 0: never
+  Duration patience{30'000};   ///< for a client that amid a request sends, or amid a response takes, nothing
   std::string version = "v1";  ///< sent as X-Version
   std::string log_path{};      ///< a line "begin <monotonic ns> <method> <target>" a request; empty: none
 };
 
 /// One loop's. Paths: /hello, /ping, /echo (the body back), /bytes/N, /slow/MS, /stream/N/MS (N chunks, one
-/// every MS), /status/CODE; to test proxies with: /abort and /abort-midway (break the connection before, or
-/// within, the response), /garbage (no HTTP), and /control/ping/ok|draining|fail|hang (what /ping does from
-/// now on).
+/// every MS), /status/CODE (200 to 999); to test proxies with: /abort and /abort-midway (break the connection
+/// before, or within, the response), /garbage (no HTTP), and /control/ping/ok|draining|fail|hang (what /ping
+/// does from now on). /echo takes at most 128 MiB; other bodies are read and dropped.
 class DemoApp {
  public:
   static Result<std::unique_ptr<DemoApp>> start(net::Loop& loop, DemoAppOptions options);
@@ -35,8 +36,9 @@ class DemoApp {
   DemoApp& operator=(const DemoApp&) = delete;
 
   const Address& address() const;
-  /// /ping answers 503 from now on; after `linger` it stops accepting, finishes what is in flight, and runs
-  /// `on_done`.
+  /// From now on /ping answers 503, and every response says Connection: close. After `linger` it stops
+  /// accepting, closes what is idle or hangs, finishes what is in flight (requests that have begun to come,
+  /// and responses to their last byte), and runs `on_done`, in a later turn.
   void shutdown(std::function<void()> on_done);
 
  private:

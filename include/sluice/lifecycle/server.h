@@ -75,6 +75,9 @@ class Server {
   /// Changes the desired state and makes a generation of it. `edit` answers whether it changed anything.
   Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit);
 
+  /// Opens the access log's path anew: for a file that was renamed away.
+  void reopen_logs();
+
   /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now.
   void stop();
   bool is_stopping() const;
@@ -92,6 +95,9 @@ class Server {
   std::vector<ListenerInfo> listeners() const;
   /// Of one pool, or of all when `pool` is empty.
   std::vector<BackendInfo> backends(std::string_view pool) const;
+  /// Of a backend that is in the pool, or was and still has requests in flight; else null.
+  std::shared_ptr<upstream::BackendState> backend_state(const std::string& pool,
+                                                        const Address& address) const;
   Totals totals() const;
   Duration uptime() const;
 

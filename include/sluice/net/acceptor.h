@@ -15,8 +15,12 @@ class Acceptor {
  public:
   using OnConnection = std::function<void(std::unique_ptr<Transport>)>;
 
+  /// Near the process's limit of descriptors the last ones are left for other things than clients.
+  enum class Reserve { keep, use };
+
   /// Starts at once. `on_connection` may pause or destroy the acceptor.
-  Acceptor(Loop& loop, const ListeningSocket& socket, OnConnection on_connection);
+  Acceptor(Loop& loop, const ListeningSocket& socket, OnConnection on_connection,
+           Reserve reserve = Reserve::use);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;

@@ -17,6 +17,8 @@
 
 namespace sluice::observe {
 
+class OutputFile;
+
 /// Any thread writes. Destroying it writes what is left.
 class LogWriter final : public Log {
  public:
@@ -45,7 +47,8 @@ class LogWriter final : public Log {
     bool reopen = false;
   };
 
-  LogWriter(LogLevel level, LogFormat format, std::string path, int descriptor, size_t most_lines);
+  LogWriter(LogLevel level, LogFormat format, std::string path, std::unique_ptr<OutputFile> file,
+            size_t most_lines);
   void run();
   void write_batch(const Batch& batch);
   void open_anew();
@@ -55,7 +58,7 @@ class LogWriter final : public Log {
   const LogFormat format_;
   const std::string path_;
   const size_t most_lines_;
-  int descriptor_;  // the thread's
+  std::unique_ptr<OutputFile> file_;  // the thread's
   std::mutex mutex_;
   std::condition_variable changed_;
   Batch waiting_;        // guarded by mutex_

@@ -5,6 +5,7 @@
 #include <sluice/base/deadlines.h>
 #include <sluice/base/free_list.h>
 #include <sluice/http/forwarding.h>
+#include <sluice/observe/access_log.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/request_ids.h>
@@ -25,6 +26,7 @@ struct ExchangeContext {
   Deadlines& deadlines;
   upstream::Dialer& dialer;
   observe::WorkerCounters& counters;
+  observe::AccessLog& access;
   RequestIds ids{};
 };
 
@@ -98,6 +100,8 @@ class Exchange {
              observe::Disposition disposition);
   void answer(const http::OwnResponse& response, std::string_view reason, observe::Disposition disposition);
   void over(observe::Disposition disposition, Ending ending);
+  void count(observe::Disposition disposition);
+  void log_access(observe::Disposition disposition);
 
   const config::Config& config() const { return generation_->shared->config(); }
 
@@ -129,6 +133,11 @@ class Exchange {
   TimePoint first_wait_;
   observe::Disposition disposition_{};
   std::string_view reason_;  // why it ends as it does, a word for the access log
+  Address backend_;          // of the last attempt
+  TimePoint started_;
+  uint64_t sent_ = 0;      // bytes of the response's body
+  uint64_t received_ = 0;  // bytes of the request's body
+  int status_ = 0;         // of the answer that was begun
   unsigned attempts_ = 0;
   unsigned interims_ = 0;          // 1xx responses of this attempt
   bool continue_awaited_ = false;  // the client may send nothing before a 100

@@ -4,6 +4,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
+#include <sluice/observe/access_log.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
@@ -42,6 +43,9 @@ class Service {
   /// Accepts what the kernel has completed already, and stops. Connections accepted there end after their
   /// next response, or when they have been quiet for a while.
   void stop_listening(const std::string& id);
+
+  /// Where requests that end from now on are logged; null for nowhere.
+  void log_access_to(std::shared_ptr<observe::AccessSink> sink);
 
   /// A probe has looked at the backend, or its state has changed.
   void backend_checked(const std::shared_ptr<upstream::BackendState>& state);

@@ -36,6 +36,9 @@ class Monitor {
   /// Traffic reports trouble: looks now, and goes on looking quickly until the matter is decided.
   void check_now(const std::shared_ptr<BackendState>& state);
 
+  /// What was known of it counts no more: it has to be proven, at once, before it gets anything.
+  void begin_anew(const std::shared_ptr<BackendState>& state);
+
   /// Why the backend is not healthy ("" when it is): for people.
   std::string cause(const BackendState& state) const;
 

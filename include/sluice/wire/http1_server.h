@@ -76,6 +76,8 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void retire(Duration quiet);
 
   const http::RequestHead& request() const override { return *head_; }
+  /// False when not a byte of one has come.
+  bool has_request() const { return static_cast<bool>(head_); }
   const Client& client() const override { return client_; }
   void send_interim(const http::ResponseHead& head) override;
   void send_continue() override;

@@ -1,0 +1,101 @@
+// The access log: one line for each request that has ended. Workers format and buffer, a thread of its own
+// writes, so that no file can ever stall a worker.
+#pragma once
+
+#include <sluice/base/clock.h>
+#include <sluice/base/result.h>
+#include <sluice/observe/counters.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace sluice::observe {
+
+/// What is known of one exchange when it has ended. Borrows its texts during the call. What there is nothing
+/// of is empty, or 0.
+struct AccessRecord {
+  std::chrono::sys_time<std::chrono::milliseconds> time{};  ///< of the end
+  std::string_view client{};                                ///< its IP
+  std::string_view request_line{};                          ///< as it came, without its CRLF
+  std::string_view host{};
+  std::string_view referer{};
+  std::string_view user_agent{};
+  std::string_view request_id{};
+  std::string_view pool{};
+  std::string_view backend{};  ///< of the last attempt
+  std::string_view reason{};   ///< a stable word for how it ended
+  Disposition disposition = Disposition::ok;
+  int status = 0;         ///< 0: no answer was begun
+  uint64_t sent = 0;      ///< bytes of the response's body
+  uint64_t received = 0;  ///< bytes of the request's body
+  uint64_t generation = 0;
+  unsigned attempts = 0;
+  Duration took{};
+};
+
+enum class AccessFormat { combined, json };
+
+/// Appends the record's line. Whatever bytes a client sent, it stays one line, and JSON stays valid.
+/// `combined` is Apache's format with key=value pairs behind it.
+void append_access_line(std::string& out, AccessFormat format, const AccessRecord& record);
+
+/// Where the lines of all workers go. Any thread.
+///
+///     auto sink = AccessSink::open("/var/log/access.log", AccessFormat::json);  // control, at start and
+///     reload log.set_sink(*sink);                                                      // each worker, by a
+///     post if (log.is_on()) log.write({.time = ..., .client = "192.0.2.1", ...});    // for each exchange
+///     that ends log.flush();                                                              // now and then,
+///     and at the end
+///     (*sink)->reopen();                                                        // control, on SIGUSR1
+class AccessSink {
+ public:
+  /// `path`: "stdout", "stderr" or a file, which is appended to. Beyond `most_bytes` that wait, what is
+  /// handed in is dropped, counted, and told of in the file.
+  static Result<std::shared_ptr<AccessSink>> open(const std::string& path, AccessFormat format,
+                                                  size_t most_bytes = size_t{16} << 20U);
+  /// On the thread that opened it, waits until what is left is written, though not for ever for a file that
+  /// takes nothing. On any other, which may be a worker that let go of it last, never waits: what is left is
+  /// written all the same.
+  ~AccessSink();
+
+  AccessFormat format() const { return format_; }
+  /// Whole lines. Never waits for the file.
+  void hand_in(std::string_view lines);
+  /// Lines that found no room, or that the file did not take. Never goes back.
+  uint64_t dropped() const;
+  /// Opens the path anew, after what was handed in so far: for a file that was renamed away. When that fails
+  /// the old file goes on, and says so.
+  void reopen();
+
+ private:
+  struct Backlog;
+  class Writer;
+  AccessSink(std::shared_ptr<Backlog> backlog, AccessFormat format, Writer writer);
+
+  const std::shared_ptr<Backlog> backlog_;  // with the thread, which may outlive us
+  const AccessFormat format_;
+  const std::thread::id opener_ = std::this_thread::get_id();
+  std::thread thread_;
+};
+
+/// One worker's end of it. Its owner calls flush() now and then.
+class AccessLog {
+ public:
+  /// Without a sink nothing is written.
+  void set_sink(std::shared_ptr<AccessSink> sink);
+  bool is_on() const { return sink_ != nullptr; }
+  /// Buffers the line; hands the buffer in when it is full.
+  void write(const AccessRecord& record);
+  bool has_lines() const { return !buffer_.empty(); }
+  void flush();
+
+ private:
+  std::shared_ptr<AccessSink> sink_;
+  std::string buffer_;
+};
+
+}  // namespace sluice::observe
