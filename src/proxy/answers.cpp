@@ -31,7 +31,8 @@ std::string redirect_location(const config::Redirect& redirect, const http::Requ
       location += without_port(request.host());
       left.remove_prefix(6);
     } else if (left.starts_with("{target}")) {
-      location += request.origin_target();
+      const std::string target = request.origin_target();
+      location += target == "*" ? "/" : target;
       left.remove_prefix(8);
     } else {
       location += left.front();

@@ -64,6 +64,10 @@ void Exchange::answer_here() {
 }
 
 void Exchange::redirect() {
+  const bool needs_host = route_->redirect->to.find("{host}") != std::string::npos;
+  if (needs_host && client_->request().host().empty()) {
+    return reply(400, "bad_request", "a redirect from here needs a Host", Disposition::failed_bad_request);
+  }
   const std::string location = concat({"Location: ", redirect_location(*route_->redirect, client_->request()),
                                        "\r\n", rules_->response.added});
   answer({.status = route_->redirect->status,

@@ -1,3 +1,4 @@
+#include <sluice/base/memory.h>
 #include <sluice/net/acceptor.h>
 #include <sluice/proxy/service.h>
 #include <sluice/upstream/dialer.h>
@@ -16,6 +17,7 @@ namespace {
 /// its way.
 constexpr Duration kQuiet{500};
 constexpr Duration kAccessLogFlush{200};
+constexpr uint64_t kManyConnections = 1000;
 
 wire::ServerSettings server_settings(const config::Config& config) {
   return {.head = {.bytes = config.limits.head_bytes,
@@ -161,6 +163,7 @@ struct Service::Impl {
 
   void on_connection(Listening& listener, std::unique_ptr<net::Transport> transport) {
     ++connections;
+    peak_connections = std::max(peak_connections, connections);
     settings.counters.connections.set(connections);
     settings.counters.connections_accepted.add();
     listener.connections.push_back(ClientConnection::start(std::move(transport), listener.options, clients));
@@ -170,6 +173,10 @@ struct Service::Impl {
   void on_connection_over() {
     --connections;
     settings.counters.connections.set(connections);
+    if (peak_connections >= kManyConnections && connections < peak_connections / 4) {
+      peak_connections = connections;
+      loop.post(give_back_free_memory);
+    }
     if (connections < most_connections) resume_accepting();
     if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
   }
@@ -226,6 +233,7 @@ struct Service::Impl {
   std::map<std::string, Listening> listening;
   ClientConnections left;  // of listeners that are gone
   uint64_t connections = 0;
+  uint64_t peak_connections = 0;  // since memory was given back
   uint64_t most_connections = 1;
   Duration tunnel_bound{};  // for a tunnel whose listener goes, less than a stopping process may take
   bool accepting_paused = false;

@@ -45,12 +45,11 @@ void append_access_line(std::string& out, AccessFormat format, const AccessRecor
 
 /// Where the lines of all workers go. Any thread.
 ///
-///     auto sink = AccessSink::open("/var/log/access.log", AccessFormat::json);  // control, at start and
-///     reload log.set_sink(*sink);                                                      // each worker, by a
-///     post if (log.is_on()) log.write({.time = ..., .client = "192.0.2.1", ...});    // for each exchange
-///     that ends log.flush();                                                              // now and then,
-///     and at the end
-///     (*sink)->reopen();                                                        // control, on SIGUSR1
+///     auto sink = AccessSink::open("access.log", AccessFormat::json);  // control: start, reload
+///     log.set_sink(*sink);                                             // each worker, by a post
+///     if (log.is_on()) log.write({.client = "192.0.2.1"});             // an exchange has ended
+///     log.flush();                                                     // now and then, and at the end
+///     (*sink)->reopen();                                               // control: SIGUSR1
 class AccessSink {
  public:
   /// `path`: "stdout", "stderr" or a file, which is appended to. Beyond `most_bytes` that wait, what is

@@ -1,0 +1,81 @@
+// Clients that take their time on purpose: everything is bounded, and nobody else notices.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fixtures.h"
+#include "plain_socket.h"
+#include "raw_client.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+using Sockets = std::vector<PlainSocket>;
+
+Sockets connect(int port, size_t count, int receive_buffer_bytes = 0) {
+  Sockets sockets;
+  sockets.reserve(count);
+  for (size_t i = 0; i < count; ++i) sockets.emplace_back(port, receive_buffer_bytes);
+  return sockets;
+}
+
+void send_each(Sockets& sockets, std::string_view bytes) {
+  for (auto& socket : sockets) socket.send(bytes);
+}
+
+TEST_CASE(
+    "silent, dripping, slow-reading and flooding clients cost little, end in time, and nobody else notices") {
+  const DemoApp app;
+  Proxy proxy(
+      Proxy::pool({&app}) +
+      "[timeouts]\nhead = \"1s\"\nbody = \"1s\"\nwrite = \"1s\"\nlinger = \"200ms\"\nidle = \"5s\"\n");
+  REQUIRE(proxy.wait_for_healthy(1));
+  const int port = proxy.port();
+  {
+    // Once through, so that what is kept for use again is there.
+    LoopingClient warm(port, 4, get_request("/hello"));
+    REQUIRE(eventually([&] { return warm.ok() > 2000; }));
+  }
+  REQUIRE(eventually([&] { return proxy.json("status")["connections"] == 0; }));
+  const size_t memory = proxy.process().resident_bytes();
+  const size_t descriptors = proxy.process().descriptors();
+  {
+    LoopingClient normal(port, 4, get_request("/hello"));
+    Sockets silent = connect(port, 4000);
+    const size_t with_silent = proxy.process().resident_bytes();
+    CHECK(with_silent < memory + 4000 * size_t{4096});
+    Sockets heads = connect(port, 200);
+    Sockets bodies = connect(port, 50);
+    Sockets readers = connect(port, 50, 4096);
+    Sockets flooders = connect(port, 20);
+    send_each(heads, "GET /hello HTTP/1.1\r\nHost: h\r\nX: ");
+    send_each(bodies, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+    send_each(readers, get_request("/bytes/10000000"));
+    std::string flood;
+    while (flood.size() < 100'000) flood += get_request("/hello");
+    size_t peak = 0;
+    const auto end = std::chrono::steady_clock::now() + 3s;
+    while (std::chrono::steady_clock::now() < end) {
+      send_each(heads, "x");
+      send_each(bodies, "x");
+      for (auto& flooder : flooders) flooder.send_some(flood);
+      peak = std::max(peak, proxy.process().resident_bytes());
+      heads.front().breathe();
+    }
+    CHECK(peak < memory + (size_t{64} << 20));
+    // A head has a second from its first byte, however it drips.
+    for (auto& head : heads) CHECK(head.receive_to_end(5s).bytes.starts_with("HTTP/1.1 408 "));
+    const uint64_t served = normal.ok();
+    CHECK(eventually([&] { return normal.ok() > served + 500; }));
+    normal.stop();
+    CHECK_MESSAGE(normal.failed() == 0, normal.first_failure());
+  }
+  CHECK(eventually([&] { return proxy.json("status")["connections"] == 0; }, 20s));
+  CHECK(eventually([&] { return proxy.process().descriptors() <= descriptors; }));
+  CHECK(eventually([&] { return proxy.process().resident_bytes() < memory + (size_t{5} << 20); }));
+}
+
+}  // namespace
+}  // namespace sluice::e2e
