@@ -167,7 +167,7 @@ size_t Http1ServerConnection::read_body(std::string_view bytes) {
   const size_t used = piece->used;
   in_hand_ = bytes.substr(used);
   body_read_ += piece->data.size();
-  if (context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
+  if (!is_tunnel_ && context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
     end_of_body(client_error(ErrorCode::too_large, "the request body is over the limit", 413));
     return bytes.size();
   }
