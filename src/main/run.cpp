@@ -4,6 +4,7 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/net/descriptors.h>
 #include <sluice/net/signals.h>
 #include <sluice/observe/log_writer.h>
 
@@ -30,6 +31,17 @@ void reload(lifecycle::Server& server, Log& log) {
   log.error("reload refused, the running configuration goes on" + field("cause", change.error().message));
 }
 
+/// A client connection takes a descriptor, and another towards the backend while it is busy.
+void raise_descriptor_limit(Log& log, uint64_t max_connections) {
+  const size_t limit = net::raise_descriptor_limit();
+  if (limit >= max_connections) return;
+  log.warning(
+      "the limit of open files is below server.max_connections: clients beyond it wait to be accepted; raise "
+      "it (ulimit -n, LimitNOFILE=) or lower max_connections" +
+      field("limit", static_cast<long long>(limit)) +
+      field("max_connections", static_cast<long long>(max_connections)));
+}
+
 }  // namespace
 
 int run(const std::string& config_path) {
@@ -41,6 +53,7 @@ int run(const std::string& config_path) {
   auto log =
       observe::LogWriter::open(config.server.log.level, config.server.log.format, config.server.log.path);
   if (!log) return fail(log.error());
+  raise_descriptor_limit(**log, config.server.max_connections);
   net::Loop loop;
   auto admin = admin::AdminServer::open(loop, **log, config.server.admin_socket);
   if (!admin) return fail(admin.error());
