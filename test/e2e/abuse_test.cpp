@@ -119,7 +119,9 @@ TEST_CASE(
   }
   CHECK(eventually([&] { return proxy.json("status")["connections"] == 0; }, 20s));
   CHECK(eventually([&] { return proxy.process().descriptors() <= descriptors; }));
-  CHECK(eventually([&] { return proxy.process().resident_bytes() < memory + (size_t{5} << 20); }));
+  const bool is_back =
+      eventually([&] { return proxy.process().resident_bytes() < memory + (size_t{5} << 20); });
+  CHECK_MESSAGE(is_back, "memory was ", memory, ", is ", proxy.process().resident_bytes());
 }
 
 }  // namespace
