@@ -2,6 +2,7 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "admin/commands.h"
@@ -9,27 +10,36 @@
 namespace sluice::admin {
 namespace {
 
-using lifecycle::DesiredState;
+using lifecycle::BackendEdit;
 using lifecycle::Server;
 
-Outcome refuse(Error error) {
-  return {.reply = Reply::failed(std::move(error))};
+BackendEdit::Verb verb_of(std::string_view word) {
+  using Verb = BackendEdit::Verb;
+  if (word == "add") return Verb::add;
+  if (word == "remove") return Verb::remove;
+  if (word == "drain") return Verb::drain;
+  return word == "ready" ? Verb::ready : Verb::weight;
 }
 
-Error usage(std::string message) {
-  return {.code = ErrorCode::usage, .message = std::move(message)};
-}
-
-Result<uint32_t> parse_weight(std::string_view text) {
-  const auto weight = parse_unsigned(text);
-  if (!weight || *weight < 1 || *weight > 1000) return usage("expected a weight from 1 to 1000");
-  return static_cast<uint32_t>(*weight);
-}
-
-/// The options that mean something to each verb.
-bool takes(std::string_view verb, std::string_view option) {
-  if (option == "--wait") return verb != "weight";
-  return verb == "add" && (option == "--weight" || option == "--version");
+/// What the command asks of the desired state.
+Result<BackendEdit> parse_edit(const Command& command) {
+  const auto usage = [](std::string message) {
+    return Error{.code = ErrorCode::usage, .message = std::move(message)};
+  };
+  BackendEdit edit{.verb = verb_of(command.words[1])};
+  auto address = Address::parse(command.words[3]);
+  if (!address) return usage(address.error().message);
+  edit.key = {command.words[2], *std::move(address)};
+  config::Backend backend{.address = edit.key.second};
+  const bool is_weight = edit.verb == BackendEdit::Verb::weight;
+  if (is_weight || command.has("--weight")) {
+    const auto weight = parse_unsigned(is_weight ? command.words[4] : command.option("--weight"));
+    backend.weight = static_cast<uint32_t>(std::min<uint64_t>(weight.value_or(0), UINT32_MAX));
+    edit.weight = backend.weight;
+  }
+  if (command.has("--version")) edit.version = backend.version = command.option("--version");
+  if (auto holds = config::check_backend(backend); !holds) return std::move(holds).error();
+  return edit;
 }
 
 /// It is in the pool and gets requests once it is healthy.
@@ -38,37 +48,6 @@ bool is_wanted(const Server& server, const upstream::BackendState& state) {
     if (info.state.get() == &state) return !info.backend.drain;
   }
   return false;
-}
-
-/// What the command does to the desired state.
-Result<bool> edit(DesiredState& state, const Command& command, const Address& address) {
-  const std::string& verb = command.words[1];
-  const std::string& pool = command.words[2];
-  if (verb == "remove") return state.remove_backend(pool, address);
-  if (verb == "drain") return state.drain_backend(pool, address);
-  if (verb == "ready") return state.ready_backend(pool, address);
-  if (verb == "weight") {
-    auto weight = parse_weight(command.words[4]);
-    if (!weight) return std::move(weight).error();
-    return state.set_weight(pool, address, *weight);
-  }
-  std::optional<uint32_t> weight;
-  if (command.has("--weight")) {
-    auto parsed = parse_weight(command.option("--weight"));
-    if (!parsed) return std::move(parsed).error();
-    weight = *parsed;
-  }
-  std::optional<std::string> version;
-  if (command.has("--version")) version = std::string(command.option("--version"));
-  return state.add_backend(pool, address, weight, std::move(version));
-}
-
-Reply done(Server::Change change) {
-  Reply reply;
-  reply.ok = concat({"generation=", std::to_string(change.generation), change.changed ? "" : " unchanged"});
-  reply.data["generation"] = change.generation;
-  reply.data["changed"] = change.changed;
-  return reply;
 }
 
 /// A drain is a barrier: every worker has taken the generation without it, and nothing is in flight to it any
@@ -111,36 +90,43 @@ Outcome when_healthy(Server& server, Server::Change change, std::shared_ptr<upst
   return {.wait = std::move(wait)};
 }
 
+/// Between begin and commit.
+Outcome add_to_draft(Context& context, const Command& command, BackendEdit edit, Revision revision) {
+  if (command.has("--wait")) return refuse_usage("--wait cannot stand between begin and commit");
+  if (auto same = context.server->check_revision(revision); !same) return refuse(std::move(same).error());
+  if (revision) context.draft->revision = revision;
+  const auto changed = context.draft->transaction.add(std::move(edit));
+  if (!changed) return refuse(changed.error());
+  const size_t pending = context.draft->transaction.size();
+  Reply reply;
+  reply.ok = concat({"pending=", std::to_string(pending), *changed ? "" : " unchanged"});
+  reply.data = {{"pending", pending}, {"changed", *changed}};
+  return now(std::move(reply));
+}
+
 }  // namespace
 
-Outcome backend_change(Server& server, const Command& command, OnReply on_reply) {
-  for (const auto option : {"--drain", "--now", "--if-revision"}) {
-    if (command.has(option))
-      return refuse(usage(concat({option, " is not available in this version of Sluice"})));
-  }
-  const std::string& verb = command.words[1];
-  for (const auto option : {"--wait", "--weight", "--version", "--reset"}) {
-    if (command.has(option) && !takes(verb, option)) {
-      return refuse(usage(concat({"backend ", verb, " takes no ", option})));
-    }
-  }
-  auto address = Address::parse(command.words[3]);
-  if (!address) return refuse(usage(address.error().message));
-  if (!address->is_local() && address->port() == 0) return refuse(usage("a backend's port cannot be 0"));
+Outcome backend_change(Context& context, const Command& command, OnReply on_reply) {
+  Server& server = *context.server;
+  auto edit = parse_edit(command);
+  if (!edit) return refuse(std::move(edit).error());
+  const auto revision = parse_revision(command);
+  if (!revision) return refuse(revision.error());
+  if (context.draft) return add_to_draft(context, command, *std::move(edit), *revision);
   Duration bound{};
   if (command.has("--wait")) {
     auto wait = config::parse_duration(command.option("--wait"));
-    if (!wait) return refuse(usage(wait.error().message));
+    if (!wait) return refuse_usage(wait.error().message);
     bound = *wait;
   }
-  const std::string& pool = command.words[2];
-  auto change = server.change([&](DesiredState& state) { return edit(state, command, *address); });
+  auto change = server.change([&](lifecycle::DesiredState& state) { return state.apply(*edit); }, *revision);
   if (!change) return refuse(std::move(change).error());
-  if (!command.has("--wait")) return when_adopted(server, *change, std::move(on_reply));
-  if (verb == "add" || verb == "ready") {
-    return when_healthy(server, *change, server.backend_state(pool, *address), bound, std::move(on_reply));
+  if (!command.has("--wait")) return when_adopted(server, *std::move(change), std::move(on_reply));
+  auto state = server.backend_state(edit->key.first, edit->key.second);
+  if (edit->verb == BackendEdit::Verb::add || edit->verb == BackendEdit::Verb::ready) {
+    return when_healthy(server, *std::move(change), std::move(state), bound, std::move(on_reply));
   }
-  return when_empty(server, *change, server.backend_state(pool, *address), bound, std::move(on_reply));
+  return when_empty(server, *std::move(change), std::move(state), bound, std::move(on_reply));
 }
 
 }  // namespace sluice::admin

@@ -12,6 +12,7 @@ namespace sluice::admin {
 namespace {
 
 constexpr Duration kAdoption{10'000};
+constexpr size_t kMostDifferences = 1000;  // that a reload answers
 
 struct Entry {
   std::string_view words;
@@ -22,34 +23,8 @@ struct Entry {
   Outcome (*run)(Context&, const Command&, OnReply);
 };
 
-Outcome now(Reply reply) {
-  return {.reply = std::move(reply)};
-}
-
-Reply config_show(lifecycle::Server& server) {
-  Reply reply;
-  const std::string toml = config::to_toml(server.config());
-  size_t begin = 0;
-  while (begin < toml.size()) {
-    const size_t end = toml.find('\n', begin);
-    reply.lines.push_back(toml.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  reply.data["toml"] = toml;
-  return reply;
-}
-
-Reply config_check(const std::string& path) {
-  const auto loaded = config::load(path);
-  if (const auto* problems = std::get_if<config::Problems>(&loaded))
-    return Reply::failed(config::as_error(*problems));
-  Reply reply;
-  reply.ok = concat({"file=", path});
-  reply.data["file"] = path;
-  return reply;
-}
-
 Outcome stop(Context& context, const Command&, OnReply) {
+  if (context.draft) return refuse_usage("stop cannot stand between begin and commit");
   context.server->stop();
   return now({.ok = "stopping"});
 }
@@ -68,10 +43,10 @@ constexpr std::array kEntries = {
           [](Context& c, const Command&, OnReply) { return now(config_show(*c.server)); }},
     Entry{"config check", "", "validate the file, change nothing", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(config_check(c.config_path)); }},
-    Entry{"reload", "[--reset]", "read the file again; --reset drops admin changes", 0, 0,
-          [](Context& c, const Command& command, OnReply done) {
-            return reload(*c.server, command, std::move(done));
-          }},
+    Entry{"config diff", "", "what a reload would change, and what the admin has changed", 0, 0,
+          [](Context& c, const Command&, OnReply) { return now(config_diff(*c.server, c.config_path)); }},
+    Entry{"reload", "[--reset] [--if-revision N]",
+          "read the file again, and say what changed; --reset drops admin changes", 0, 0, reload},
     Entry{"stop", "", "drain and stop, as SIGTERM", 0, 0, stop},
     Entry{"generation list", "", "the current generation and those that drain", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(generation_list(*c.server)); }},
@@ -81,30 +56,21 @@ constexpr std::array kEntries = {
           [](Context& c, const Command& command, OnReply) {
             return now(backend_list(*c.server, argument(command, 2)));
           }},
-    Entry{"backend add", "POOL ADDRESS [--weight N] [--version TAG] [--wait TIME]",
-          "add it, or change it; --wait: answer once it is healthy", 2, 2,
-          [](Context& c, const Command& command, OnReply done) {
-            return backend_change(*c.server, command, std::move(done));
-          }},
-    Entry{"backend remove", "POOL ADDRESS [--wait TIME]",
+    Entry{"backend add", "POOL ADDRESS [--weight N] [--version TAG] [--wait TIME] [--if-revision N]",
+          "add it, or change it; --wait: answer once it is healthy", 2, 2, backend_change},
+    Entry{"backend remove", "POOL ADDRESS [--wait TIME] [--if-revision N]",
           "give it nothing new and forget it; --wait: answer once nothing is in flight", 2, 2,
-          [](Context& c, const Command& command, OnReply done) {
-            return backend_change(*c.server, command, std::move(done));
-          }},
-    Entry{"backend drain", "POOL ADDRESS [--wait TIME]",
-          "give it nothing new; --wait: answer once nothing is in flight", 2, 2,
-          [](Context& c, const Command& command, OnReply done) {
-            return backend_change(*c.server, command, std::move(done));
-          }},
-    Entry{"backend ready", "POOL ADDRESS [--wait TIME]", "undo drain; --wait: answer once it is healthy", 2,
-          2,
-          [](Context& c, const Command& command, OnReply done) {
-            return backend_change(*c.server, command, std::move(done));
-          }},
-    Entry{"backend weight", "POOL ADDRESS N", "set its weight, 1 to 1000", 3, 3,
-          [](Context& c, const Command& command, OnReply done) {
-            return backend_change(*c.server, command, std::move(done));
-          }},
+          backend_change},
+    Entry{"backend drain", "POOL ADDRESS [--wait TIME] [--if-revision N]",
+          "give it nothing new; --wait: answer once nothing is in flight", 2, 2, backend_change},
+    Entry{"backend ready", "POOL ADDRESS [--wait TIME] [--if-revision N]",
+          "undo drain; --wait: answer once it is healthy", 2, 2, backend_change},
+    Entry{"backend weight", "POOL ADDRESS N [--if-revision N]", "set its weight, 1 to 1000", 3, 3,
+          backend_change},
+    Entry{"begin", "[--if-revision N]", "hold the changes that follow in this session back, until commit", 0,
+          0, begin},
+    Entry{"commit", "[--if-revision N]", "all of them in one generation, or none", 0, 0, commit},
+    Entry{"abort", "", "forget them", 0, 0, abort},
 };
 
 Outcome help(Context&, const Command&, OnReply) {
@@ -118,6 +84,7 @@ Outcome help(Context&, const Command&, OnReply) {
     reply.data["commands"].push_back({{"command", usage}, {"help", entry.help}});
   }
   reply.lines.emplace_back("any command takes --json; TIME is such as 500ms, 30s, 5m");
+  reply.lines.emplace_back("--if-revision N: refused with `error conflict` unless the generation is N");
   return now(std::move(reply));
 }
 
@@ -147,46 +114,88 @@ Reply unknown(const Command& command) {
   return Reply::failed({.code = ErrorCode::usage, .message = std::move(message)});
 }
 
-}  // namespace
+/// The options that mean something to a command are those that its help names.
+Result<void> check_options(const Entry& entry, const Command& command) {
+  for (const auto& [option, unused] : command.options) {
+    if (option == "--json" || entry.arguments.find(concat({"[", option})) != std::string_view::npos) continue;
+    return Error{.code = ErrorCode::usage, .message = concat({entry.words, " takes no ", option})};
+  }
+  return {};
+}
 
-Outcome execute(Context& context, const Command& command, OnReply on_reply) {
+Outcome run(Context& context, const Command& command, OnReply on_reply) {
   const Entry* entry = find(command);
   if (entry == nullptr) return now(unknown(command));
   const size_t arguments = command.words.size() - word_count(*entry);
   if (arguments < entry->least || arguments > entry->most) {
-    const std::string message = concat({"expected: ", entry->words, " ", entry->arguments});
-    return now(Reply::failed({.code = ErrorCode::usage, .message = message}));
+    return refuse_usage(concat({"expected: ", entry->words, " ", entry->arguments}));
   }
+  if (auto known = check_options(*entry, command); !known) return refuse(std::move(known).error());
   if (context.server == nullptr) {
-    return now(Reply::failed({.code = ErrorCode::failed, .message = "the process is still starting"}));
+    return refuse({.code = ErrorCode::failed, .message = "the process is still starting"});
   }
   return entry->run(context, command, std::move(on_reply));
+}
+
+}  // namespace
+
+Outcome execute(Context& context, const Command& command, OnReply on_reply) {
+  Outcome outcome = run(context, command, std::move(on_reply));
+  if (outcome.reply && outcome.reply->error && context.draft && context.draft->failure.empty()) {
+    context.draft->failure = outcome.reply->error->message;
+  }
+  return outcome;
+}
+
+Reply refuse_line(Context& context, Error error) {
+  if (context.draft && context.draft->failure.empty()) context.draft->failure = error.message;
+  return Reply::failed(std::move(error));
+}
+
+Outcome now(Reply reply) {
+  return {.reply = std::move(reply)};
+}
+
+Outcome refuse(Error error) {
+  return now(Reply::failed(std::move(error)));
+}
+
+Outcome refuse_usage(std::string message) {
+  return refuse({.code = ErrorCode::usage, .message = std::move(message)});
+}
+
+Result<Revision> parse_revision(const Command& command) {
+  if (!command.has("--if-revision")) return Revision();
+  const auto number = parse_unsigned(command.option("--if-revision"));
+  if (number) return Revision(*number);
+  return Error{.code = ErrorCode::usage,
+               .message = "expected the number of a generation behind --if-revision"};
+}
+
+Reply done(const lifecycle::Server::Change& change) {
+  Reply reply;
+  reply.lines = change.differences;
+  if (reply.lines.size() > kMostDifferences) {
+    const size_t more = reply.lines.size() - kMostDifferences;
+    reply.lines.resize(kMostDifferences);
+    reply.lines.push_back(concat({"... and ", std::to_string(more), " more"}));
+  }
+  reply.ok = concat({"generation=", std::to_string(change.generation), change.changed ? "" : " unchanged"});
+  reply.data["generation"] = change.generation;
+  reply.data["changed"] = change.changed;
+  if (!reply.lines.empty()) reply.data["differences"] = reply.lines;
+  return reply;
 }
 
 Outcome when_adopted(lifecycle::Server& server, lifecycle::Server::Change change, OnReply on_reply) {
   const uint64_t number = change.generation;
   Wait wait = server.when(
       [&server, number] { return server.is_adopted(number); }, kAdoption,
-      [change, on_reply = std::move(on_reply)](bool adopted) {
-        if (!adopted) {
-          return on_reply(
-              Reply::failed({.code = ErrorCode::timed_out, .message = "a worker did not answer"}));
-        }
-        Reply reply;
-        reply.ok =
-            concat({"generation=", std::to_string(change.generation), change.changed ? "" : " unchanged"});
-        reply.data["generation"] = change.generation;
-        reply.data["changed"] = change.changed;
-        on_reply(reply);
+      [change = std::move(change), on_reply = std::move(on_reply)](bool adopted) {
+        if (adopted) return on_reply(done(change));
+        on_reply(Reply::failed({.code = ErrorCode::timed_out, .message = "a worker did not answer"}));
       });
   return {.wait = std::move(wait)};
-}
-
-Outcome reload(lifecycle::Server& server, const Command& command, OnReply on_reply) {
-  using AdminChanges = lifecycle::Server::AdminChanges;
-  auto change = server.reload(command.has("--reset") ? AdminChanges::drop : AdminChanges::keep);
-  if (!change) return now(Reply::failed(std::move(change).error()));
-  return when_adopted(server, *change, std::move(on_reply));
 }
 
 }  // namespace sluice::admin

@@ -3,6 +3,7 @@
 
 #include <sluice/base/wait.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/lifecycle/transaction.h>
 
 #include <functional>
 #include <optional>
@@ -13,9 +14,20 @@
 
 namespace sluice::admin {
 
+using Revision = lifecycle::Server::Revision;
+
+/// What a session does between begin and commit.
+struct Draft {
+  lifecycle::Transaction transaction;
+  Revision revision{};    ///< what commit has to find
+  std::string failure{};  ///< why it cannot be committed any more; empty while it can
+};
+
+/// One session's.
 struct Context {
   lifecycle::Server* server = nullptr;  ///< nullptr while the process starts
-  std::string config_path;
+  std::string config_path{};
+  std::optional<Draft> draft{};
 };
 
 using OnReply = std::function<void(const Reply&)>;
@@ -26,16 +38,38 @@ struct Outcome {
   Wait wait{};
 };
 
+/// A command that fails between begin and commit leaves nothing to commit.
 Outcome execute(Context& context, const Command& command, OnReply on_reply);
+/// The same for a line that is no command.
+Reply refuse_line(Context& context, Error error);
 
 // The families of commands, by file.
 Reply status(lifecycle::Server& server);
 Reply generation_list(lifecycle::Server& server);
 Reply pool_list(lifecycle::Server& server);
 Reply backend_list(lifecycle::Server& server, std::string_view pool);
-Outcome backend_change(lifecycle::Server& server, const Command& command, OnReply on_reply);
-Outcome reload(lifecycle::Server& server, const Command& command, OnReply on_reply);
+Reply config_show(const lifecycle::Server& server);
+Reply config_check(const std::string& path);
+Reply config_diff(const lifecycle::Server& server, const std::string& path);
+Outcome backend_change(Context& context, const Command& command, OnReply on_reply);
+Outcome reload(Context& context, const Command& command, OnReply on_reply);
+Outcome begin(Context& context, const Command& command, OnReply on_reply);
+Outcome commit(Context& context, const Command& command, OnReply on_reply);
+Outcome abort(Context& context, const Command& command, OnReply on_reply);
 
+/// The number behind --if-revision.
+Result<Revision> parse_revision(const Command& command);
+
+/// The admin's changes, a line each for people and an object each for programs.
+std::vector<std::string> change_lines(const lifecycle::DesiredState& desired);
+nlohmann::ordered_json changes_json(const lifecycle::DesiredState& desired);
+
+Outcome now(Reply reply);
+Outcome refuse(Error error);
+Outcome refuse_usage(std::string message);
+
+/// `generation=7`, and what a reload changed.
+Reply done(const lifecycle::Server::Change& change);
 /// The reply once every worker has taken the change's generation as its newest.
 Outcome when_adopted(lifecycle::Server& server, lifecycle::Server::Change change, OnReply on_reply);
 

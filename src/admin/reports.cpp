@@ -4,12 +4,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 
 #include "admin/commands.h"
 
 namespace sluice::admin {
 namespace {
+
+constexpr size_t kMostTold = 20;  // changes that do not apply
 
 std::string number(uint64_t value) {
   return std::to_string(value);
@@ -57,6 +60,26 @@ std::string requests_line(const lifecycle::Totals& totals) {
   return line + field("retries", static_cast<long long>(totals.retries));
 }
 
+/// The admin's changes: how many, where they are kept, and those that do not apply.
+void add_changes(const lifecycle::Server& server, Reply& reply) {
+  const lifecycle::DesiredState& desired = server.desired();
+  const std::string& path = server.config().server.state_file;
+  const std::string where = path.empty() ? "none, they end with the process" : path;
+  std::vector<std::string> waiting;
+  for (const auto& [key, change] : desired.changes()) {
+    const std::string cause = desired.waits_for(key);
+    if (!cause.empty()) waiting.push_back(lifecycle::words(key, change) + field("cause", cause));
+  }
+  const auto count = [](size_t size) { return static_cast<long long>(size); };
+  reply.lines.push_back("changes" + field("admin", count(desired.changes().size())) +
+                        field("not_applying", count(waiting.size())) + field("state_file", where));
+  reply.data["changes"] = {
+      {"admin", desired.changes().size()}, {"not_applying", waiting}, {"state_file", nullptr}};
+  if (!path.empty()) reply.data["changes"]["state_file"] = path;
+  const size_t told = std::min(waiting.size(), kMostTold);
+  for (size_t i = 0; i < told; ++i) reply.lines.push_back(concat({"not_applying ", waiting[i]}));
+}
+
 }  // namespace
 
 Reply status(lifecycle::Server& server) {
@@ -92,6 +115,7 @@ Reply status(lifecycle::Server& server) {
   reply.lines.push_back("connections" + field("open", static_cast<long long>(totals.connections)) +
                         field("accepted", static_cast<long long>(totals.connections_accepted)));
   reply.lines.push_back(requests_line(totals));
+  add_changes(server, reply);
   return reply;
 }
 

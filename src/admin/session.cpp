@@ -10,9 +10,9 @@ constexpr size_t kLongestLine = size_t{16} * 1024;
 
 }  // namespace
 
-Session::Session(std::unique_ptr<net::Transport> transport, Context& context,
+Session::Session(std::unique_ptr<net::Transport> transport, Context context,
                  std::function<void(Session&)> on_over)
-    : transport_(std::move(transport)), context_(context), on_over_(std::move(on_over)) {
+    : transport_(std::move(transport)), context_(std::move(context)), on_over_(std::move(on_over)) {
   transport_->start_reading(*this);
 }
 
@@ -57,7 +57,7 @@ void Session::next_line() {
 void Session::run(std::string_view line) {
   auto command = parse_command(line);
   json_ = line.find("--json") != std::string_view::npos;
-  if (!command) return answer(Reply::failed(std::move(command).error()));
+  if (!command) return answer(refuse_line(context_, std::move(command).error()));
   Outcome outcome = execute(context_, *command, [this](const Reply& reply) {
     busy_ = false;
     answer(reply);

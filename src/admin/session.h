@@ -14,7 +14,7 @@ namespace sluice::admin {
 /// One loop's. The owner destroys it when `on_over` says so.
 class Session final : private net::Reader {
  public:
-  Session(std::unique_ptr<net::Transport> transport, Context& context, std::function<void(Session&)> on_over);
+  Session(std::unique_ptr<net::Transport> transport, Context context, std::function<void(Session&)> on_over);
 
  private:
   void on_bytes(std::string_view bytes) override;
@@ -25,7 +25,7 @@ class Session final : private net::Reader {
   void leave_when_sent();
 
   std::unique_ptr<net::Transport> transport_;
-  Context& context_;
+  Context context_;  // What it has begun and not committed ends with it.
   std::function<void(Session&)> on_over_;
   std::string input_;
   Wait wait_;

@@ -154,5 +154,22 @@ TEST_CASE("pools that two configurations agree on become one object") {
   CHECK(next.pools.size() == 3);
 }
 
+TEST_CASE("a backend that a command names keeps the file's rules") {
+  const Backend good{.address = Address::parse("127.0.0.1:1").value(), .weight = 1000, .version = "v1"};
+  CHECK(check_backend(good));
+  CHECK(check_backend({.address = Address::local("/s")}));
+  Backend bad = good;
+  bad.weight = 0;
+  CHECK(check_backend(bad).error().message == "expected a weight from 1 to 1000");
+  bad.weight = 1001;
+  CHECK_FALSE(check_backend(bad));
+  bad = good;
+  bad.version = "v 1";
+  CHECK(check_backend(bad).error().message.find("printable ASCII") != std::string::npos);
+  bad = good;
+  bad.address = good.address.with_port(0);
+  CHECK(check_backend(bad).error().message == "a backend's port cannot be 0");
+}
+
 }  // namespace
 }  // namespace sluice::config

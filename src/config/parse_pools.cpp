@@ -12,6 +12,10 @@ namespace {
 
 constexpr uint64_t kMostRetryBuffer = uint64_t{16} << 20;
 constexpr size_t kLongestName = 100;
+constexpr uint32_t kMostWeight = 1000;
+constexpr std::string_view kVersionExpected =
+    "expected a tag of at most 100 printable ASCII characters without spaces";
+constexpr std::string_view kNoPortZero = "a backend's port cannot be 0";
 constexpr std::array kLaterBalances = {"least_requests", "random_two", "hash"};
 
 bool is_pool_name(std::string_view name) {
@@ -22,6 +26,10 @@ bool is_pool_name(std::string_view name) {
 
 bool is_version(std::string_view version) {
   return version.size() <= kLongestName && is_visible(version);
+}
+
+bool has_port(const Address& address) {
+  return address.is_local() || address.port() != 0;
 }
 
 bool is_no_duration(const Value& value) {
@@ -96,10 +104,10 @@ void parse_pool_timeouts(Reader& pool, PoolTimeouts& timeouts) {
 /// Of { address = ..., weight = ..., version = ... }.
 std::optional<Address> parse_backend_table(Reader reader, Backend& backend) {
   const auto address = reader.read_address("address", "an address such as \"10.0.0.1:80\"");
-  reader.read_number("weight", backend.weight, 1, 1000);
+  reader.read_number("weight", backend.weight, 1, kMostWeight);
   reader.read("version", backend.version);
   if (!is_version(backend.version)) {
-    reader.problem("version", "expected a tag of at most 100 printable ASCII characters without spaces");
+    reader.problem("version", std::string(kVersionExpected));
   }
   reader.not_yet("max_requests");
   reader.finish();
@@ -119,8 +127,8 @@ std::optional<Backend> parse_backend(Reader& pool, const Value& value, const std
                       concat({"expected an address or { address = ... }, got ", value.kind_words()}));
   }
   if (!address) return std::nullopt;
-  if (!address->is_local() && address->port() == 0) {
-    pool.report().add(value.place, pool.key_path(name), "a backend's port cannot be 0");
+  if (!has_port(*address)) {
+    pool.report().add(value.place, pool.key_path(name), std::string(kNoPortZero));
     return std::nullopt;
   }
   backend.address = *address;
@@ -184,6 +192,16 @@ void parse_pools(Reader& root, Config& config) {
     if (auto reader = pools.sub(name)) parse_pool(*reader, *pool);
     config.pools[name] = std::move(pool);
   }
+}
+
+Result<void> check_backend(const Backend& backend) {
+  const auto wrong = [](std::string_view message) {
+    return Error{.code = ErrorCode::usage, .message = std::string(message)};
+  };
+  if (!has_port(backend.address)) return wrong(kNoPortZero);
+  if (backend.weight < 1 || backend.weight > kMostWeight) return wrong("expected a weight from 1 to 1000");
+  if (!is_version(backend.version)) return wrong(kVersionExpected);
+  return {};
 }
 
 }  // namespace sluice::config

@@ -53,11 +53,15 @@ void parse_server(Reader& root, Server& server) {
     if (!Address::parse(concat({"unix:", server.admin_socket}))) {
       reader->problem("admin_socket", "expected the path of a Unix socket, of 1 to 107 bytes");
     }
+    const bool has_state_file = reader->read("state_file", server.state_file);
+    if (has_state_file && (server.state_file.empty() || server.state_file.ends_with('/'))) {
+      reader->problem("state_file", "expected the path of a file, such as \"/var/lib/sluice/state.json\"");
+    }
     reader->read_duration("drain_timeout", server.drain_timeout);
     reader->read_number("max_connections", server.max_connections, 1, 10'000'000);
     if (auto log = reader->sub("log")) parse_log(*std::move(log), server.log);
     if (auto log = reader->sub("access_log")) parse_access_log(*std::move(log), server.access_log);
-    for (const auto key : {"state_file", "observe"}) reader->not_yet(key);
+    reader->not_yet("observe");
     reader->finish();
   }
   if (server.workers == 0) server.workers = allowed_cpus();

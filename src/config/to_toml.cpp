@@ -54,8 +54,10 @@ void write_backends(Writer& out, const std::vector<Backend>& backends) {
   }
 }
 
+}  // namespace
+
 void write_pool(Writer& out, const Pool& pool) {
-  out.section(concat({"[pool.", quoted(pool.name), "]"}));
+  out.section(concat({"[pool.", quoted(pool.name), "]"}), concat({"pool ", pool.name}));
   out.line("balance", "\"round_robin\"");
   write_backends(out, pool.backends);
   out.line("health", health_text(pool.health));
@@ -67,9 +69,10 @@ void write_pool(Writer& out, const Pool& pool) {
 }
 
 void write_server(Writer& out, const Server& server) {
-  out.section("[server]");
+  out.section("[server]", "server");
   out.number("workers", server.workers);
   out.line("admin_socket", quoted(server.admin_socket));
+  if (!server.state_file.empty()) out.line("state_file", quoted(server.state_file));
   out.line("drain_timeout", quoted(server.drain_timeout));
   out.number("max_connections", server.max_connections);
   out.line("log", inline_table({{"level", quoted(name(server.log.level))},
@@ -82,14 +85,14 @@ void write_server(Writer& out, const Server& server) {
 }
 
 void write_listener(Writer& out, const Listener& listener) {
-  out.section("[[listener]]");
+  out.section("[[listener]]", concat({"listener ", listener.bind.text()}));
   out.line("name", quoted(listener.name));
   out.line("bind", quoted(listener.bind.text()));
   out.flag("proxy_protocol", listener.proxy_protocol);
 }
 
 void write_limits(Writer& out, const Limits& limits) {
-  out.section("[limits]");
+  out.section("[limits]", "limits");
   out.line("head", quoted(size_text(limits.head_bytes)));
   out.number("headers", limits.headers);
   out.line("target", quoted(size_text(limits.target_bytes)));
@@ -100,7 +103,7 @@ void write_limits(Writer& out, const Limits& limits) {
 }
 
 void write_timeouts(Writer& out, const Timeouts& timeouts) {
-  out.section("[timeouts]");
+  out.section("[timeouts]", "timeouts");
   out.line("head", quoted(timeouts.head));
   out.line("body", quoted(timeouts.body));
   out.line("write", quoted(timeouts.write));
@@ -113,13 +116,17 @@ void write_forwarding(Writer& out, const Forwarding& forwarding) {
   std::vector<std::string> trusted;
   for (const Network& network : forwarding.trusted_proxies) trusted.push_back(network.text());
   if (forwarding.trust_unix) trusted.emplace_back("unix");
-  out.section("[forwarding]");
+  out.section("[forwarding]", "forwarding");
   out.line("trusted_proxies", quoted_array(trusted));
   out.flag("forwarded", forwarding.say_forwarded);
   out.flag("request_id", forwarding.say_request_id);
 }
 
-}  // namespace
+void write_errors(Writer& out, const Config& config) {
+  if (config.errors.empty()) return;
+  out.section("[errors]", "errors");
+  for (const auto& [status, page] : config.errors) out.line(std::to_string(status), quoted(page->path));
+}
 
 std::string to_toml(const Config& config) {
   Writer out;
@@ -130,9 +137,8 @@ std::string to_toml(const Config& config) {
   write_limits(out, config.limits);
   write_timeouts(out, config.timeouts);
   write_forwarding(out, config.forwarding);
-  if (!config.errors.empty()) out.section("[errors]");
-  for (const auto& [status, page] : config.errors) out.line(std::to_string(status), quoted(page->path));
-  return out.take();
+  write_errors(out, config);
+  return out.text();
 }
 
 }  // namespace sluice::config

@@ -53,7 +53,7 @@ void write_way_to_pool(Writer& out, const Route& route) {
 }  // namespace
 
 void write_route(Writer& out, const Route& route) {
-  out.section("[[route]]");
+  out.section("[[route]]", concat({"route ", route.host, route.path}));
   if (!route.host.empty()) out.line("host", quoted(route.host));
   out.line("path", quoted(route.path));
   if (!route.redirect && !route.respond) return write_way_to_pool(out, route);

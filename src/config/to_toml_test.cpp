@@ -49,6 +49,7 @@ Config unusual() {
   Config config;
   config.server = {.workers = 3,
                    .admin_socket = "/a \"quoted\" \\path",
+                   .state_file = "/var/lib/s t",
                    .drain_timeout = 1500ms,
                    .max_connections = 7,
                    .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"},

@@ -48,16 +48,27 @@ std::string inline_table(const std::vector<std::pair<std::string, std::string>>&
   return concat({"{ ", list, " }"});
 }
 
-void Writer::section(std::string_view header) {
-  out_ += concat({out_.empty() ? "" : "\n", header, "\n"});
+void Writer::section(std::string header, std::string name) {
+  sections_.push_back({std::move(header), std::move(name)});
 }
 
 void Writer::line(std::string_view key, std::string_view value) {
-  out_ += concat({key, " = ", value, "\n"});
+  sections_.back().lines.emplace_back(key, value);
 }
 
 void Writer::comment(std::string_view text) {
-  out_ += concat({"# ", text, "\n"});
+  sections_.back().lines.emplace_back("", text);
+}
+
+std::string Writer::text() const {
+  std::string out;
+  for (const Section& section : sections_) {
+    out += concat({out.empty() ? "" : "\n", section.header, "\n"});
+    for (const auto& [key, value] : section.lines) {
+      out += key.empty() ? concat({"# ", value, "\n"}) : concat({key, " = ", value, "\n"});
+    }
+  }
+  return out;
 }
 
 }  // namespace sluice::config

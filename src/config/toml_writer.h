@@ -1,4 +1,4 @@
-// TOML as text, line by line, and the parts of a configuration that have a file of their own.
+// TOML as text, table by table, and the tables that a configuration is made of.
 #pragma once
 
 #include <sluice/config/config.h>
@@ -21,19 +21,34 @@ std::string quoted_array(const std::vector<std::string>& texts);
 /// `{ key = value, ... }`, likewise.
 std::string inline_table(const std::vector<std::pair<std::string, std::string>>& pairs);
 
+/// One table of a file.
+struct Section {
+  std::string header;  ///< "[pool.\"shop\"]"
+  std::string name;    ///< for people, and no two sections' alike: "pool shop"
+  std::vector<std::pair<std::string, std::string>> lines{};  ///< key and value; a comment has no key
+};
+
 class Writer {
  public:
-  void section(std::string_view header);
+  void section(std::string header, std::string name);
   void line(std::string_view key, std::string_view value);
   void comment(std::string_view text);
   void number(std::string_view key, uint64_t value) { line(key, std::to_string(value)); }
   void flag(std::string_view key, bool value) { line(key, truth(value)); }
-  std::string take() { return std::move(out_); }
+  const std::vector<Section>& sections() const { return sections_; }
+  std::string text() const;
 
  private:
-  std::string out_;
+  std::vector<Section> sections_;
 };
 
+void write_server(Writer& out, const Server& server);
+void write_listener(Writer& out, const Listener& listener);
 void write_route(Writer& out, const Route& route);
+void write_pool(Writer& out, const Pool& pool);
+void write_limits(Writer& out, const Limits& limits);
+void write_timeouts(Writer& out, const Timeouts& timeouts);
+void write_forwarding(Writer& out, const Forwarding& forwarding);
+void write_errors(Writer& out, const Config& config);
 
 }  // namespace sluice::config

@@ -9,10 +9,11 @@ namespace sluice::lifecycle {
 namespace {
 
 using Presence = BackendChange::Presence;
+using Verb = BackendEdit::Verb;
 
 /// The backend as the change makes it of the file's; nothing when it is not there.
-std::optional<config::Backend> apply(const config::Backend* in_file, const Address& address,
-                                     const BackendChange& change) {
+std::optional<config::Backend> apply_change(const config::Backend* in_file, const Address& address,
+                                            const BackendChange& change) {
   if (change.presence == Presence::removed) return std::nullopt;
   if (in_file == nullptr && change.presence != Presence::added) return std::nullopt;
   config::Backend backend = in_file != nullptr ? *in_file : config::Backend{.address = address};
@@ -22,24 +23,42 @@ std::optional<config::Backend> apply(const config::Backend* in_file, const Addre
   return backend;
 }
 
+std::string no_backend(const BackendKey& key) {
+  return concat({"no backend ", key.second.text(), " in pool \"", key.first, "\""});
+}
+
 }  // namespace
 
-const config::Backend* DesiredState::in_file(std::string_view pool, const Address& address) const {
-  const auto found = file_.pools.find(pool);
-  if (found == file_.pools.end()) return nullptr;
+std::string words(const BackendKey& key, const BackendChange& change) {
+  std::string text = concat({"backend ", key.first, " ", key.second.text()});
+  if (change.presence == Presence::added) text += " added";
+  if (change.presence == Presence::removed) text += " removed";
+  if (change.weight) text += concat({" weight=", std::to_string(*change.weight)});
+  if (change.version) text += field("version", *change.version);
+  if (change.drain && *change.drain) text += " draining";
+  return text;
+}
+
+DesiredState::DesiredState(config::Config file, BackendChanges changes) : changes_(std::move(changes)) {
+  replace_file(std::move(file));
+}
+
+const config::Backend* DesiredState::in_file(const BackendKey& key) const {
+  const auto found = file_->pools.find(key.first);
+  if (found == file_->pools.end()) return nullptr;
   const auto& backends = found->second->backends;
-  const auto it = std::ranges::find(backends, address, &config::Backend::address);
+  const auto it = std::ranges::find(backends, key.second, &config::Backend::address);
   return it == backends.end() ? nullptr : &*it;
 }
 
-std::optional<config::Backend> DesiredState::find(const Key& key) const {
-  const config::Backend* file = in_file(key.first, key.second);
+std::optional<config::Backend> DesiredState::backend(const BackendKey& key) const {
+  if (!file_->pools.contains(key.first)) return std::nullopt;
   const auto change = changes_.find(key);
-  return apply(file, key.second, change == changes_.end() ? BackendChange{} : change->second);
+  return apply_change(in_file(key), key.second, change == changes_.end() ? BackendChange{} : change->second);
 }
 
 config::Config DesiredState::effective() const {
-  config::Config config = file_;
+  config::Config config = *file_;
   std::map<std::string, std::shared_ptr<config::Pool>, std::less<>> changed;
   for (const auto& [key, change] : changes_) {
     const auto& [pool_name, address] = key;
@@ -47,7 +66,7 @@ config::Config DesiredState::effective() const {
     if (in_config == config.pools.end()) continue;  // Its pool is gone; the change waits for it.
     auto& pool = changed[pool_name];
     if (!pool) pool = std::make_shared<config::Pool>(*in_config->second);
-    const auto backend = apply(in_file(pool_name, address), address, change);
+    const auto backend = apply_change(in_file(key), address, change);
     const auto place = std::ranges::find(pool->backends, address, &config::Backend::address);
     if (!backend) {
       if (place != pool->backends.end()) pool->backends.erase(place);
@@ -62,88 +81,65 @@ config::Config DesiredState::effective() const {
 }
 
 void DesiredState::replace_file(config::Config file) {
-  file_ = std::move(file);
+  file_ = std::make_shared<const config::Config>(std::move(file));
   std::erase_if(changes_, [this](const auto& entry) {
-    const auto& [key, change] = entry;
-    if (!file_.pools.contains(key.first)) return false;
-    const config::Backend* now = in_file(key.first, key.second);
-    const auto wanted = apply(now, key.second, change);
-    return now == nullptr ? !wanted : wanted == *now;
+    return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
   });
 }
 
+/// Beyond the file. What is said of a backend that the file has no more may be meant for when it is back.
+bool DesiredState::says_nothing(const BackendKey& key, const BackendChange& change) const {
+  const config::Backend* file = in_file(key);
+  if (file == nullptr) return change.presence == Presence::removed || change == BackendChange{};
+  return apply_change(file, key.second, change) == *file;
+}
+
+std::string DesiredState::waits_for(const BackendKey& key) const {
+  if (!file_->pools.contains(key.first)) return concat({"no pool \"", key.first, "\""});
+  const auto change = changes_.find(key);
+  const bool waits = change != changes_.end() && change->second.presence == Presence::as_in_file;
+  return waits && in_file(key) == nullptr ? no_backend(key) : "";
+}
+
 Result<void> DesiredState::check_pool(std::string_view pool) const {
-  if (file_.pools.contains(pool)) return {};
+  if (file_->pools.contains(pool)) return {};
   std::vector<std::string_view> names;
-  for (const auto& [name, unused] : file_.pools) names.push_back(name);
+  for (const auto& [name, unused] : file_->pools) names.push_back(name);
   std::string message = concat({"no pool \"", pool, "\""});
   if (const auto near = closest_match(pool, names)) message += concat({", did you mean \"", *near, "\"?"});
   return Error{.code = ErrorCode::not_found, .message = std::move(message)};
 }
 
-Result<DesiredState::Key> DesiredState::existing(std::string_view pool, const Address& address) const {
-  if (auto known = check_pool(pool); !known) return std::move(known).error();
-  Key key{pool, address};
-  if (find(key)) return key;
-  return Error{.code = ErrorCode::not_found,
-               .message = concat({"no backend ", address.text(), " in pool \"", pool, "\""})};
-}
-
-/// Keeps the change, or forgets it when it says nothing beyond the file.
-bool DesiredState::put(const Key& key, BackendChange change) {
-  const auto before = find(key);
-  const config::Backend* file = in_file(key.first, key.second);
-  const auto after = apply(file, key.second, change);
-  const bool says_nothing = file == nullptr ? !after : after == *file;
-  if (says_nothing) {
-    changes_.erase(key);
-  } else {
-    changes_[key] = std::move(change);
+/// What is said of the backend with the edit done.
+Result<BackendChange> DesiredState::changed(const BackendEdit& edit) const {
+  if (edit.verb == Verb::remove) return BackendChange{.presence = Presence::removed};
+  const bool is_there = backend(edit.key).has_value();
+  if (!is_there && edit.verb != Verb::add) {
+    return Error{.code = ErrorCode::not_found, .message = no_backend(edit.key)};
   }
-  return before != after;
+  const auto known = changes_.find(edit.key);
+  // What was said of a backend that is not there any more is not meant for the one that comes.
+  BackendChange change = is_there && known != changes_.end() ? known->second : BackendChange{};
+  if (edit.verb == Verb::add) {
+    change.presence = in_file(edit.key) != nullptr ? Presence::as_in_file : Presence::added;
+    if (edit.version) change.version = edit.version;
+  }
+  if (edit.weight) change.weight = edit.weight;
+  if (edit.verb != Verb::weight) change.drain = edit.verb == Verb::drain;
+  return change;
 }
 
-Result<bool> DesiredState::add_backend(std::string_view pool, const Address& address,
-                                       std::optional<uint32_t> weight, std::optional<std::string> version) {
-  if (auto known = check_pool(pool); !known) return std::move(known).error();
-  const Key key{pool, address};
-  const auto known = changes_.find(key);
-  BackendChange change = known == changes_.end() ? BackendChange{} : known->second;
-  if (change.presence == Presence::removed) change = {};
-  change.presence = in_file(pool, address) != nullptr ? Presence::as_in_file : Presence::added;
-  if (weight) change.weight = weight;
-  if (version) change.version = std::move(version);
-  change.drain = false;
-  return put(key, std::move(change));
-}
-
-Result<bool> DesiredState::remove_backend(std::string_view pool, const Address& address) {
-  if (auto known = check_pool(pool); !known) return std::move(known).error();
-  return put({std::string(pool), address}, {.presence = Presence::removed});
-}
-
-Result<bool> DesiredState::drain_backend(std::string_view pool, const Address& address) {
-  auto key = existing(pool, address);
-  if (!key) return std::move(key).error();
-  BackendChange change = changes_[*key];
-  change.drain = true;
-  return put(*key, std::move(change));
-}
-
-Result<bool> DesiredState::ready_backend(std::string_view pool, const Address& address) {
-  auto key = existing(pool, address);
-  if (!key) return std::move(key).error();
-  BackendChange change = changes_[*key];
-  change.drain = false;
-  return put(*key, std::move(change));
-}
-
-Result<bool> DesiredState::set_weight(std::string_view pool, const Address& address, uint32_t weight) {
-  auto key = existing(pool, address);
-  if (!key) return std::move(key).error();
-  BackendChange change = changes_[*key];
-  change.weight = weight;
-  return put(*key, std::move(change));
+Result<bool> DesiredState::apply(const BackendEdit& edit) {
+  if (auto known = check_pool(edit.key.first); !known) return std::move(known).error();
+  auto change = changed(edit);
+  if (!change) return std::move(change).error();
+  const auto before = backend(edit.key);
+  if (says_nothing(edit.key, *change)) {
+    changes_.erase(edit.key);
+  } else {
+    changes_[edit.key] = *std::move(change);
+  }
+  return before != backend(edit.key);
 }
 
 }  // namespace sluice::lifecycle

@@ -1,36 +1,10 @@
 // The file's configuration with the admin's changes over it.
-#include <sluice/lifecycle/desired_state.h>
-
-#include <doctest/doctest.h>
+#include "lifecycle/test_tools.h"
 
 namespace sluice::lifecycle {
 namespace {
 
-Address at(int port) {
-  return *Address::parse("127.0.0.1:" + std::to_string(port));
-}
-
-config::Config file_with(std::vector<int> ports) {
-  auto pool = std::make_shared<config::Pool>();
-  pool->name = "shop";
-  for (const int port : ports) pool->backends.push_back({.address = at(port)});
-  config::Config config;
-  config.pools["shop"] = pool;
-  return config;
-}
-
-/// "9001 9002*2 9003-": ports, weights other than 1, and - for a drained one.
-std::string backends(const DesiredState& state) {
-  std::string text;
-  const auto effective = state.effective();
-  for (const auto& backend : effective.pools.at("shop")->backends) {
-    if (!text.empty()) text += ' ';
-    text += std::to_string(backend.address.port());
-    if (backend.weight != 1) text += "*" + std::to_string(backend.weight);
-    if (backend.drain) text += "-";
-  }
-  return text;
-}
+using Verb = BackendEdit::Verb;
 
 TEST_CASE("without changes the effective pools are the file's very objects") {
   const auto file = file_with({9001});
@@ -40,46 +14,46 @@ TEST_CASE("without changes the effective pools are the file's very objects") {
 
 TEST_CASE("backends are added, removed, drained and weighted over the file") {
   DesiredState state(file_with({9001, 9002}));
-  CHECK(*state.add_backend("shop", at(9003), 2, std::nullopt));
-  CHECK(*state.remove_backend("shop", at(9001)));
-  CHECK(*state.drain_backend("shop", at(9002)));
+  CHECK(*state.apply({.verb = Verb::add, .key = {"shop", at(9003)}, .weight = 2}));
+  CHECK(*state.apply(edit(Verb::remove, 9001)));
+  CHECK(*state.apply(edit(Verb::drain, 9002)));
   CHECK(backends(state) == "9002- 9003*2");
-  CHECK(*state.ready_backend("shop", at(9002)));
-  CHECK(*state.set_weight("shop", at(9002), 5));
+  CHECK(*state.apply(edit(Verb::ready, 9002)));
+  CHECK(*state.apply({.verb = Verb::weight, .key = {"shop", at(9002)}, .weight = 5}));
   CHECK(backends(state) == "9002*5 9003*2");
 }
 
 TEST_CASE("doing a thing twice changes nothing the second time") {
   DesiredState state(file_with({9001}));
-  CHECK(*state.add_backend("shop", at(9002), std::nullopt, std::nullopt));
-  CHECK_FALSE(*state.add_backend("shop", at(9002), std::nullopt, std::nullopt));
-  CHECK(*state.remove_backend("shop", at(9002)));
-  CHECK_FALSE(*state.remove_backend("shop", at(9002)));
-  CHECK(state.changes() == 0);
+  CHECK(*state.apply(edit(Verb::add, 9002)));
+  CHECK_FALSE(*state.apply(edit(Verb::add, 9002)));
+  CHECK(*state.apply(edit(Verb::remove, 9002)));
+  CHECK_FALSE(*state.apply(edit(Verb::remove, 9002)));
+  CHECK(state.changes().empty());
 }
 
 TEST_CASE("a backend that is removed and added again starts without what was said of it") {
   DesiredState state(file_with({9001}));
-  CHECK(*state.drain_backend("shop", at(9001)));
-  CHECK(*state.remove_backend("shop", at(9001)));
-  CHECK(*state.add_backend("shop", at(9001), std::nullopt, std::nullopt));
+  CHECK(*state.apply(edit(Verb::drain, 9001)));
+  CHECK(*state.apply(edit(Verb::remove, 9001)));
+  CHECK(*state.apply(edit(Verb::add, 9001)));
   CHECK(backends(state) == "9001");
 }
 
 TEST_CASE("changes stay over a new file until it has caught up with them") {
   DesiredState state(file_with({9001, 9002}));
-  CHECK(*state.add_backend("shop", at(9003), std::nullopt, std::nullopt));
-  CHECK(*state.remove_backend("shop", at(9001)));
+  CHECK(*state.apply(edit(Verb::add, 9003)));
+  CHECK(*state.apply(edit(Verb::remove, 9001)));
   state.replace_file(file_with({9001, 9002, 9004}));
   CHECK(backends(state) == "9002 9004 9003");
   state.replace_file(file_with({9002, 9003}));
   CHECK(backends(state) == "9002 9003");
-  CHECK(state.changes() == 0);
+  CHECK(state.changes().empty());
 }
 
 TEST_CASE("a change whose pool is gone waits for the pool") {
   DesiredState state(file_with({9001}));
-  CHECK(*state.add_backend("shop", at(9002), std::nullopt, std::nullopt));
+  CHECK(*state.apply(edit(Verb::add, 9002)));
   state.replace_file(config::Config{});
   CHECK(state.effective().pools.empty());
   state.replace_file(file_with({9001}));
@@ -90,13 +64,63 @@ TEST_CASE("a change whose pool is gone waits for the pool") {
 
 TEST_CASE("an unknown pool or backend is told, with what was perhaps meant") {
   DesiredState state(file_with({9001}));
-  const auto wrong_pool = state.add_backend("shpo", at(9002), std::nullopt, std::nullopt);
+  const auto wrong_pool = state.apply({.verb = Verb::add, .key = {"shpo", at(9002)}});
   REQUIRE_FALSE(wrong_pool);
   CHECK(wrong_pool.error().code == ErrorCode::not_found);
   CHECK(wrong_pool.error().message == "no pool \"shpo\", did you mean \"shop\"?");
-  CHECK(state.drain_backend("shop", at(9009)).error().message ==
-        "no backend 127.0.0.1:9009 in pool \"shop\"");
-  CHECK(state.changes() == 0);
+  CHECK(state.apply(edit(Verb::drain, 9009)).error().message == "no backend 127.0.0.1:9009 in pool \"shop\"");
+  CHECK(state.changes().empty());
+}
+
+TEST_CASE("a drain of a backend that the file has no more is kept, and is there again with it") {
+  DesiredState state(file_with({9001, 9002}));
+  CHECK(*state.apply(edit(Verb::drain, 9002)));
+  state.replace_file(file_with({9001}));
+  CHECK(backends(state) == "9001");
+  CHECK(state.waits_for({"shop", at(9002)}) == "no backend 127.0.0.1:9002 in pool \"shop\"");
+  CHECK(state.apply(edit(Verb::ready, 9002)).error().code == ErrorCode::not_found);
+  SUBCASE("until the file has it again") {
+    state.replace_file(file_with({9001, 9002}));
+    CHECK(backends(state) == "9001 9002-");
+    CHECK(state.waits_for({"shop", at(9002)}) == "");
+  }
+  SUBCASE("but not over a backend that an admin adds") {
+    CHECK(*state.apply(edit(Verb::add, 9002)));
+    CHECK(backends(state) == "9001 9002");
+  }
+  SUBCASE("nor over one that an admin removes") {
+    CHECK_FALSE(*state.apply(edit(Verb::remove, 9002)));
+    CHECK(state.changes().empty());
+  }
+}
+
+TEST_CASE("a change whose pool is gone says what it waits for") {
+  DesiredState state(file_with({9001}));
+  CHECK(*state.apply(edit(Verb::add, 9002)));
+  CHECK(state.waits_for({"shop", at(9002)}) == "");
+  state.replace_file(config::Config{});
+  CHECK(state.waits_for({"shop", at(9002)}) == "no pool \"shop\"");
+  CHECK_FALSE(state.backend({"shop", at(9002)}));
+  CHECK(state.changes().size() == 1);
+}
+
+TEST_CASE("saved changes lie over the file, and what it has caught up with disappears at once") {
+  using Presence = BackendChange::Presence;
+  const DesiredState state(file_with({9001, 9002}), {{{"shop", at(9002)}, {.presence = Presence::added}},
+                                                     {{"shop", at(9003)}, {.presence = Presence::removed}},
+                                                     {{"shop", at(9001)}, {.weight = 4}},
+                                                     {{"gone", at(9001)}, {.presence = Presence::removed}}});
+  CHECK(backends(state) == "9001*4 9002");
+  CHECK(state.changes().size() == 2);
+}
+
+TEST_CASE("a change reads as words") {
+  const BackendKey key{"shop", at(9003)};
+  CHECK(words(key,
+              {.presence = BackendChange::Presence::added, .weight = 2, .version = "v2", .drain = false}) ==
+        "backend shop 127.0.0.1:9003 added weight=2 version=v2");
+  CHECK(words(key, {.presence = BackendChange::Presence::removed}) == "backend shop 127.0.0.1:9003 removed");
+  CHECK(words(key, {.drain = true}) == "backend shop 127.0.0.1:9003 draining");
 }
 
 }  // namespace

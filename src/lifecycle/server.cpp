@@ -1,4 +1,5 @@
 #include <sluice/base/text.h>
+#include <sluice/config/diff.h>
 #include <sluice/config/share.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/upstream/monitor.h>
@@ -8,9 +9,12 @@
 #include <optional>
 #include <utility>
 
+#include "lifecycle/backend_states.h"
 #include "lifecycle/conditions.h"
+#include "lifecycle/durable_state.h"
 #include "lifecycle/ledger.h"
 #include "lifecycle/listeners.h"
+#include "lifecycle/next_file.h"
 #include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
@@ -19,19 +23,6 @@ namespace {
 /// After new connection attempts are refused, those that were half open have this long to complete and be
 /// accepted.
 constexpr Duration kHalfOpen{100};
-
-/// What this version cannot change while it runs.
-Result<void> check_fixed(const config::Server& now, const config::Server& next) {
-  const auto fixed = [](std::string_view key) {
-    return Error{.code = ErrorCode::invalid_config,
-                 .message = concat(
-                     {"server.", key, " cannot change by reload in this version: restart to change it"})};
-  };
-  if (next.workers != now.workers) return fixed("workers");
-  if (next.admin_socket != now.admin_socket) return fixed("admin_socket");
-  if (next.log != now.log) return fixed("log");
-  return {};
-}
 
 }  // namespace
 
@@ -61,7 +52,11 @@ struct Server::Impl {
     if (!opened) return std::move(opened).error();
     auto sink = open_access_log(config);
     if (!sink) return std::move(sink).error();
-    desired.emplace(std::move(config));
+    auto opened_state = DurableState::open(std::move(config), log);
+    if (!opened_state) return std::move(opened_state).error();
+    durable = *std::move(opened_state);
+    newest = durable->last_generation();
+    if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     ledger.emplace(count);
     counters = std::vector<observe::WorkerCounters>(count);
     monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
@@ -116,11 +111,11 @@ struct Server::Impl {
 
   /// Makes the desired state the newest generation. Everything that can fail has been done by now.
   void publish(SocketsById next_sockets, std::string cause) {
-    auto next = std::make_shared<config::Config>(desired->effective());
+    auto next = std::make_shared<config::Config>(durable->desired().effective());
     if (current) config::share_unchanged(*next, current->config());
     const unsigned count = static_cast<unsigned>(workers.size());
-    States next_states = states_for(*next, count);
-    const auto back_from_drain = undrained(*next);
+    auto next_states = backend_states.states_for(*next, current.get(), count);
+    const auto back_from_drain = undrained(current.get(), *next);
     current =
         std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states), count);
     ledger->publish(current, loop.clock().now());
@@ -136,61 +131,6 @@ struct Server::Impl {
     change_listeners(std::move(next_sockets));
     log.info("generation published" + field("number", static_cast<long long>(newest)) +
              field("cause", current->cause()));
-  }
-
-  using States = std::map<std::string, proxy::Generation::States, std::less<>>;
-
-  /// A backend that goes on keeps its state; one that comes begins anew. One that comes back while requests
-  /// of its former time are still in flight finds those counted, so that a drain is a barrier for them too.
-  States states_for(const config::Config& next, unsigned count) {
-    std::erase_if(former, [](const auto& entry) { return entry.second.expired(); });
-    States states;
-    for (const auto& [name, pool] : next.pools) {
-      auto& of_pool = states[name];
-      for (const auto& backend : pool->backends) {
-        auto state = known_state(name, backend.address);
-        if (!state && (state = former_state(name, backend.address))) {
-          state->set_health(upstream::HealthState::starting);
-        }
-        if (!state) state = std::make_shared<upstream::BackendState>(name, backend.address, count);
-        former[{name, backend.address}] = state;
-        if (!pool->health.enabled) state->set_health(upstream::HealthState::healthy);
-        of_pool.push_back(std::move(state));
-      }
-    }
-    return states;
-  }
-
-  std::shared_ptr<upstream::BackendState> known_state(const std::string& pool, const Address& address) const {
-    if (!current || !current->config().pools.contains(pool)) return nullptr;
-    for (const auto& state : current->states(pool)) {
-      if (state->address() == address) return state;
-    }
-    return nullptr;
-  }
-
-  /// What is known of a backend that has left, as long as something is in flight to it.
-  std::shared_ptr<upstream::BackendState> former_state(const std::string& pool,
-                                                       const Address& address) const {
-    const auto found = former.find({pool, address});
-    return found == former.end() ? nullptr : found->second.lock();
-  }
-
-  /// The backends whose drain `next` takes back: another instance may be there by now.
-  std::vector<std::shared_ptr<upstream::BackendState>> undrained(const config::Config& next) const {
-    std::vector<std::shared_ptr<upstream::BackendState>> states;
-    if (!current) return states;
-    for (const auto& [name, pool] : next.pools) {
-      if (!pool->health.enabled) continue;
-      const auto before = current->config().pools.find(name);
-      if (before == current->config().pools.end()) continue;
-      for (const auto& was : before->second->backends) {
-        const auto is_back = [&](const auto& now) { return now.address == was.address && !now.drain; };
-        if (!was.drain || std::ranges::none_of(pool->backends, is_back)) continue;
-        states.push_back(known_state(name, was.address));
-      }
-    }
-    return states;
   }
 
   void watch_backends() {
@@ -259,32 +199,47 @@ struct Server::Impl {
     return {.code = ErrorCode::conflict, .message = "it is stopping: nothing changes any more"};
   }
 
-  Result<Change> reload(AdminChanges admin_changes) {
-    if (stopping) return stops();
-    auto loaded = config::load(config_path);
-    if (const auto* problems = std::get_if<config::Problems>(&loaded)) return config::as_error(*problems);
-    auto& file = std::get<config::Config>(loaded);
-    if (auto fixed = check_fixed(current->config().server, file.server); !fixed)
-      return std::move(fixed).error();
-    auto opened = open_listeners(file, sockets, static_cast<unsigned>(workers.size()));
-    if (!opened) return std::move(opened).error();
-    auto sink = open_access_log(file);
-    if (!sink) return std::move(sink).error();
-    use_access_log(*std::move(sink));
-    config::share_unchanged(file, current->config());
-    if (admin_changes == AdminChanges::drop) desired->drop_changes();
-    desired->replace_file(std::move(file));
-    publish(*std::move(opened), "reload");
-    return Change{.generation = newest};
+  Result<void> check_revision(Revision revision) const {
+    if (!revision || *revision == newest) return {};
+    return Error{.code = ErrorCode::conflict,
+                 .message = concat({"nothing was changed: the revision is ", std::to_string(newest), ", not ",
+                                    std::to_string(*revision)})};
   }
 
-  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit) {
+  Result<Change> reload(AdminChanges admin_changes, Revision revision) {
     if (stopping) return stops();
-    auto changed = edit(*desired);
-    if (!changed) return std::move(changed).error();
-    if (!*changed) return Change{.generation = newest, .changed = false};
-    publish(sockets, "admin");
-    return Change{.generation = newest};
+    if (auto same = check_revision(revision); !same) return std::move(same).error();
+    auto file = load_next(config_path, current->config());
+    if (!file) return std::move(file).error();
+    auto opened = open_listeners(*file, sockets, static_cast<unsigned>(workers.size()));
+    if (!opened) return std::move(opened).error();
+    auto sink = open_access_log(*file);
+    if (!sink) return std::move(sink).error();
+    DesiredState next = durable->desired();
+    if (admin_changes == AdminChanges::drop) next.drop_changes();
+    next.replace_file(*std::move(file));
+    if (auto kept = durable->advance(std::move(next), newest + 1); !kept) return std::move(kept).error();
+    use_access_log(*std::move(sink));
+    const auto before = current;
+    publish(*std::move(opened), "reload");
+    tell_waiting(durable->desired(), log);
+    auto differences = config::differences(before->config(), current->config());
+    tell_differences(differences, log);
+    return Change{.generation = newest, .differences = std::move(differences)};
+  }
+
+  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision) {
+    if (stopping) return stops();
+    if (auto same = check_revision(revision); !same) return std::move(same).error();
+    DesiredState next = durable->desired();
+    const auto changed = edit(next);
+    if (!changed) return changed.error();
+    if (next.changes() != durable->desired().changes()) {
+      const uint64_t number = newest + (*changed ? 1 : 0);
+      if (auto kept = durable->advance(std::move(next), number); !kept) return std::move(kept).error();
+    }
+    if (*changed) publish(sockets, "admin");
+    return Change{.generation = newest, .changed = *changed};
   }
 
   // ---- stop
@@ -328,14 +283,14 @@ struct Server::Impl {
   Deadline half_open;
   Deadline drain_deadline;
   TimePoint started;
-  std::optional<DesiredState> desired;
+  std::unique_ptr<DurableState> durable;
   std::optional<Ledger> ledger;
   std::vector<observe::WorkerCounters> counters;
   proxy::ClientCounts client_counts;
   Sink access_log;
   std::optional<upstream::Monitor> monitor;
   std::shared_ptr<proxy::Generation> current;
-  std::map<std::pair<std::string, Address>, std::weak_ptr<upstream::BackendState>> former;
+  BackendStates backend_states;
   uint64_t newest = 0;
   SocketsById sockets;
   std::vector<std::unique_ptr<Leaving>> leaving_listeners;
@@ -354,12 +309,17 @@ Result<void> Server::start(config::Config config) {
   return impl_->start(std::move(config));
 }
 
-Result<Server::Change> Server::reload(AdminChanges admin_changes) {
-  return impl_->reload(admin_changes);
+Result<Server::Change> Server::reload(AdminChanges admin_changes, Revision revision) {
+  return impl_->reload(admin_changes, revision);
 }
 
-Result<Server::Change> Server::change(const std::function<Result<bool>(DesiredState&)>& edit) {
-  return impl_->change(edit);
+Result<Server::Change> Server::change(const std::function<Result<bool>(DesiredState&)>& edit,
+                                      Revision revision) {
+  return impl_->change(edit, revision);
+}
+
+Result<void> Server::check_revision(Revision revision) const {
+  return impl_->check_revision(revision);
 }
 
 void Server::reopen_logs() {
@@ -390,6 +350,10 @@ uint64_t Server::generation() const {
   return impl_->newest;
 }
 
+const DesiredState& Server::desired() const {
+  return impl_->durable->desired();
+}
+
 std::vector<GenerationInfo> Server::generations() const {
   std::vector<GenerationInfo> infos;
   for (const auto& entry : impl_->ledger->entries()) {
@@ -412,8 +376,8 @@ std::vector<ListenerInfo> Server::listeners() const {
 
 std::shared_ptr<upstream::BackendState> Server::backend_state(const std::string& pool,
                                                               const Address& address) const {
-  auto state = impl_->known_state(pool, address);
-  return state ? state : impl_->former_state(pool, address);
+  auto state = known_state(impl_->current.get(), pool, address);
+  return state ? state : impl_->backend_states.former(pool, address);
 }
 
 std::vector<BackendInfo> Server::backends(std::string_view pool) const {

@@ -22,6 +22,8 @@ usage:
   sluice demo                 three demo instances and the proxy; no config needed
   sluice [-s PATH] COMMAND    send COMMAND to the admin socket and print the reply;
                               `sluice help` lists the commands
+  sluice [-s PATH] -          send the commands on standard input, a line each, in one session;
+                              begin ... commit among them takes effect together
   sluice --version | --help
 
 The admin socket is PATH, else $SLUICE_SOCKET, else /run/sluice/admin.sock.
@@ -95,6 +97,7 @@ int main(int argc, char** argv) {
     if (asks_for_help(words)) return print(kDemoHelp);
     return words.size() == 1 ? sluice::run_demo() : usage("demo takes no arguments");
   }
+  if (words[0] == "-" && words.size() == 1) return sluice::admin::run_script(socket);
   if (words[0].starts_with("-")) return usage("unknown option " + words[0]);
   return sluice::admin::run_command(socket, words);
 }

@@ -50,6 +50,7 @@ int run(const std::string& config_path) {
   auto& config = std::get<config::Config>(loaded);
 
   net::Signals::ignore_broken_pipes();
+  std::signal(SIGXFSZ, SIG_IGN);  // A limit on the size of files is an error of a write, too.
   auto log =
       observe::LogWriter::open(config.server.log.level, config.server.log.format, config.server.log.path);
   if (!log) return fail(log.error());
@@ -83,6 +84,9 @@ int check(const std::string& config_path) {
   for (const auto& route : config.routes) {
     const std::string host = route.host.empty() ? "any host" : route.host;
     std::printf("route %s %s to pool %s\n", host.c_str(), route.path.c_str(), route.pool.c_str());
+  }
+  if (!config.server.state_file.empty()) {
+    std::printf("admin changes are kept in %s\n", config.server.state_file.c_str());
   }
   for (const auto& [name, pool] : config.pools) {
     std::printf("pool %s with %zu backends\n", name.c_str(), pool->backends.size());

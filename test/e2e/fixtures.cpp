@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -96,12 +97,32 @@ std::vector<std::string> DemoApp::log() const {
 
 // ---- Proxy
 
-Proxy::Proxy(const std::string& toml, int workers) {
+Proxy::Proxy(const std::string& toml, int workers) : Proxy(toml, StateFile::none, workers) {}
+
+Proxy::Proxy(const std::string& toml, StateFile state_file, int workers) {
   server_ = "[server]\nadmin_socket = \"" + socket_path() + "\"\nworkers = " + std::to_string(workers) +
-            "\ndrain_timeout = \"20s\"\n\n[[listener]]\nname = \"web\"\nbind = \"127.0.0.1:0\"\n\n";
+            "\ndrain_timeout = \"20s\"\n";
+  if (state_file == StateFile::kept) {
+    std::filesystem::create_directory(state_directory());
+    server_ += "state_file = \"" + state_path() + "\"\n";
+  }
+  server_ += "\n[[listener]]\nname = \"web\"\nbind = \"127.0.0.1:0\"\n\n";
   write_config(toml);
+  restart();
+}
+
+void Proxy::kill() {
+  process_->send_signal(SIGKILL);
+  process_->wait();
+}
+
+void Proxy::launch() {
   process_ = std::make_unique<Child>(std::vector<std::string>{sluice_binary(), "run", "-c", config_path()},
                                      directory_.path("log"));
+}
+
+void Proxy::restart() {
+  launch();
   const bool answers =
       eventually([this] { return !process_->is_running() || admin("status").exit_code == 0; });
   if (!answers || !process_->is_running()) throw std::runtime_error("the proxy did not start: " + log());

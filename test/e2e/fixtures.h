@@ -52,6 +52,9 @@ class Proxy {
  public:
   /// `pools` is the TOML behind the [server] table and the first listener.
   explicit Proxy(const std::string& toml, int workers = 2);
+  /// With a state file, in a directory of its own.
+  enum class StateFile { none, kept };
+  Proxy(const std::string& toml, StateFile state_file, int workers = 2);
   /// Fails the test when a CHECK or a sanitizer had something to say.
   ~Proxy();
   Proxy(const Proxy&) = delete;
@@ -66,11 +69,19 @@ class Proxy {
   int port() const;
   Child& process() { return *process_; }
   std::string config_path() const { return directory_.path("sluice.toml"); }
+  std::string state_directory() const { return directory_.path("state"); }
+  std::string state_path() const { return state_directory() + "/state.json"; }
   std::string socket_path() const { return directory_.path("admin.sock"); }
 
   /// Runs `sluice COMMAND...` against it.
   Finished admin(const std::string& command) const;
   nlohmann::json json(const std::string& command) const;
+  /// SIGKILL, and gone.
+  void kill();
+  /// Again, and answering; throws when it does not start.
+  void restart();
+  /// Again, without waiting for anything.
+  void launch();
   /// Puts another configuration into the file (the [server] table stays).
   void write_config(const std::string& toml) const;
   /// ok of the request counts.

@@ -32,6 +32,7 @@ TEST_CASE("the corpus of each fuzz target holds what must hold") {
   CHECK(replay("config", config) > 0);
   CHECK(replay("proxy_header", proxy_header) > 0);
   CHECK(replay("admin_line", admin_line) > 0);
+  CHECK(replay("state_file", state_file) > 0);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "admin/command.h"
+#include "lifecycle/state_file.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -164,6 +165,20 @@ void proxy_header(std::string_view bytes) {
 void admin_line(std::string_view bytes) {
   const auto command = admin::parse_command(bytes);
   CHECK(command ? !command->words.empty() : !command.error().message.empty());
+}
+
+/// A state file is damaged, a newer version's, or one that is written and read back the same.
+void state_file(std::string_view bytes) {
+  const auto state = lifecycle::parse_state(bytes);
+  if (!state) {
+    CHECK(state.error().code == ErrorCode::malformed || state.error().code == ErrorCode::unsupported);
+    CHECK(!state.error().message.empty());
+    return;
+  }
+  const auto text = lifecycle::state_text(*state);
+  CHECK(text.has_value());
+  const auto again = lifecycle::parse_state(*text);
+  CHECK(again && *again == *state);
 }
 
 }  // namespace sluice::fuzz

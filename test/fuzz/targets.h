@@ -12,5 +12,6 @@ void chunked(std::string_view bytes);
 void config(std::string_view bytes);
 void proxy_header(std::string_view bytes);
 void admin_line(std::string_view bytes);
+void state_file(std::string_view bytes);
 
 }  // namespace sluice::fuzz

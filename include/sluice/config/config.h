@@ -37,6 +37,7 @@ struct AccessLog {
 struct Server {
   unsigned workers = 0;  ///< never 0 once loaded: the default is the number of CPUs the process may run on
   std::string admin_socket = "/run/sluice/admin.sock";
+  std::string state_file{};  ///< where admin changes outlive the process; empty: they do not
   Duration drain_timeout = 30s;
   uint64_t max_connections = 20000;
   LogSettings log{};

@@ -40,6 +40,10 @@ std::string to_toml(const Config& config);
 /// All problems as one Error of code invalid_config, a line each.
 Error as_error(const Problems& problems);
 
+/// What holds for a backend wherever it was named, by a file or a command: its port, weight and version. The
+/// error says what was expected.
+Result<void> check_backend(const Backend& backend);
+
 /// "250ms", "30s", "5m", "1h" (also "1.5s"); the error says what was expected.
 Result<Duration> parse_duration(std::string_view text);
 /// "512B", "64KiB", "10MiB", "1GiB" (and kB, MB, GB of 1000).

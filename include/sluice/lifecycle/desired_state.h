@@ -6,6 +6,7 @@
 #include <sluice/config/config.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,40 +24,53 @@ struct BackendChange {
   bool operator==(const BackendChange&) const = default;
 };
 
+/// The pool's name and the address.
+using BackendKey = std::pair<std::string, Address>;
+using BackendChanges = std::map<BackendKey, BackendChange>;
+
+/// "backend shop 127.0.0.1:9003 added weight=2".
+std::string words(const BackendKey& key, const BackendChange& change);
+
+/// What a command asks of one backend: a value, so that it can be tried on one state and done to another.
+struct BackendEdit {
+  enum class Verb { add, remove, drain, ready, weight };
+  Verb verb{};
+  BackendKey key{};
+  std::optional<uint32_t> weight{};      ///< of add and weight
+  std::optional<std::string> version{};  ///< of add
+};
+
 class DesiredState {
  public:
-  explicit DesiredState(config::Config file) : file_(std::move(file)) {}
+  /// Changes that the file has caught up with disappear at once.
+  explicit DesiredState(config::Config file, BackendChanges changes = {});
 
   /// The file's configuration with the changes applied. Pools without changes are the file's very objects.
   config::Config effective() const;
+  /// One backend of it.
+  std::optional<config::Backend> backend(const BackendKey& key) const;
 
   /// A new file. Changes that it has caught up with disappear; the others stay over it.
   void replace_file(config::Config file);
   void drop_changes() { changes_.clear(); }
-  size_t changes() const { return changes_.size(); }
+  const BackendChanges& changes() const { return changes_; }
+  /// What a change waits for, as `no pool "shop"`; empty when it applies. It is kept all the same: the file
+  /// may get it back.
+  std::string waits_for(const BackendKey& key) const;
 
-  // Each answers whether anything is different now; doing a thing twice is no error. An unknown pool or
-  // backend is one, of code not_found.
-
-  /// A backend that is there already gets the weight and version, and is not drained any more.
-  Result<bool> add_backend(std::string_view pool, const Address& address, std::optional<uint32_t> weight,
-                           std::optional<std::string> version);
-  Result<bool> remove_backend(std::string_view pool, const Address& address);
-  Result<bool> drain_backend(std::string_view pool, const Address& address);
-  Result<bool> ready_backend(std::string_view pool, const Address& address);
-  Result<bool> set_weight(std::string_view pool, const Address& address, uint32_t weight);
+  /// Answers whether the backend is any different now; doing a thing twice is no error. An unknown pool or
+  /// backend is one, of code not_found. To add a backend that is there already gives it the weight and
+  /// version, and undoes its drain.
+  Result<bool> apply(const BackendEdit& edit);
 
  private:
-  using Key = std::pair<std::string, Address>;
-
-  const config::Backend* in_file(std::string_view pool, const Address& address) const;
-  std::optional<config::Backend> find(const Key& key) const;
-  Result<Key> existing(std::string_view pool, const Address& address) const;
+  const config::Backend* in_file(const BackendKey& key) const;
   Result<void> check_pool(std::string_view pool) const;
-  bool put(const Key& key, BackendChange change);
+  Result<BackendChange> changed(const BackendEdit& edit) const;
+  bool says_nothing(const BackendKey& key, const BackendChange& change) const;
 
-  config::Config file_;
-  std::map<Key, BackendChange> changes_;
+  std::shared_ptr<const config::Config> file_;  // Copies of a state share it.
+  BackendChanges changes_;
 };
 
 }  // namespace sluice::lifecycle

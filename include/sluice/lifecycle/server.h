@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,8 @@ struct Totals {
   uint64_t connections = 0;
 };
 
-/// Control's loop's. Every method is to be called there, and none blocks.
+/// Control's loop's. Every method is to be called there. None blocks, but for the disk: a change waits for
+/// the state file.
 class Server {
  public:
   /// `config_path` is what reload() reads. `on_finished` runs once a stop has come to its end.
@@ -60,20 +62,27 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Binds the listeners, starts the workers and publishes generation 1; or changes nothing and says why.
+  /// Binds the listeners, starts the workers and publishes the first generation, with the state file's
+  /// changes; or changes nothing and says why. Its number is 1, or follows the state file's.
   Result<void> start(config::Config config);
 
   /// What a reload or a change has come to.
   struct Change {
-    uint64_t generation = 0;  ///< the newest one
-    bool changed = true;      ///< false: everything was so already, and no generation was made
+    uint64_t generation = 0;                 ///< the newest one
+    bool changed = true;                     ///< false: everything was so already, and no generation was made
+    std::vector<std::string> differences{};  ///< of a reload: what is otherwise now, as config::differences
   };
+  /// The newest generation's number as the caller knows it: with another one since, a change is refused with
+  /// an error of code conflict. Nothing: whatever it is.
+  using Revision = std::optional<uint64_t>;
   /// Reads the file again and makes a generation of it, with the admin's changes over it unless
   /// `drop_changes`; or changes nothing and says why.
   enum class AdminChanges { keep, drop };
-  Result<Change> reload(AdminChanges admin_changes);
-  /// Changes the desired state and makes a generation of it. `edit` answers whether it changed anything.
-  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit);
+  Result<Change> reload(AdminChanges admin_changes, Revision revision = {});
+  /// Changes the desired state and makes a generation of it. `edit` answers whether it changed anything. It
+  /// is in the state file by the time this answers; when that cannot be, nothing has changed.
+  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision = {});
+  Result<void> check_revision(Revision revision) const;
 
   /// Opens the access log's path anew: for a file that was renamed away.
   void reopen_logs();
@@ -91,6 +100,7 @@ class Server {
 
   const config::Config& config() const;
   uint64_t generation() const;
+  const DesiredState& desired() const;
   std::vector<GenerationInfo> generations() const;
   std::vector<ListenerInfo> listeners() const;
   /// Of one pool, or of all when `pool` is empty.

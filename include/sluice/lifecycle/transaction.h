@@ -1,0 +1,31 @@
+// Several edits that take effect together or not at all. Pure.
+#pragma once
+
+#include <sluice/lifecycle/desired_state.h>
+
+#include <vector>
+
+namespace sluice::lifecycle {
+
+/// Nothing is locked meanwhile: others may change what they like, and what this one names has to be as it was
+/// when it is committed.
+class Transaction {
+ public:
+  /// `state` as it is when the transaction begins.
+  explicit Transaction(const DesiredState& state) : base_(state), draft_(state) {}
+
+  /// As DesiredState::apply, of the state with all that came before.
+  Result<bool> add(BackendEdit edit);
+  size_t size() const { return edits_.size(); }
+
+  /// Does all of it; the answer is whether any backend is different then. An error of code conflict, and
+  /// nothing done, when a backend that it names is not as it was at the beginning.
+  Result<bool> commit_to(DesiredState& state) const;
+
+ private:
+  DesiredState base_;
+  DesiredState draft_;
+  std::vector<BackendEdit> edits_;
+};
+
+}  // namespace sluice::lifecycle

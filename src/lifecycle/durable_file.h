@@ -1,0 +1,45 @@
+// A small file that is replaced whole and is on disk before anybody is told so. It blocks: control's, never a
+// worker's.
+#pragma once
+
+#include <sluice/base/result.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::lifecycle {
+
+/// Locked for as long as it lives, by a file of the same name with ".lock" behind it (its own name belongs to
+/// another file after each write). Errors say which path and why.
+class DurableFile {
+ public:
+  /// Takes the lock; an error of code conflict when another process has it.
+  static Result<std::unique_ptr<DurableFile>> open(std::string path);
+  ~DurableFile();
+  DurableFile(const DurableFile&) = delete;
+  DurableFile& operator=(const DurableFile&) = delete;
+
+  /// What it says; nothing when there is none. An error of code too_large when it is longer than we write.
+  Result<std::optional<std::string>> read();
+
+  /// Replaces it: written beside, synced, renamed, its directory synced. An error leaves what was there.
+  Result<void> write(std::string_view text);
+
+  /// Renames it out of the way; its new path.
+  Result<std::string> set_aside();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  DurableFile(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  Result<void> replace(std::string_view text);
+  void put_back();
+
+  std::string path_;
+  int lock_;
+  std::optional<std::string> content_;  // what is known to be there
+};
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,96 @@
+#include "lifecycle/durable_state.h"
+
+#include <sluice/base/text.h>
+
+#include <optional>
+
+#include "lifecycle/state_file.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+constexpr int kMostTold = 20;
+
+Error cannot_start(Error error) {
+  error.message = concat({"server.state_file: ", error.message});
+  if (error.code != ErrorCode::conflict) error.code = ErrorCode::invalid_config;
+  return error;
+}
+
+/// What the file says; nothing of it when it is damaged, and out of the way then.
+Result<SavedState> load(DurableFile& file, Log& log) {
+  const auto damaged = [&](const std::string& cause) {
+    const auto aside = file.set_aside();
+    log.error("state file damaged, starting without admin changes" + field("state_file", file.path()) +
+              field("cause", cause) +
+              (aside ? field("set_aside_as", *aside) : field("not_set_aside", aside.error().message)));
+    return SavedState{};
+  };
+  auto text = file.read();
+  if (!text && text.error().code == ErrorCode::too_large) return damaged(text.error().message);
+  if (!text) return std::move(text).error();
+  if (!*text) return SavedState{};
+  auto state = parse_state(**text);
+  if (state) return state;
+  if (state.error().code != ErrorCode::unsupported) return damaged(state.error().message);
+  return Error{.code = ErrorCode::unsupported,
+               .message = concat({file.path(), ": ", state.error().message,
+                                  ": start that one, or move the file away to start without its changes"})};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DurableState>> DurableState::open(config::Config config, Log& log) {
+  const std::string path = config.server.state_file;
+  std::unique_ptr<DurableFile> file;
+  SavedState saved;
+  if (!path.empty()) {
+    auto opened = DurableFile::open(path);
+    if (!opened) return cannot_start(std::move(opened).error());
+    file = *std::move(opened);
+    auto loaded = load(*file, log);
+    if (!loaded) return cannot_start(std::move(loaded).error());
+    saved = *std::move(loaded);
+  }
+  if (!saved.changes.empty()) {
+    log.info("admin changes loaded" + field("changes", static_cast<long long>(saved.changes.size())) +
+             field("state_file", path));
+  }
+  DesiredState desired(std::move(config), std::move(saved.changes));
+  tell_waiting(desired, log);
+  return std::unique_ptr<DurableState>(
+      new DurableState(std::move(desired), std::move(file), saved.generation, log));
+}
+
+Result<void> DurableState::save(const DesiredState& next, uint64_t number) {
+  if (!file_) return {};
+  const auto text = state_text({.generation = number, .changes = next.changes()});
+  return text ? file_->write(*text) : Result<void>(text.error());
+}
+
+Result<void> DurableState::advance(DesiredState next, uint64_t number) {
+  if (auto saved = save(next, number); !saved) {
+    if (next.changes() != desired_.changes()) {
+      return Error{
+          .code = saved.error().code,
+          .message = concat({"nothing was changed, the state file cannot keep it: ", saved.error().message})};
+    }
+    log_.warning("state file not written, admin changes will be refused" +
+                 field("cause", saved.error().message));
+  }
+  desired_ = std::move(next);
+  return {};
+}
+
+void tell_waiting(const DesiredState& desired, Log& log) {
+  int told = 0;
+  for (const auto& [key, change] : desired.changes()) {
+    const std::string cause = desired.waits_for(key);
+    if (cause.empty()) continue;
+    if (++told > kMostTold) return log.warning("more admin changes do not apply; see `sluice status`");
+    log.warning("admin change does not apply, it is kept until reload --reset" +
+                field("change", words(key, change)) + field("cause", cause));
+  }
+}
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,46 @@
+// The desired state, and the file that keeps its changes: on disk first, then so.
+#pragma once
+
+#include <sluice/base/log.h>
+#include <sluice/base/result.h>
+#include <sluice/lifecycle/desired_state.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lifecycle/durable_file.h"
+
+namespace sluice::lifecycle {
+
+/// Control's. Without a path for the file the changes live in memory alone.
+class DurableState {
+ public:
+  /// `file` is the configuration, which names the path. A damaged file is set aside, told in the log, and the
+  /// start goes on without it. An error when it cannot be opened or read, another process has it, or a newer
+  /// Sluice wrote it: to go on would forget what was acknowledged.
+  static Result<std::unique_ptr<DurableState>> open(config::Config file, Log& log);
+
+  const DesiredState& desired() const { return desired_; }
+  /// The newest one of the process before this one; 0 when nothing is known of it.
+  uint64_t last_generation() const { return last_generation_; }
+
+  /// Makes `next` the desired state, of which generation `number` is to be made; or nothing has happened, and
+  /// the error says why. What changes nothing of what was acknowledged does not need the disk.
+  Result<void> advance(DesiredState next, uint64_t number);
+
+ private:
+  DurableState(DesiredState desired, std::unique_ptr<DurableFile> file, uint64_t last_generation, Log& log)
+      : log_(log), file_(std::move(file)), desired_(std::move(desired)), last_generation_(last_generation) {}
+  Result<void> save(const DesiredState& next, uint64_t number);
+
+  Log& log_;
+  std::unique_ptr<DurableFile> file_;
+  DesiredState desired_;
+  uint64_t last_generation_;
+};
+
+/// A warning for each change that does not apply.
+void tell_waiting(const DesiredState& desired, Log& log);
+
+}  // namespace sluice::lifecycle

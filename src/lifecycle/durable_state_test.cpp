@@ -1,0 +1,153 @@
+// The desired state and its file: what was acknowledged is there again, what was refused is not.
+#include "lifecycle/durable_state.h"
+
+#include "lifecycle/test_tools.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+using Verb = BackendEdit::Verb;
+
+config::Config kept_in(const std::string& path, const std::vector<int>& ports = {9001}) {
+  auto config = file_with(ports);
+  config.server.state_file = path;
+  return config;
+}
+
+/// A process with this configuration.
+struct Started {
+  explicit Started(config::Config config) {
+    auto opened = DurableState::open(std::move(config), log);
+    if (!opened) FAIL(opened.error().message);
+    state = *std::move(opened);
+  }
+  Result<void> apply(const BackendEdit& edit) {
+    DesiredState next = state->desired();
+    REQUIRE(next.apply(edit));
+    return state->advance(std::move(next), ++generation);
+  }
+  RememberingLog log;
+  std::unique_ptr<DurableState> state;
+  uint64_t generation = 1;
+};
+
+TEST_CASE("a change is there again after the process, and so is the number of its generation") {
+  const TempDir directory;
+  const std::string path = directory.path("state.json");
+  {
+    Started first(kept_in(path));
+    CHECK(first.state->last_generation() == 0);
+    CHECK(first.apply(edit(Verb::add, 9002)));
+    CHECK(first.apply(edit(Verb::drain, 9001)));
+  }
+  const Started second(kept_in(path));
+  CHECK(backends(second.state->desired()) == "9001- 9002");
+  CHECK(second.state->last_generation() == 3);
+  CHECK(second.log.text == "info admin changes loaded changes=2 state_file=" + path + "\n");
+}
+
+TEST_CASE("without a state file changes live in memory") {
+  Started first(file_with({9001}));
+  CHECK(first.apply(edit(Verb::add, 9002)));
+  CHECK(backends(first.state->desired()) == "9001 9002");
+}
+
+TEST_CASE("entries that the file has caught up with disappear, from the state file too") {
+  const TempDir directory;
+  const std::string path = directory.path("state.json");
+  {
+    Started first(kept_in(path));
+    CHECK(first.apply(edit(Verb::add, 9002)));
+  }
+  {
+    const Started second(kept_in(path, {9001, 9002}));
+    CHECK(second.state->desired().changes().empty());
+    CHECK(second.state->advance(second.state->desired(), 3));
+  }
+  const Started third(kept_in(path));
+  CHECK(backends(third.state->desired()) == "9001");
+}
+
+TEST_CASE("entries whose pool is gone are told and kept") {
+  const TempDir directory;
+  const std::string path = directory.path("state.json");
+  {
+    Started first(kept_in(path));
+    CHECK(first.apply(edit(Verb::add, 9002)));
+  }
+  {
+    config::Config config;
+    config.server.state_file = path;
+    const Started second(config);
+    CHECK(second.state->advance(second.state->desired(), 3));
+    CHECK(
+        second.log.has("warning admin change does not apply, it is kept until reload --reset "
+                       "change=\"backend shop 127.0.0.1:9002 added\" cause="));
+  }
+  const Started third(kept_in(path));
+  CHECK(backends(third.state->desired()) == "9001 9002");
+}
+
+TEST_CASE("a damaged file is set aside and told, and the start goes on without it") {
+  const TempDir directory;
+  const std::string path = directory.path("state.json");
+  write_text(path, "{\"version\": 1, \"gener");
+  Started started(kept_in(path));
+  CHECK(started.log.has("error state file damaged, starting without admin changes state_file=" + path));
+  CHECK(started.log.has("set_aside_as=" + path + ".damaged-"));
+  CHECK(backends(started.state->desired()) == "9001");
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK(started.apply(edit(Verb::add, 9002)));
+  CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("to start would forget what was acknowledged: a newer version's file, one that cannot be read") {
+  const TempDir directory;
+  const std::string path = directory.path("state.json");
+  NoLog log;
+  SUBCASE("newer") {
+    write_text(path, "{\"version\": 2}");
+    const auto state = DurableState::open(kept_in(path), log);
+    REQUIRE_FALSE(state);
+    CHECK(state.error().code == ErrorCode::invalid_config);
+    CHECK(state.error().message ==
+          "server.state_file: " + path +
+              ": a newer Sluice wrote it (its version is 2, this one reads 1): start "
+              "that one, or move the file away to start without its changes");
+    CHECK(text_of(path) == "{\"version\": 2}");
+  }
+  SUBCASE("a directory") {
+    std::filesystem::create_directory(path);
+    CHECK(DurableState::open(kept_in(path), log).error().code == ErrorCode::invalid_config);
+  }
+  SUBCASE("another process has it") {
+    const Started other(kept_in(path));
+    CHECK(DurableState::open(kept_in(path), log).error().code == ErrorCode::conflict);
+  }
+}
+
+TEST_CASE("a change that the disk does not take has not happened; what changes nothing needs no disk") {
+  const TempDir directory;
+  std::filesystem::create_directory(directory.path("sub"));
+  Started started(kept_in(directory.path("sub/state.json")));
+  REQUIRE(started.apply(edit(Verb::add, 9002)));
+  std::filesystem::rename(directory.path("sub"), directory.path("gone"));
+  const auto refused = started.apply(edit(Verb::add, 9003));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::failed);
+  CHECK(refused.error().message.starts_with(
+      "nothing was changed, the state file cannot keep it: cannot open "));
+  CHECK(backends(started.state->desired()) == "9001 9002");
+  DesiredState next = started.state->desired();
+  next.replace_file(kept_in(directory.path("sub/state.json"), {9001, 9005}));
+  CHECK(started.state->advance(next, 9));
+  CHECK(backends(started.state->desired()) == "9001 9005 9002");
+  CHECK(started.log.has("warning state file not written, admin changes will be refused cause="));
+  next.replace_file(kept_in(directory.path("sub/state.json"), {9001, 9002}));
+  CHECK_FALSE(started.state->advance(next, 10));
+  std::filesystem::rename(directory.path("gone"), directory.path("sub"));
+  CHECK(started.state->advance(next, 10));
+}
+
+}  // namespace
+}  // namespace sluice::lifecycle

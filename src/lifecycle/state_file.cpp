@@ -1,0 +1,153 @@
+#include "lifecycle/state_file.h"
+
+#include <sluice/base/text.h>
+#include <sluice/config/load.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::lifecycle {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Presence = BackendChange::Presence;
+
+constexpr uint64_t kVersion = 1;
+constexpr uint64_t kMostGenerations = uint64_t{1} << 53;  // What every reader of JSON can hold.
+/// In the order of Presence.
+constexpr std::array<std::string_view, 3> kPresences = {"as_in_file", "added", "removed"};
+
+Json change_json(const BackendKey& key, const BackendChange& change) {
+  Json json = {{"pool", key.first},
+               {"address", key.second.text()},
+               {"presence", kPresences[static_cast<size_t>(change.presence)]}};
+  if (change.weight) json["weight"] = *change.weight;
+  if (change.version) json["version"] = *change.version;
+  if (change.drain) json["drain"] = *change.drain;
+  return json;
+}
+
+/// Reads one object's members, each by its name; all that are there must have been asked for.
+class Members {
+ public:
+  Members(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
+
+  /// Nothing when it is not there.
+  template <class Is>
+  const Json* optional(std::string_view name, std::string_view expected, Is is) {
+    const auto found = object_.find(name);
+    if (found == object_.end()) return nullptr;
+    ++taken_;
+    if (is(*found)) return &*found;
+    wrong(concat({name, " is not ", expected}));
+    return nullptr;
+  }
+  template <class Is>
+  const Json* required(std::string_view name, std::string_view expected, Is is) {
+    if (!object_.contains(name)) wrong(concat({"there is no ", name}));
+    return optional(name, expected, is);
+  }
+  void wrong(std::string message) {
+    if (error_.empty()) error_ = concat({where_, std::move(message)});
+  }
+  /// What was wrong first; empty when nothing was.
+  std::string finish() {
+    if (taken_ != object_.size()) wrong("there is a member that this version does not know");
+    return error_;
+  }
+
+ private:
+  const Json& object_;
+  std::string where_;
+  std::string error_;
+  size_t taken_ = 0;
+};
+
+bool is_text(const Json& json) {
+  return json.is_string();
+}
+
+bool is_number(const Json& json) {
+  return json.is_number_unsigned() && json.get<uint64_t>() <= kMostGenerations;
+}
+
+/// One entry of "changes"; the error is what is wrong with it.
+std::string read_change(const Json& json, std::string where, BackendChanges& changes) {
+  if (!json.is_object()) return concat({where, "it is no object"});
+  Members members(json, std::move(where));
+  BackendKey key;
+  BackendChange change;
+  if (const Json* pool = members.required("pool", "a string", is_text)) key.first = pool->get<std::string>();
+  if (const Json* text = members.required("address", "a string", is_text)) {
+    auto address = Address::parse(text->get<std::string>());
+    if (address) key.second = *std::move(address);
+    if (!address) members.wrong(address.error().message);
+  }
+  if (const Json* text = members.required("presence", "a string", is_text)) {
+    const auto found = std::ranges::find(kPresences, text->get<std::string>());
+    if (found == kPresences.end()) members.wrong("presence is none that this version knows");
+    change.presence = static_cast<Presence>(found - kPresences.begin());
+  }
+  config::Backend backend{.address = key.second};
+  if (const Json* weight = members.optional("weight", "a number", is_number)) {
+    backend.weight = static_cast<uint32_t>(std::min<uint64_t>(weight->get<uint64_t>(), UINT32_MAX));
+    change.weight = backend.weight;
+  }
+  if (const Json* version = members.optional("version", "a string", is_text)) {
+    change.version = backend.version = version->get<std::string>();
+  }
+  const auto is_truth = [](const Json& value) { return value.is_boolean(); };
+  if (const Json* drain = members.optional("drain", "true or false", is_truth))
+    change.drain = drain->get<bool>();
+  if (auto holds = config::check_backend(backend); !holds) members.wrong(holds.error().message);
+  if (!changes.emplace(std::move(key), std::move(change)).second) members.wrong("it is there twice");
+  return members.finish();
+}
+
+Error damaged(std::string message) {
+  return {.code = ErrorCode::malformed, .message = std::move(message)};
+}
+
+}  // namespace
+
+Result<std::string> state_text(const SavedState& state) {
+  Json json = {{"version", kVersion}, {"generation", state.generation}, {"changes", Json::array()}};
+  for (const auto& [key, change] : state.changes) json["changes"].push_back(change_json(key, change));
+  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const auto again = parse_state(text);
+  if (again && *again == state) return text;
+  return Error{.code = ErrorCode::usage, .message = "a name in it cannot be written to the state file"};
+}
+
+Result<SavedState> parse_state(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return damaged("it is not valid JSON, or cut off");
+  if (!json.is_object()) return damaged("it is no JSON object");
+  Members members(json, "");
+  const Json* version = members.required("version", "a number", is_number);
+  if (version != nullptr && version->get<uint64_t>() > kVersion) {
+    return Error{.code = ErrorCode::unsupported,
+                 .message = concat({"a newer Sluice wrote it (its version is ", version->dump(),
+                                    ", this one reads ", std::to_string(kVersion), ")"})};
+  }
+  if (version != nullptr && version->get<uint64_t>() != kVersion) members.wrong("version is not 1");
+  SavedState state;
+  if (const Json* number = members.required("generation", "a number", is_number)) {
+    state.generation = number->get<uint64_t>();
+  }
+  const auto is_list = [](const Json& value) { return value.is_array(); };
+  if (const Json* changes = members.required("changes", "an array", is_list)) {
+    for (const Json& change : *changes) {
+      const std::string where = concat({"changes[", std::to_string(state.changes.size()), "]: "});
+      if (std::string wrong = read_change(change, where, state.changes); !wrong.empty())
+        return damaged(wrong);
+    }
+  }
+  if (std::string wrong = members.finish(); !wrong.empty()) return damaged(std::move(wrong));
+  return state;
+}
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,26 @@
+// The text of the state file: what outlives the process. Pure; DurableFile puts it on disk.
+#pragma once
+
+#include <sluice/base/result.h>
+#include <sluice/lifecycle/desired_state.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::lifecycle {
+
+struct SavedState {
+  uint64_t generation = 0;  ///< the newest one's number, so that a number never means two things
+  BackendChanges changes{};
+  bool operator==(const SavedState&) const = default;
+};
+
+/// JSON. An error of code usage when parse_state() would not give just this back, as of a name that is no
+/// UTF-8.
+Result<std::string> state_text(const SavedState& state);
+
+/// All of it or an error: of code unsupported when a newer version of Sluice wrote it, else malformed.
+Result<SavedState> parse_state(std::string_view text);
+
+}  // namespace sluice::lifecycle
