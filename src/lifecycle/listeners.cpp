@@ -8,22 +8,28 @@ namespace sluice::lifecycle {
 namespace {
 
 Result<std::shared_ptr<ListenerSockets>> open(const Address& bind, unsigned workers) {
-  auto listener = std::make_shared<ListenerSockets>();
-  listener->address = bind;
   // Sockets that share an address would share it with another process of ours, too: that is told here.
   if (auto taken = net::ListeningSocket::check_free(bind); !taken) return std::move(taken).error();
-  for (unsigned i = 0; i < workers; ++i) {
-    const bool share_one = bind.is_local() && i > 0;  // Unix sockets know no SO_REUSEPORT.
-    auto socket = share_one ? listener->sockets.front().duplicate()
-                            : net::ListeningSocket::open(listener->address, net::Sharing::reuse_port);
-    if (!socket) return std::move(socket).error();
-    listener->address = socket->address();  // The others join the port that the kernel picked for the first.
-    listener->sockets.push_back(*std::move(socket));
-  }
+  auto listener = std::make_shared<ListenerSockets>();
+  listener->address = bind;
+  if (auto opened = widen(*listener, workers); !opened) return std::move(opened).error();
   return listener;
 }
 
 }  // namespace
+
+Result<void> widen(ListenerSockets& listener, unsigned workers) {
+  while (listener.sockets.size() < workers) {
+    const bool share_one =
+        listener.address.is_local() && !listener.sockets.empty();  // They know no SO_REUSEPORT.
+    auto socket = share_one ? listener.sockets.front()->duplicate()
+                            : net::ListeningSocket::open(listener.address, net::Sharing::reuse_port);
+    if (!socket) return std::move(socket).error();
+    listener.address = socket->address();  // The others join the port that the kernel picked for the first.
+    listener.sockets.push_back(std::make_unique<net::ListeningSocket>(*std::move(socket)));
+  }
+  return {};
+}
 
 Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current,
                                    unsigned workers) {

@@ -260,6 +260,10 @@ void MessageChannel::send(std::string_view text, std::vector<Descriptor> descrip
   impl_->watch();
 }
 
+bool MessageChannel::is_broken() const {
+  return impl_->is_over || impl_->failure;
+}
+
 bool MessageChannel::has_sent_all() const {
   return impl_->outgoing.empty();
 }

@@ -60,6 +60,8 @@ class MessageChannel {
   /// Keeps what the kernel does not take at once. A message that breaks the bounds above, or a broken
   /// connection, ends the channel: the reader is told.
   void send(std::string_view text, std::vector<Descriptor> descriptors = {});
+  /// Sending has failed, or the other side has ended it: the reader is told, or has been.
+  bool is_broken() const;
   /// Nothing is kept any more: the kernel has it all.
   bool has_sent_all() const;
 
