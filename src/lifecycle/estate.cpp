@@ -37,15 +37,16 @@ Result<Estate> make_estate(const SocketsById& sockets, const DurableState& durab
                            const proxy::Generation& current, uint64_t newest) {
   Estate estate;
   for (const auto& [id, listener] : sockets) {
-    // A Unix socket is one that all workers share.
-    const size_t count = listener->address.is_local() ? 1 : listener->sockets.size();
+    // One that cannot share its address is one that all workers share.
+    const size_t count = listener->sockets.front()->shares_address() ? listener->sockets.size() : 1;
     for (unsigned i = 0; i < count; ++i) {
-      auto added = add_copy(estate, {Kind::listener, id, i}, listener->sockets[i]->descriptor());
+      auto added =
+          add_copy(estate, {Kind::listener, id, i, listener->lent}, listener->sockets[i]->descriptor());
       if (!added) return std::move(added).error();
     }
   }
   if (const DurableFile* file = durable.file()) {
-    auto added = add_copy(estate, {Kind::state_lock, file->path(), 0}, file->lock());
+    auto added = add_copy(estate, {Kind::state_lock, file->path()}, file->lock());
     if (!added) return std::move(added).error();
   }
   estate.state.process = ::getpid();
@@ -71,10 +72,12 @@ Result<SocketsById> inherit_sockets(Estate* estate, const config::Config& config
     if (!listener) listener = std::make_shared<ListenerSockets>();
     listener->address = adopted->address();
     listener->shared = true;
+    listener->lent = socket.what.lent;
     listener->sockets.push_back(std::make_unique<net::ListeningSocket>(*std::move(adopted)));
   }
   for (const auto& [id, listener] : inherited) {
-    if (!listener->address.is_local()) continue;  // The kernel would deal clients to more sockets at once.
+    // To more sockets the kernel would deal clients at once.
+    if (listener->sockets.front()->shares_address()) continue;
     if (auto widened = widen(*listener, workers); !widened) return broken(id, widened.error().message);
   }
   return inherited;

@@ -212,7 +212,7 @@ struct Handover::Impl final : net::MessageReader {
     log.info("handed over to a new process" + field("new_pid", new_process));
     server.hand_over(ready.listeners);
     answer(int{new_process});
-    settings.on_handed_over(ready.admin);
+    settings.on_handed_over(new_process, ready.admin);
   }
 
   void tell_progress() {

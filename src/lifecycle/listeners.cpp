@@ -2,6 +2,9 @@
 
 #include <sluice/base/text.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace sluice::lifecycle {
@@ -16,12 +19,54 @@ Result<std::shared_ptr<ListenerSockets>> open(const Address& bind, unsigned work
   return listener;
 }
 
+constexpr std::string_view kKept = "sluice-";
+
+/// The listener that has this address; a Unix socket has to be still where it was.
+const config::Listener* listener_at(const Address& address, const config::Config& config) {
+  if (address.is_local() && ::access(address.path().c_str(), F_OK) != 0) return nullptr;
+  const auto found = std::ranges::find(config.listeners, address, &config::Listener::bind);
+  return found == config.listeners.end() ? nullptr : &*found;
+}
+
 }  // namespace
+
+std::string kept_name(const std::string& id) {
+  return net::descriptor_name(concat({kKept, id}));
+}
+
+SocketsById take_given(net::ServiceManager& manager, const config::Config& config, unsigned workers,
+                       Log& log) {
+  SocketsById taken;
+  for (auto& given : manager.take_given()) {
+    const bool is_kept = given.name.starts_with(kKept);
+    auto socket = net::ListeningSocket::adopt(std::move(given.descriptor));
+    const config::Listener* named = socket ? listener_at(socket->address(), config) : nullptr;
+    if (named == nullptr) {
+      const std::string what = socket ? socket->address().text() : socket.error().message;
+      log.warning("a socket of the service manager's is for no listener" + field("name", given.name) +
+                  field("socket", what));
+      if (is_kept) manager.forget(given.name);
+      continue;
+    }
+    auto& listener = taken[named->bind.text()];
+    if (!listener) listener = std::make_shared<ListenerSockets>();
+    listener->address = socket->address();
+    listener->lent = !is_kept;
+    if (is_kept) socket->take_file();
+    listener->sockets.push_back(std::make_unique<net::ListeningSocket>(*std::move(socket)));
+  }
+  for (const auto& [id, listener] : taken) {
+    if (auto widened = widen(*listener, workers); !widened) {
+      log.warning("some workers have no socket of their own" + field("address", id) +
+                  field("cause", widened.error().message));
+    }
+  }
+  return taken;
+}
 
 Result<void> widen(ListenerSockets& listener, unsigned workers) {
   while (listener.sockets.size() < workers) {
-    const bool share_one =
-        listener.address.is_local() && !listener.sockets.empty();  // They know no SO_REUSEPORT.
+    const bool share_one = !listener.sockets.empty() && !listener.sockets.front()->shares_address();
     auto socket = share_one ? listener.sockets.front()->duplicate()
                             : net::ListeningSocket::open(listener.address, net::Sharing::reuse_port);
     if (!socket) return std::move(socket).error();

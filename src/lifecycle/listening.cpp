@@ -16,6 +16,7 @@ void Listening::change(SocketsById next) {
   for (const auto& [id, listener] : next) {
     if (sockets_.contains(id)) continue;
     listen(id, listener, 0);
+    keep(id, *listener);
     log_.info("listening" + field("address", listener->address.text()));
   }
   for (const auto& [id, listener] : sockets_) {
@@ -34,8 +35,26 @@ void Listening::listen(const std::string& id, const std::shared_ptr<ListenerSock
   }
 }
 
+/// A shared one is the other process's to be kept.
+void Listening::keep(const std::string& id, const ListenerSockets& listener) const {
+  if (manager_ == nullptr || listener.lent || listener.shared) return;
+  std::vector<int> descriptors;
+  for (const auto& socket : listener.sockets) {
+    descriptors.push_back(socket->descriptor());
+    if (!socket->shares_address()) break;  // The others are the same.
+  }
+  manager_->keep(kept_name(id), descriptors);
+}
+
+void Listening::forget() {
+  if (manager_ == nullptr) return;
+  for (const auto& [id, listener] : sockets_) manager_->forget(kept_name(id));
+}
+
 /// The sockets close when the last worker has accepted everything in their queues.
 void Listening::retire(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
+  if (listener->lent) return stop_listening(id, listener, Queue::leave);
+  if (manager_ != nullptr) manager_->forget(kept_name(id));
   for (auto& socket : listener->sockets) socket->refuse_new_connections();
   auto leaving = std::make_unique<Leaving>();
   leaving->id = id;
@@ -69,13 +88,14 @@ std::set<std::string> Listening::shared() const {
 void Listening::own() {
   for (const auto& [id, listener] : sockets_) {
     if (!std::exchange(listener->shared, false)) continue;
-    listener->sockets.front()->take_file();
+    if (!listener->lent) listener->sockets.front()->take_file();
     const size_t before = listener->sockets.size();
     if (auto widened = widen(*listener, static_cast<unsigned>(workers_.size())); !widened) {
       log_.warning("some workers have no socket of their own" + field("address", listener->address.text()) +
                    field("cause", widened.error().message));
     }
     listen(id, listener, before);
+    keep(id, *listener);
   }
 }
 
@@ -90,6 +110,11 @@ void Listening::hand_over(const std::set<std::string>& ids) {
 }
 
 bool Listening::refuse_new_connections() {
+  std::set<std::string> lent;
+  for (const auto& [id, listener] : sockets_) {
+    if (listener->lent) lent.insert(id);
+  }
+  hand_over(lent);
   for (auto& [id, listener] : sockets_) {
     for (auto& socket : listener->sockets) socket->refuse_new_connections();
   }

@@ -25,6 +25,9 @@ class Listening {
   Listening(net::Loop& loop, Log& log, const std::vector<std::unique_ptr<Worker>>& workers)
       : loop_(loop), log_(log), workers_(workers) {}
 
+  /// The manager, which outlives this, keeps the sockets for the next process: even a crash loses none.
+  void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
+
   const SocketsById& sockets() const { return sockets_; }
   /// Of a listener that is there; with the port that the kernel picked.
   const Address* address(const std::string& id) const;
@@ -39,8 +42,10 @@ class Listening {
   void hand_over(const std::set<std::string>& ids);
   void hand_back() { hand_over(shared()); }
 
-  /// Refuses new connections on what is left; true when there is something left.
+  /// Refuses new connections on what is left; true when there is something left. What was lent goes back.
   bool refuse_new_connections();
+  /// Nobody is to keep what is left.
+  void forget();
 
  private:
   /// A listener that is gone from the configuration, and whose last clients are still coming in.
@@ -56,9 +61,12 @@ class Listening {
   void stop_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
                       proxy::Service::Queue queue);
 
+  void keep(const std::string& id, const ListenerSockets& listener) const;
+
   net::Loop& loop_;
   Log& log_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
+  const net::ServiceManager* manager_ = nullptr;
   SocketsById sockets_;
   std::vector<std::unique_ptr<Leaving>> leaving_;
 };

@@ -33,10 +33,13 @@ struct Server::Impl {
 
   // ---- start
 
-  Result<void> start(config::Config config, Estate* estate) {
+  Result<void> start(config::Config config, const Origin& origin) {
     const unsigned count = config.server.workers;
+    Estate* const estate = origin.estate;
+    if (origin.manager != nullptr) listening.keep_with(*(manager = origin.manager));
     auto inherited = inherit_sockets(estate, config, count);
     if (!inherited) return std::move(inherited).error();
+    if (manager != nullptr) inherited->merge(take_given(*manager, config, count, log));
     auto opened = open_listeners(config, *inherited, count);
     if (!opened) return std::move(opened).error();
     auto sink = access_log_for(config);
@@ -154,6 +157,19 @@ struct Server::Impl {
   }
 
   Result<Change> reload(AdminChanges admin_changes, Revision revision) {
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now().time_since_epoch());
+    tell(concat({"RELOADING=1\nMONOTONIC_USEC=", std::to_string(now.count())}));
+    auto change = load_and_publish(admin_changes, revision);
+    tell("READY=1");
+    return change;
+  }
+
+  void tell(std::string_view lines) const {
+    if (manager != nullptr && owns && !stopping) manager->tell(lines);
+  }
+
+  Result<Change> load_and_publish(AdminChanges admin_changes, Revision revision) {
     if (auto may = check_may_change(); !may) return std::move(may).error();
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     auto file = load_next(config_path, current->config());
@@ -192,6 +208,7 @@ struct Server::Impl {
   // ---- stop
 
   void stop() {
+    tell("STOPPING=1");
     if (!owns && !stopping) listening.hand_back();
     leave("stopping");
   }
@@ -250,6 +267,7 @@ struct Server::Impl {
   BackendStates backend_states;
   uint64_t newest = 0;
   Predecessors predecessors;
+  net::ServiceManager* manager = nullptr;
   Wait alone;
   size_t workers_left = 0;
   bool owns = true;           // false: another process accepts on the listeners as well
@@ -265,8 +283,8 @@ Server::Server(net::Loop& loop, Log& log, std::string config_path, std::function
 
 Server::~Server() = default;
 
-Result<void> Server::start(config::Config config, Estate* estate) {
-  return impl_->start(std::move(config), estate);
+Result<void> Server::start(config::Config config, const Origin& origin) {
+  return impl_->start(std::move(config), origin);
 }
 
 Result<Server::Change> Server::reload(AdminChanges admin_changes, Revision revision) {
@@ -314,6 +332,7 @@ void Server::own() {
 
 void Server::hand_over(const std::set<std::string>& listeners) {
   impl_->listening.hand_over(listeners);
+  impl_->listening.forget();
   impl_->durable->let_go_of_file();
   impl_->leave("handed over");
 }
@@ -396,6 +415,16 @@ Totals Server::totals() const {
   Totals totals = last ? last->totals : Totals();
   for (const auto& worker : impl_->counters) totals.add(worker);
   return totals;
+}
+
+void Server::ask_workers(std::function<void()> all_answered) {
+  const auto left = std::make_shared<size_t>(impl_->workers.size());
+  const auto answer = [left, all_answered = std::move(all_answered)] {
+    if (--*left == 0) all_answered();
+  };
+  for (auto& worker : impl_->workers) {
+    worker->post([impl = impl_.get(), answer](proxy::Service&) { impl->loop.post(answer); });
+  }
 }
 
 Duration Server::uptime() const {

@@ -43,8 +43,10 @@ Json json_of(const HelloMessage& hello) {
 Json json_of(const SocketsMessage& message) {
   Json sockets = Json::array();
   for (const auto& socket : message.sockets) {
-    sockets.push_back(
-        {{"kind", kKinds[static_cast<size_t>(socket.kind)]}, {"name", socket.name}, {"index", socket.index}});
+    sockets.push_back({{"kind", kKinds[static_cast<size_t>(socket.kind)]},
+                       {"name", socket.name},
+                       {"index", socket.index},
+                       {"lent", socket.lent}});
   }
   return {{"message", "sockets"}, {"sockets", std::move(sockets)}};
 }
@@ -159,6 +161,7 @@ TakeoverMessage read_sockets(Members& members) {
     socket.text("kind", kind);
     socket.text("name", passed.name);
     socket.number("index", passed.index);
+    if (!socket.member("lent").is_null()) socket.flag("lent", passed.lent);
     const auto found = std::ranges::find(kKinds, kind);
     if (!members.check(socket.is_good() && found != kKinds.end())) break;
     passed.kind = static_cast<PassedSocket::Kind>(found - kKinds.begin());

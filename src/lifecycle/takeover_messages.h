@@ -39,6 +39,7 @@ struct PassedSocket {
   Kind kind = Kind::listener;
   std::string name{};  ///< the listener's identity (its address in the file), or the path of the file
   unsigned index = 0;  ///< of the listener's sockets
+  bool lent = false;   ///< by the service manager, not opened by us
   bool operator==(const PassedSocket&) const = default;
 };
 

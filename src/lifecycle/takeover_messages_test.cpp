@@ -24,7 +24,7 @@ TEST_CASE("every message comes back as it was") {
   const TakeoverMessage messages[] = {
       HelloMessage{.newest = 3, .oldest = 2, .sluice = "1.2.3", .process = 4711},
       SocketsMessage{{{PassedSocket::Kind::listener, "0.0.0.0:80", 0},
-                      {PassedSocket::Kind::listener, "unix:/run/w", 7},
+                      {PassedSocket::Kind::listener, "unix:/run/w", 7, true},
                       {PassedSocket::Kind::admin, "/run/a \"quoted\"", 0},
                       {PassedSocket::Kind::state_lock, "/var/s.json", 0}}},
       StateMessage{.version = 1,

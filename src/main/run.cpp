@@ -6,7 +6,9 @@
 #include <sluice/lifecycle/handover.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/takeover.h>
+#include <sluice/lifecycle/watchdog.h>
 #include <sluice/net/descriptors.h>
+#include <sluice/net/service_manager.h>
 #include <sluice/net/signals.h>
 #include <sluice/observe/log_writer.h>
 
@@ -64,12 +66,15 @@ int fail(const Error& error, const TakeoverWish& wish) {
 /// The process in its parts, in the order in which they come to life.
 class Running {
  public:
-  Running(std::string config_path, const config::Config& config, observe::LogWriter& log)
+  Running(std::string config_path, const config::Config& config, observe::LogWriter& log,
+          net::ServiceManager manager)
       : config_path_(std::move(config_path)),
         admin_path_(config.server.admin_socket),
         log_(log),
+        manager_(std::move(manager)),
         server_(loop_, log, config_path_, [this] { finish(); }),
-        handover_(loop_, log, server_, handover_settings()) {}
+        handover_(loop_, log, server_, handover_settings()),
+        watchdog_(loop_, server_, manager_) {}
 
   Result<void> start(config::Config config, const TakeoverWish& wish) {
     if (auto asked = ask(wish, config.server.takeover_timeout); !asked) return asked;
@@ -87,6 +92,8 @@ class Running {
     admin_->serve(server_, config_path_, &handover_);
     log_.info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path_) +
               field("pid", ::getpid()));
+    manager_.tell(concat({"READY=1\nMAINPID=", std::to_string(::getpid())}));
+    watchdog_.start();
     run_to_the_end();
     return 0;
   }
@@ -96,7 +103,14 @@ class Running {
     return {.command = {own_binary(), "run", "-c", config_path_, "--takeover=" + admin_path_},
             .admin_path = admin_path_,
             .admin = [this] { return admin_->copy_socket(); },
-            .on_handed_over = [this](bool same_socket) { admin_->hand_over(same_socket); }};
+            .on_handed_over = [this](int new_process,
+                                     bool same_socket) { on_handed_over(new_process, same_socket); }};
+  }
+
+  void on_handed_over(int new_process, bool same_socket) {
+    watchdog_.stop();
+    manager_.tell(concat({"MAINPID=", std::to_string(new_process)}));
+    admin_->hand_over(same_socket);
   }
 
   Result<void> ask(const TakeoverWish& wish, Duration bound) {
@@ -119,7 +133,7 @@ class Running {
     auto admin = admin::AdminServer::open(loop_, log_, admin_path_);
     if (!admin) return std::move(admin).error();
     admin_ = *std::move(admin);
-    return server_.start(std::move(config));
+    return server_.start(std::move(config), {.manager = &manager_});
   }
 
   Result<void> start_as_heir(config::Config config) {
@@ -132,7 +146,7 @@ class Running {
       if (!admin) return std::move(admin).error();
       admin_ = *std::move(admin);
     }
-    return server_.start(std::move(config), &takeover_->estate());
+    return server_.start(std::move(config), {.estate = &takeover_->estate(), .manager = &manager_});
   }
 
   void watch_signals() {
@@ -166,10 +180,12 @@ class Running {
   std::string config_path_;
   std::string admin_path_;
   observe::LogWriter& log_;
+  net::ServiceManager manager_;
   net::Loop loop_;
   std::unique_ptr<admin::AdminServer> admin_;
   lifecycle::Server server_;
   lifecycle::Handover handover_;
+  lifecycle::Watchdog watchdog_;
   std::unique_ptr<lifecycle::Takeover> takeover_;
   net::Signals signals_{loop_};
   bool finished_ = false;
@@ -190,7 +206,10 @@ int run(const std::string& config_path, const TakeoverWish& wish) {
       observe::LogWriter::open(config.server.log.level, config.server.log.format, config.server.log.path);
   if (!log) return fail(log.error(), wish);
   raise_descriptor_limit(**log, config.server.max_connections);
-  Running running(config_path, config, **log);
+  using Role = net::ServiceManager::Role;
+  const bool is_heir = wish.from != TakeoverWish::From::nobody;
+  Running running(config_path, config, **log,
+                  net::ServiceManager::from_environment(is_heir ? Role::heir : Role::first));
   if (auto started = running.start(std::move(config), wish); !started) return fail(started.error());
   return running.run();
 }

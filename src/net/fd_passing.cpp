@@ -4,25 +4,23 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <deque>
 #include <optional>
 #include <utility>
 
 #include "net/errors.h"
 #include "net/handle.h"
+#include "net/passed_descriptors.h"
 #include "net/sockets.h"
 
 namespace sluice::net {
 namespace {
 
 constexpr size_t kHeaderBytes = 8;
-constexpr size_t kControlBytes = CMSG_SPACE(kMostDescriptorsInMessage * sizeof(int));
 constexpr size_t kLongestComplaint = 200;
 
 void append_number(std::string& text, uint32_t number) {
@@ -46,40 +44,18 @@ struct Outgoing {
 ssize_t send_some(int socket, Outgoing& message) {
   iovec piece{.iov_base = message.bytes.data() + message.sent,
               .iov_len = message.bytes.size() - message.sent};
-  alignas(cmsghdr) std::array<char, kControlBytes> control;
+  ControlBuffer control;
   msghdr header{};
   header.msg_iov = &piece;
   header.msg_iovlen = 1;
-  if (const size_t count = message.descriptors.size(); count > 0) {
-    header.msg_control = control.data();
-    header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-    std::fill(control.begin(), control.end(), '\0');
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-    for (size_t i = 0; i < count; ++i) {
-      const int number = message.descriptors[i].get();
-      std::memcpy(CMSG_DATA(rights) + i * sizeof(int), &number, sizeof number);
-    }
-  }
+  std::vector<int> numbers;
+  for (const Descriptor& descriptor : message.descriptors) numbers.push_back(descriptor.get());
+  attach_descriptors(header, control, numbers);
   ssize_t taken = 0;
   do {
     taken = ::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
   } while (taken < 0 && errno == EINTR);
   return taken < 0 ? -errno : taken;
-}
-
-void take_descriptors(msghdr& header, std::deque<Descriptor>& descriptors) {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(part) + i * sizeof(int), sizeof number);
-      descriptors.emplace_back(number);
-    }
-  }
 }
 
 Error malformed(std::string message) {
@@ -160,13 +136,13 @@ struct MessageChannel::Impl {
   /// One read; false when there is nothing more for now, or nobody to tell.
   bool receive(const Alive::Watch& still_here) {
     std::array<char, 65536> bytes;
-    alignas(cmsghdr) std::array<char, kControlBytes> control;
+    ControlBuffer control;
     iovec piece{.iov_base = bytes.data(), .iov_len = bytes.size()};
     msghdr header{};
     header.msg_iov = &piece;
     header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
     const ssize_t count = ::recvmsg(connection.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) return true;
     if (count < 0 && errno == EAGAIN) return false;

@@ -109,6 +109,9 @@ Result<ListeningSocket> ListeningSocket::adopt(Descriptor descriptor) {
   }
   ::fcntl(descriptor.get(), F_SETFL, ::fcntl(descriptor.get(), F_GETFL) | O_NONBLOCK);
   ::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
+  const int unused = 0;
+  ::setsockopt(descriptor.get(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
+  set_option(descriptor.get(), IPPROTO_TCP, TCP_NODELAY);  // Whoever made it may not have thought of it.
   return ListeningSocket(descriptor.release(), from_socket_address(name));
 }
 
@@ -159,6 +162,13 @@ void ListeningSocket::remove_own_file() {
   struct stat file;
   if (!file_ || ::lstat(address_.path().c_str(), &file) != 0) return;
   if (file.st_dev == file_->device && file.st_ino == file_->inode) ::unlink(address_.path().c_str());
+}
+
+bool ListeningSocket::shares_address() const {
+  int value = 0;
+  socklen_t size = sizeof value;
+  ::getsockopt(descriptor_, SOL_SOCKET, SO_REUSEPORT, &value, &size);
+  return value != 0 && !address_.is_local();
 }
 
 Result<ListeningSocket> ListeningSocket::duplicate() const {

@@ -22,7 +22,7 @@ struct HandoverSettings {
   std::string admin_path{};                          ///< of the admin socket
   std::function<Result<net::Descriptor>()> admin{};  ///< a copy of it
   /// The new process has taken over; `admin_too`: it answers on the same admin socket.
-  std::function<void(bool admin_too)> on_handed_over{};
+  std::function<void(int new_process, bool admin_too)> on_handed_over{};
 };
 
 /// Control's loop's. One takeover at a time.

@@ -10,6 +10,7 @@
 #include <sluice/lifecycle/predecessors.h>
 #include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
+#include <sluice/net/service_manager.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/upstream/backend_state.h>
 
@@ -48,6 +49,12 @@ struct BackendInfo {
 /// What a process leaves to the one that takes over from it.
 struct Estate;
 
+/// What a process may begin with; both outlive the Server.
+struct Origin {
+  Estate* estate = nullptr;                ///< of the process that it takes over from
+  net::ServiceManager* manager = nullptr;  ///< gives sockets, keeps sockets, is told of reload and stop
+};
+
 /// Control's loop's. Every method is to be called there. None blocks, but for the disk: a change waits for
 /// the state file.
 class Server {
@@ -62,7 +69,7 @@ class Server {
   /// changes; or changes nothing and says why. Its number is 1, or follows the state file's.
   /// With an estate: goes on from there, takes out of it what the configuration names, and shares the
   /// listeners with the process that left it until own().
-  Result<void> start(config::Config config, Estate* estate = nullptr);
+  Result<void> start(config::Config config, const Origin& origin = {});
 
   /// What a reload or a change has come to.
   struct Change {
@@ -123,6 +130,8 @@ class Server {
   std::shared_ptr<upstream::BackendState> backend_state(const std::string& pool,
                                                         const Address& address) const;
   Totals totals() const;
+  /// Runs the callback once every worker has been through its loop.
+  void ask_workers(std::function<void()> all_answered);
   Duration uptime() const;
 
  private:

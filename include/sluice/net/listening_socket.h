@@ -22,7 +22,8 @@ class ListeningSocket {
   static Result<ListeningSocket> open(const Address& address, Sharing sharing);
 
   /// Takes over a socket that another process has bound and listens on; its file stays the other's until
-  /// take_file(). An error when the descriptor is no listening stream socket.
+  /// take_file(). It takes new connections whatever was said before. An error when the descriptor is no
+  /// listening stream socket.
   static Result<ListeningSocket> adopt(Descriptor descriptor);
 
   /// An error when somebody listens on the address, even one who would share it. Unix sockets: always fine,
@@ -38,7 +39,9 @@ class ListeningSocket {
   const Address& address() const { return address_; }
   int descriptor() const { return descriptor_; }
 
-  /// A second descriptor for the same socket and queue (for Unix sockets, which have no SO_REUSEPORT).
+  /// Whether another socket can share its address: false for Unix sockets, which know no SO_REUSEPORT.
+  bool shares_address() const;
+  /// A second descriptor for the same socket and queue, where none can share the address.
   Result<ListeningSocket> duplicate() const;
 
   /// Who removes a Unix socket's file in the end: we, or another process that has the socket, too.
