@@ -29,6 +29,7 @@ struct HeadDecoder::Parser {
   bool complete = false;
   bool in_field_name = false;
   bool method_read = false;
+  bool in_blank_line = false;  // its CR has come
 
   uint32_t offset(const char* at) const { return before + static_cast<uint32_t>(at - piece); }
 };
@@ -200,13 +201,25 @@ Result<size_t> HeadDecoder::feed(std::string_view bytes, Head& head) {
   return used;
 }
 
+/// Blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head. False for a
+/// bare CR.
+bool HeadDecoder::skip_blank_lines(std::string_view& bytes) {
+  Parser& state = parser();
+  while (!state.begun && !bytes.empty()) {
+    if (!state.in_blank_line && bytes.front() != '\r') return true;
+    if (state.in_blank_line && bytes.front() != '\n') return false;
+    state.in_blank_line = !state.in_blank_line;
+    bytes.remove_prefix(1);
+  }
+  return true;
+}
+
 Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& head) {
   Parser& state = parser();
   const size_t given = bytes.size();
   if (of_ == Of::request && !state.method_read) {
-    // Blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head.
-    while (!state.begun && !bytes.empty() && (bytes.front() == '\r' || bytes.front() == '\n')) {
-      bytes.remove_prefix(1);
+    if (!skip_blank_lines(bytes)) {
+      return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
     }
     if (bytes.empty()) return Progress{.used = given};
     auto method = take_method(bytes, head);

@@ -79,6 +79,18 @@ TEST_CASE("blank lines before a request are ignored and begin nothing") {
   CHECK(decoder.has_begun());
 }
 
+TEST_CASE("a blank line before a request ends in CRLF as every line does") {
+  for (const std::string blank : {"\n", "\r", "\r\r\n", "\r\n\n"}) {
+    for (size_t piece = 1; piece < 8; ++piece) {
+      CAPTURE(blank);
+      RequestHead head;
+      CHECK(decode_request(blank + "GET / HTTP/1.1\r\nHost: a\r\n\r\n", head, piece).error != "");
+      RequestHead other;
+      CHECK(decode_request("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", other, piece).error == "");
+    }
+  }
+}
+
 TEST_CASE("any token is a method, whatever llhttp's list says") {
   for (const std::string method : {"PURGE", "FOO", "get", "M-SEARCH", "!#$%&'*+-.^_`|~09", "PRI"}) {
     for (size_t piece = 1; piece < 8; ++piece) {

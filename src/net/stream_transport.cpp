@@ -1,16 +1,67 @@
 #include "net/stream_transport.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "net/errors.h"
 
 namespace sluice::net {
+namespace {
+
+/// Pieces that leave in one call. A short head and body are put together first: that costs less than what the
+/// kernel needs to walk a list of them.
+class Batch {
+ public:
+  /// Takes the first pieces, as many as fit, and returns the others.
+  std::span<const std::string_view> take(std::span<const std::string_view> pieces) {
+    while (!pieces.empty() && count_ < kMostPieces) {
+      const auto piece = pieces.front();
+      pieces = pieces.subspan(1);
+      if (piece.empty()) continue;
+      // sendmsg() does not write to what a piece points at.
+      pieces_[count_++] = {.iov_base = const_cast<char*>(piece.data()), .iov_len = piece.size()};
+      size_ += piece.size();
+    }
+    return pieces;
+  }
+  size_t size() const { return size_; }
+
+  /// As send().
+  ssize_t send(int descriptor) {
+    constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (count_ == 1) return ::send(descriptor, pieces_[0].iov_base, pieces_[0].iov_len, kFlags);
+    if (size_ <= kTogether) {
+      std::array<char, kTogether> together;
+      char* end = together.data();
+      for (size_t i = 0; i < count_; ++i) {
+        std::memcpy(end, pieces_[i].iov_base, pieces_[i].iov_len);
+        end += pieces_[i].iov_len;
+      }
+      return ::send(descriptor, together.data(), size_, kFlags);
+    }
+    msghdr message{};
+    message.msg_iov = pieces_.data();
+    message.msg_iovlen = count_;
+    return ::sendmsg(descriptor, &message, kFlags);
+  }
+
+ private:
+  static constexpr size_t kMostPieces = 16;
+  static constexpr size_t kTogether = 2048;
+
+  std::array<iovec, kMostPieces> pieces_;
+  size_t count_ = 0;
+  size_t size_ = 0;
+};
+
+}  // namespace
 
 int Stream::initialise(uv_loop_t* loop, const Address& address) {
   return address.is_local() ? uv_pipe_init(loop, &pipe, 0) : uv_tcp_init(loop, &tcp);
@@ -46,19 +97,21 @@ StreamTransport::StreamTransport(Loop& loop, Handle<Stream> stream, Address peer
 void StreamTransport::start_reading(Reader& reader) {
   const bool was_reading = std::exchange(reader_, &reader) != nullptr;
   if (was_reading) return;
-  const auto give_scratch = [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-    auto* self = owner_of<StreamTransport>(handle);
-    if (self == nullptr) return;  // libuv made it empty
-    const auto scratch = self->loop_.scratch();
-    *buffer = {.base = scratch.data(), .len = scratch.size()};
+  // It broke before: the end is told again, to this reader. (The kernel tells an error but once.)
+  if (read_error_ != 0) return loop_.later().add(later_);
+  // libuv only tells when there is something to read. It is given no buffer and so reads nothing (its
+  // documented ENOBUFS): recv() costs less than its read(), and tells a reset from an end, which libuv mixes
+  // up at POLLHUP.
+  const auto no_buffer = [](uv_handle_t*, size_t, uv_buf_t* buffer) { *buffer = uv_buf_init(nullptr, 0); };
+  const auto on_readable = [](uv_stream_t* stream, ssize_t status, const uv_buf_t*) {
+    auto* self = owner_of<StreamTransport>(stream);
+    if (self == nullptr) return;
+    if (status == UV_ENOBUFS) return self->receive();
+    self->end_reading(static_cast<int>(status));
   };
-  const auto on_read = [](uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer) {
-    if (auto* self = owner_of<StreamTransport>(stream)) self->on_read(count, buffer->base);
-  };
-  const int status = uv_read_start(raw(), give_scratch, on_read);
+  const int status = uv_read_start(raw(), no_buffer, on_readable);
   if (status == 0) return;
-  // It broke before: the end is told again, to this reader.
-  if (read_error_ == 0) read_error_ = status;
+  read_error_ = status;
   loop_.later().add(later_);
 }
 
@@ -67,23 +120,21 @@ void StreamTransport::stop_reading() {
   uv_read_stop(raw());
 }
 
-void StreamTransport::on_read(ssize_t count, const char* bytes) {
-  if (count > 0) return reader_->on_bytes({bytes, static_cast<size_t>(count)});
-  if (count == 0) return;
+/// Once a turn: when there is more, the loop says so again, and the others had theirs in between.
+void StreamTransport::receive() {
+  const auto scratch = loop_.scratch();
+  const ssize_t count = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
+  if (count > 0) return reader_->on_bytes({scratch.data(), static_cast<size_t>(count)});
+  if (count == 0) return end_reading(0);
+  if (errno != EAGAIN && errno != EINTR) end_reading(-errno);
+}
+
+void StreamTransport::end_reading(int error) {
   uv_read_stop(raw());
   Reader& reader = *std::exchange(reader_, nullptr);
-  const int error = count == UV_EOF ? pending_error() : static_cast<int>(count);
   if (error == 0) return reader.on_end({});
   read_error_ = error;
   reader.on_end(reason(error));
-}
-
-/// A reset that came together with the last bytes is an end of file to libuv (uv__stream_io, at POLLHUP), and
-/// to the kernel still an error. A message that ends with its connection must not pass for whole then.
-int StreamTransport::pending_error() const {
-  int error = 0;
-  socklen_t size = sizeof error;
-  return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? -error : 0;
 }
 
 // ---- writing
@@ -105,29 +156,20 @@ Flow StreamTransport::write(std::span<const std::string_view> pieces) {
 
 /// Returns how many bytes the kernel took, in as few calls as the pieces allow.
 size_t StreamTransport::try_write(std::span<const std::string_view> pieces) {
-  constexpr size_t kMostPieces = 16;
-  std::array<uv_buf_t, kMostPieces> buffers;
   size_t taken = 0;
   while (!pieces.empty()) {
-    size_t size = 0;
-    unsigned count = 0;
-    while (!pieces.empty() && count < kMostPieces) {
-      const auto piece = pieces.front();
-      pieces = pieces.subspan(1);
-      if (piece.empty()) continue;
-      // libuv does not write to what a buffer points at.
-      buffers[count++] = {.base = const_cast<char*>(piece.data()), .len = piece.size()};
-      size += piece.size();
-    }
-    if (count == 0) return taken;
-    const int written = uv_try_write(raw(), buffers.data(), count);
-    if (written == UV_EAGAIN) return taken;
+    Batch batch;
+    pieces = batch.take(pieces);
+    if (batch.size() == 0) return taken;
+    ssize_t written = -1;
+    do written = batch.send(descriptor_);
+    while (written < 0 && errno == EINTR);
     if (written < 0) {
-      break_off(written);
+      if (errno != EAGAIN) break_off(-errno);
       return taken;
     }
     taken += static_cast<size_t>(written);
-    if (static_cast<size_t>(written) < size) return taken;
+    if (static_cast<size_t>(written) < batch.size()) return taken;
   }
   return taken;
 }

@@ -60,8 +60,8 @@ class StreamTransport final : public Transport {
   uv_stream_t* raw() const { return &stream_.get()->stream; }
   KeptWrite* kept() const { return stream_.get()->kept.get(); }
 
-  void on_read(ssize_t count, const char* bytes);
-  int pending_error() const;
+  void receive();
+  void end_reading(int error);
   size_t try_write(std::span<const std::string_view> pieces);
   void keep(std::span<const std::string_view> pieces, size_t taken);
   void write_kept();

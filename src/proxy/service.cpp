@@ -163,7 +163,7 @@ struct Service::Impl {
 
   void on_connection(Listening& listener, std::unique_ptr<net::Transport> transport) {
     ++connections;
-    peak_connections = std::max(peak_connections, connections);
+    if (connections >= kManyConnections) give_back_below = connections / 4;
     settings.counters.connections.set(connections);
     settings.counters.connections_accepted.add();
     listener.connections.push_back(ClientConnection::start(std::move(transport), listener.options, clients));
@@ -173,8 +173,9 @@ struct Service::Impl {
   void on_connection_over() {
     --connections;
     settings.counters.connections.set(connections);
-    if (peak_connections >= kManyConnections && connections < peak_connections / 4) {
-      peak_connections = connections;
+    if (connections < give_back_below) {
+      // In steps, down to the last few: what still lives holds back what is free around it.
+      give_back_below = connections / 4;
       loop.post(give_back_free_memory);
     }
     if (connections < most_connections) resume_accepting();
@@ -239,7 +240,8 @@ struct Service::Impl {
   std::map<std::string, Listening> listening;
   ClientConnections left;  // of listeners that are gone
   uint64_t connections = 0;
-  uint64_t peak_connections = 0;  // since memory was given back
+  uint64_t give_back_below =
+      0;  // so few connections left after there were many: memory goes back to the system
   uint64_t most_connections = 1;
   Duration tunnel_bound{};  // for a tunnel whose listener goes, less than a stopping process may take
   bool accepting_paused = false;

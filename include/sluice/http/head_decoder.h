@@ -53,6 +53,7 @@ class HeadDecoder {
   void reset();
   Parser& parser();
   const Parser& parser() const;
+  bool skip_blank_lines(std::string_view& bytes);
   Result<size_t> take_method(std::string_view bytes, Head& head);
   Result<Progress> run(std::string_view bytes, Head& head);
   Result<size_t> feed(std::string_view bytes, Head& head);
