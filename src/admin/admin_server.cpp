@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -33,12 +34,12 @@ struct AdminServer::Impl {
     const auto found = std::ranges::find_if(sessions, is_it);
     const auto ended = std::move(*found);  // Destroyed last: it is calling us.
     sessions.erase(found);
-    acceptor->resume();
+    if (acceptor) acceptor->resume();
   }
 
   net::Loop& loop;
   Log& log;
-  net::ListeningSocket socket;
+  std::optional<net::ListeningSocket> socket;
   Context context;
   std::unique_ptr<net::Acceptor> acceptor;
   std::vector<std::unique_ptr<Session>> sessions;
@@ -57,16 +58,37 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Loop& loop, Log& log
   return std::unique_ptr<AdminServer>(new AdminServer(std::make_unique<Impl>(loop, log, *std::move(socket))));
 }
 
+std::unique_ptr<AdminServer> AdminServer::adopt(net::Loop& loop, Log& log, net::ListeningSocket socket) {
+  return std::unique_ptr<AdminServer>(new AdminServer(std::make_unique<Impl>(loop, log, std::move(socket))));
+}
+
 AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::serve(lifecycle::Server& server, std::string config_path) {
-  impl_->context = {.server = &server, .config_path = std::move(config_path)};
+void AdminServer::serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover) {
+  impl_->socket->take_file();
+  impl_->context = {.server = &server, .config_path = std::move(config_path), .handover = handover};
   impl_->acceptor = std::make_unique<net::Acceptor>(
-      impl_->loop, impl_->socket, [impl = impl_.get()](std::unique_ptr<net::Transport> transport) {
+      impl_->loop, *impl_->socket, [impl = impl_.get()](std::unique_ptr<net::Transport> transport) {
         impl->accept(std::move(transport));
       });
+}
+
+Result<net::Descriptor> AdminServer::copy_socket() const {
+  return net::Descriptor::duplicate_of(impl_->socket->descriptor());
+}
+
+void AdminServer::hand_over(bool same_socket) {
+  impl_->acceptor.reset();
+  if (same_socket) impl_->socket->leave_file();
+  impl_->socket.reset();
+  std::vector<Session*> sessions;
+  for (const auto& session : impl_->sessions) sessions.push_back(session.get());
+  for (Session* session : sessions) {  // Each ends itself at most.
+    session->end({.code = ErrorCode::conflict,
+                  .message = "another process has taken over: ask that one, on the same socket"});
+  }
 }
 
 }  // namespace sluice::admin

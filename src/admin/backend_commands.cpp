@@ -56,11 +56,18 @@ Outcome when_empty(Server& server, Server::Change change, std::shared_ptr<upstre
                    Duration bound, OnReply on_reply) {
   Wait wait = server.when(
       [&server, change, state] {
-        return server.is_adopted(change.generation) && (!state || state->in_flight() == 0);
+        // Earlier processes that still drain know nothing of the change.
+        return server.is_adopted(change.generation) && server.predecessors().draining() == 0 &&
+               (!state || state->in_flight() == 0);
       },
       bound,
-      [change, state, on_reply = std::move(on_reply)](bool empty) {
+      [&server, change, state, on_reply = std::move(on_reply)](bool empty) {
         if (empty) return on_reply(done(change));
+        if (server.predecessors().draining() > 0) {
+          return on_reply(Reply::failed(
+              {.code = ErrorCode::timed_out,
+               .message = "it gets nothing new, but a process from before the last upgrade still drains"}));
+        }
         const std::string left = std::to_string(state ? state->in_flight() : 0);
         on_reply(Reply::failed(
             {.code = ErrorCode::timed_out,

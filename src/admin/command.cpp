@@ -8,8 +8,8 @@
 namespace sluice::admin {
 namespace {
 
-constexpr std::array<std::string_view, 5> kWithValue = {"--wait", "--weight", "--version", "--drain",
-                                                        "--if-revision"};
+constexpr std::array<std::string_view, 6> kWithValue = {"--binary",  "--wait",  "--weight",
+                                                        "--version", "--drain", "--if-revision"};
 constexpr std::array<std::string_view, 3> kFlags = {"--json", "--now", "--reset"};
 
 Error usage(std::string message) {

@@ -47,6 +47,8 @@ constexpr std::array kEntries = {
           [](Context& c, const Command&, OnReply) { return now(config_diff(*c.server, c.config_path)); }},
     Entry{"reload", "[--reset] [--if-revision N]",
           "read the file again, and say what changed; --reset drops admin changes", 0, 0, reload},
+    Entry{"upgrade", "[--binary PATH]", "a new process takes over, with every listener and all state", 0, 0,
+          upgrade},
     Entry{"stop", "", "drain and stop, as SIGTERM", 0, 0, stop},
     Entry{"generation list", "", "the current generation and those that drain", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(generation_list(*c.server)); }},

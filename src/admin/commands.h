@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/base/wait.h>
+#include <sluice/lifecycle/handover.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/transaction.h>
 
@@ -27,6 +28,7 @@ struct Draft {
 struct Context {
   lifecycle::Server* server = nullptr;  ///< nullptr while the process starts
   std::string config_path{};
+  lifecycle::Handover* handover = nullptr;  ///< nullptr: no upgrades
   std::optional<Draft> draft{};
 };
 
@@ -53,6 +55,7 @@ Reply config_check(const std::string& path);
 Reply config_diff(const lifecycle::Server& server, const std::string& path);
 Outcome backend_change(Context& context, const Command& command, OnReply on_reply);
 Outcome reload(Context& context, const Command& command, OnReply on_reply);
+Outcome upgrade(Context& context, const Command& command, OnReply on_reply);
 Outcome begin(Context& context, const Command& command, OnReply on_reply);
 Outcome commit(Context& context, const Command& command, OnReply on_reply);
 Outcome abort(Context& context, const Command& command, OnReply on_reply);

@@ -80,6 +80,16 @@ void add_changes(const lifecycle::Server& server, Reply& reply) {
   for (size_t i = 0; i < told; ++i) reply.lines.push_back(concat({"not_applying ", waiting[i]}));
 }
 
+/// The process before this one, while it finishes what it had.
+void tell_predecessor(const lifecycle::Predecessor& predecessor, Reply& reply) {
+  reply.lines.push_back("draining process" + field("pid", predecessor.process) +
+                        field("connections", static_cast<long long>(predecessor.totals.connections)) +
+                        field("processes_before_it", static_cast<long long>(predecessor.before_it)));
+  reply.data["predecessor"] = {{"pid", predecessor.process},
+                               {"connections", predecessor.totals.connections},
+                               {"predecessors", predecessor.before_it}};
+}
+
 }  // namespace
 
 Reply status(lifecycle::Server& server) {
@@ -107,6 +117,7 @@ Reply status(lifecycle::Server& server) {
     reply.lines.push_back("listener" + field("name", listener.name) + field("address", address));
     reply.data["listeners"].push_back({{"name", listener.name}, {"address", address}});
   }
+  if (server.predecessors().draining() > 0) tell_predecessor(*server.predecessors().last(), reply);
   for (const auto& [name, pool] : count_pools(server)) {
     reply.lines.push_back(
         concat({"pool ", name, " healthy=", number(pool.healthy), "/", number(pool.backends)}));

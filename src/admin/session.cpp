@@ -7,6 +7,8 @@ namespace sluice::admin {
 namespace {
 
 constexpr size_t kLongestLine = size_t{16} * 1024;
+/// What a new process says: from then on the connection speaks another language.
+constexpr std::string_view kTakeover = "takeover";
 
 }  // namespace
 
@@ -36,6 +38,23 @@ void Session::leave_when_sent() {
   writable_ = transport_->when_writable([this](const Result<void>&) { on_over_(*this); });
 }
 
+void Session::end(const Error& error) {
+  if (std::exchange(busy_, false)) {
+    wait_.cancel();
+    answer(Reply::failed(error));
+  }
+  ended_ = true;
+  input_.clear();
+  if (!is_blocked_) leave_when_sent();
+}
+
+void Session::turn_over() {
+  auto connection = transport_->duplicate();
+  if (!connection) return on_over_(*this);
+  context_.handover->begin(*std::move(connection), std::exchange(input_, {}));
+  on_over_(*this);
+}
+
 void Session::next_line() {
   while (!busy_ && !is_blocked_) {
     const auto end = input_.find('\n');
@@ -43,6 +62,7 @@ void Session::next_line() {
     std::string line = input_.substr(0, end);
     input_.erase(0, end + 1);
     if (line.ends_with('\r')) line.pop_back();
+    if (line == kTakeover && context_.handover != nullptr) return turn_over();
     if (!line.empty()) run(line);
   }
   if (busy_ || is_blocked_) return;

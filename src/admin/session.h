@@ -16,6 +16,9 @@ class Session final : private net::Reader {
  public:
   Session(std::unique_ptr<net::Transport> transport, Context context, std::function<void(Session&)> on_over);
 
+  /// Takes no more commands. When an answer is due, it is this.
+  void end(const Error& error);
+
  private:
   void on_bytes(std::string_view bytes) override;
   void on_end(Result<void> how) override;
@@ -23,6 +26,7 @@ class Session final : private net::Reader {
   void run(std::string_view line);
   void answer(const Reply& reply);
   void leave_when_sent();
+  void turn_over();
 
   std::unique_ptr<net::Transport> transport_;
   Context context_;  // What it has begun and not committed ends with it.

@@ -58,6 +58,7 @@ void parse_server(Reader& root, Server& server) {
       reader->problem("state_file", "expected the path of a file, such as \"/var/lib/sluice/state.json\"");
     }
     reader->read_duration("drain_timeout", server.drain_timeout);
+    reader->read_duration("takeover_timeout", server.takeover_timeout);
     reader->read_number("max_connections", server.max_connections, 1, 10'000'000);
     if (auto log = reader->sub("log")) parse_log(*std::move(log), server.log);
     if (auto log = reader->sub("access_log")) parse_access_log(*std::move(log), server.access_log);

@@ -74,6 +74,7 @@ void write_server(Writer& out, const Server& server) {
   out.line("admin_socket", quoted(server.admin_socket));
   if (!server.state_file.empty()) out.line("state_file", quoted(server.state_file));
   out.line("drain_timeout", quoted(server.drain_timeout));
+  out.line("takeover_timeout", quoted(server.takeover_timeout));
   out.number("max_connections", server.max_connections);
   out.line("log", inline_table({{"level", quoted(name(server.log.level))},
                                 {"format", server.log.format == LogFormat::text ? "\"text\"" : "\"json\""},

@@ -51,6 +51,7 @@ Config unusual() {
                    .admin_socket = "/a \"quoted\" \\path",
                    .state_file = "/var/lib/s t",
                    .drain_timeout = 1500ms,
+                   .takeover_timeout = 2500ms,
                    .max_connections = 7,
                    .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"},
                    .access_log = AccessLog{.path = "stdout", .format = AccessLogFormat::json}};
@@ -95,6 +96,7 @@ TEST_CASE("a configuration as TOML shows every default") {
 workers = 2
 admin_socket = "/run/sluice/admin.sock"
 drain_timeout = "30s"
+takeover_timeout = "10s"
 max_connections = 20000
 log = { level = "info", format = "text", path = "stderr" }
 

@@ -85,6 +85,10 @@ Result<std::unique_ptr<DurableFile>> DurableFile::open(std::string path) {
                .message = concat({"another process has ", file->path_, " (it holds ", lock_path, ")"})};
 }
 
+std::unique_ptr<DurableFile> DurableFile::adopt(std::string path, net::Descriptor lock) {
+  return std::unique_ptr<DurableFile>(new DurableFile(std::move(path), lock.release()));
+}
+
 DurableFile::~DurableFile() {
   ::close(lock_);
 }

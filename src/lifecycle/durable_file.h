@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sluice/base/result.h>
+#include <sluice/net/descriptor.h>
 
 #include <memory>
 #include <optional>
@@ -17,6 +18,8 @@ class DurableFile {
  public:
   /// Takes the lock; an error of code conflict when another process has it.
   static Result<std::unique_ptr<DurableFile>> open(std::string path);
+  /// Another process has taken the lock and passed it on.
+  static std::unique_ptr<DurableFile> adopt(std::string path, net::Descriptor lock);
   ~DurableFile();
   DurableFile(const DurableFile&) = delete;
   DurableFile& operator=(const DurableFile&) = delete;
@@ -31,6 +34,8 @@ class DurableFile {
   Result<std::string> set_aside();
 
   const std::string& path() const { return path_; }
+  /// Whoever has a copy of it has the lock, too, until the last copy is closed.
+  int lock() const { return lock_; }
 
  private:
   DurableFile(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -4,8 +4,6 @@
 
 #include <optional>
 
-#include "lifecycle/state_file.h"
-
 namespace sluice::lifecycle {
 namespace {
 
@@ -60,6 +58,26 @@ Result<std::unique_ptr<DurableState>> DurableState::open(config::Config config, 
   tell_waiting(desired, log);
   return std::unique_ptr<DurableState>(
       new DurableState(std::move(desired), std::move(file), saved.generation, log));
+}
+
+Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config config, Inherited from, Log& log) {
+  const std::string path = config.server.state_file;
+  std::unique_ptr<DurableFile> file;
+  if (!path.empty() && path == from.path && from.lock.is_open()) {
+    file = DurableFile::adopt(path, std::move(from.lock));
+  } else if (!path.empty()) {
+    auto opened = DurableFile::open(path);
+    if (!opened) return cannot_start(std::move(opened).error());
+    file = *std::move(opened);
+  }
+  if (file) {
+    // What it says is known already, but that it can be read is not.
+    if (auto text = file->read(); !text) return cannot_start(std::move(text).error());
+  }
+  DesiredState desired(std::move(config), std::move(from.saved.changes));
+  tell_waiting(desired, log);
+  return std::unique_ptr<DurableState>(
+      new DurableState(std::move(desired), std::move(file), from.saved.generation, log));
 }
 
 Result<void> DurableState::save(const DesiredState& next, uint64_t number) {

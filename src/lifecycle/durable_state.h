@@ -10,6 +10,7 @@
 #include <string>
 
 #include "lifecycle/durable_file.h"
+#include "lifecycle/state_file.h"
 
 namespace sluice::lifecycle {
 
@@ -21,6 +22,15 @@ class DurableState {
   /// Sluice wrote it: to go on would forget what was acknowledged.
   static Result<std::unique_ptr<DurableState>> open(config::Config file, Log& log);
 
+  /// What the process before this one leaves: its changes, and the lock of the file that it keeps them in.
+  struct Inherited {
+    SavedState saved{};
+    std::string path{};
+    net::Descriptor lock{};
+  };
+  /// Nothing is written before the first advance().
+  static Result<std::unique_ptr<DurableState>> inherit(config::Config file, Inherited from, Log& log);
+
   const DesiredState& desired() const { return desired_; }
   /// The newest one of the process before this one; 0 when nothing is known of it.
   uint64_t last_generation() const { return last_generation_; }
@@ -28,6 +38,11 @@ class DurableState {
   /// Makes `next` the desired state, of which generation `number` is to be made; or nothing has happened, and
   /// the error says why. What changes nothing of what was acknowledged does not need the disk.
   Result<void> advance(DesiredState next, uint64_t number);
+
+  /// Null: there is none.
+  const DurableFile* file() const { return file_.get(); }
+  /// The file is another process's from now on.
+  void let_go_of_file() { file_.reset(); }
 
  private:
   DurableState(DesiredState desired, std::unique_ptr<DurableFile> file, uint64_t last_generation, Log& log)

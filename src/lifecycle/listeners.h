@@ -1,10 +1,12 @@
-// The listening sockets of the process: opened before a configuration takes effect, kept while one names
-// them, closed last (promise 1).
+// The listening sockets of the process: opened before a configuration takes effect, or received from the
+// process before this one; kept while a configuration names them, closed last (promise 1).
 #pragma once
 
+#include <sluice/base/log.h>
 #include <sluice/base/result.h>
 #include <sluice/config/config.h>
 #include <sluice/net/listening_socket.h>
+#include <sluice/net/service_manager.h>
 
 #include <map>
 #include <memory>
@@ -13,10 +15,14 @@
 
 namespace sluice::lifecycle {
 
-/// One listener's sockets, one a worker.
+/// One listener's sockets: one a worker, but for those that came from a process with other workers.
 struct ListenerSockets {
-  Address address;  ///< with the port that the kernel picked
-  std::vector<net::ListeningSocket> sockets;
+  Address address;                                             ///< with the port that the kernel picked
+  std::vector<std::unique_ptr<net::ListeningSocket>> sockets;  ///< each in its place, for the workers
+  /// Another process accepts on them as well.
+  bool shared = false;
+  /// A socket unit of the service manager's, which goes on with the queue after us.
+  bool lent = false;
 };
 
 /// By the address as the configuration writes it, which is the listener's identity.
@@ -26,5 +32,17 @@ using SocketsById = std::map<std::string, std::shared_ptr<ListenerSockets>>;
 /// on error.
 Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current,
                                    unsigned workers);
+
+/// What the service manager has given for listeners of the configuration, by address. Tells of what it has
+/// given in vain.
+SocketsById take_given(net::ServiceManager& manager, const config::Config& config, unsigned workers,
+                       Log& log);
+
+/// Those that the manager keeps for the next process are named so, one name a listener.
+std::string kept_name(const std::string& id);
+
+/// Adds sockets until every worker can have one of its own. One that cannot share its address (a Unix socket,
+/// or one that was lent) is one that all workers share.
+Result<void> widen(ListenerSockets& listener, unsigned workers);
 
 }  // namespace sluice::lifecycle

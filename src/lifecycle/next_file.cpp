@@ -37,6 +37,19 @@ Result<config::Config> load_next(const std::string& path, const config::Config& 
   return std::move(next);
 }
 
+Result<std::shared_ptr<observe::AccessSink>> open_access_log(const std::optional<config::AccessLog>& wanted,
+                                                             const std::string& config_path) {
+  if (!wanted) return std::shared_ptr<observe::AccessSink>();
+  const bool is_json = wanted->format == config::AccessLogFormat::json;
+  auto opened = observe::AccessSink::open(
+      wanted->path, is_json ? observe::AccessFormat::json : observe::AccessFormat::combined);
+  if (opened) return *std::move(opened);
+  Error error = std::move(opened).error();
+  error.code = ErrorCode::invalid_config;
+  error.message = concat({config_path, ": server.access_log: ", error.message});
+  return error;
+}
+
 void tell_differences(const std::vector<std::string>& differences, Log& log) {
   for (size_t i = 0; i < std::min(differences.size(), kMostLogged); ++i) {
     log.info("reload changed" + field("what", differences[i]));

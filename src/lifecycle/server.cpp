@@ -12,28 +12,14 @@
 #include "lifecycle/backend_states.h"
 #include "lifecycle/conditions.h"
 #include "lifecycle/durable_state.h"
+#include "lifecycle/estate.h"
 #include "lifecycle/ledger.h"
-#include "lifecycle/listeners.h"
+#include "lifecycle/listening.h"
 #include "lifecycle/next_file.h"
 #include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
-namespace {
-
-/// After new connection attempts are refused, those that were half open have this long to complete and be
-/// accepted.
-constexpr Duration kHalfOpen{100};
-
-}  // namespace
-
 struct Server::Impl {
-  /// A listener that is gone from the configuration, and whose last clients are still coming in.
-  struct Leaving {
-    std::string id;
-    std::shared_ptr<ListenerSockets> listener;
-    Deadline half_open_over;
-  };
-
   Impl(net::Loop& the_loop, Log& the_log, std::string path, std::function<void()> finished_callback)
       : loop(the_loop),
         log(the_log),
@@ -42,28 +28,37 @@ struct Server::Impl {
         conditions(loop.deadlines()),
         half_open([this] { drain_workers(); }),
         drain_deadline([this] { finish("the drain timeout is over"); }),
-        started(loop.clock().now()) {}
+        started(loop.clock().now()),
+        listening(loop, log, workers) {}
 
   // ---- start
 
-  Result<void> start(config::Config config) {
+  Result<void> start(config::Config config, const Origin& origin) {
     const unsigned count = config.server.workers;
-    auto opened = open_listeners(config, {}, count);
+    Estate* const estate = origin.estate;
+    if (origin.manager != nullptr) listening.keep_with(*(manager = origin.manager));
+    auto inherited = inherit_sockets(estate, config, count);
+    if (!inherited) return std::move(inherited).error();
+    if (manager != nullptr) inherited->merge(take_given(*manager, config, count, log));
+    auto opened = open_listeners(config, *inherited, count);
     if (!opened) return std::move(opened).error();
-    auto sink = open_access_log(config);
+    auto sink = access_log_for(config);
     if (!sink) return std::move(sink).error();
-    auto opened_state = DurableState::open(std::move(config), log);
+    auto opened_state = open_state(std::move(config), estate, log);
     if (!opened_state) return std::move(opened_state).error();
     durable = *std::move(opened_state);
     newest = durable->last_generation();
-    if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
+    owns = estate == nullptr;
+    if (owns) {
+      if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
+    }
     ledger.emplace(count);
     counters = std::vector<observe::WorkerCounters>(count);
     monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
     for (unsigned i = 0; i < count; ++i)
       workers.push_back(std::make_unique<Worker>(worker_settings(i, count)));
     use_access_log(*std::move(sink));
-    publish(*std::move(opened), "start");
+    publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
     return {};
   }
 
@@ -72,18 +67,9 @@ struct Server::Impl {
   using Sink = std::shared_ptr<observe::AccessSink>;
 
   /// The one in use, when it is what the configuration asks for.
-  Result<Sink> open_access_log(const config::Config& config) const {
-    const auto& wanted = config.server.access_log;
-    if (current && wanted == current->config().server.access_log) return access_log;
-    if (!wanted) return Sink();
-    const bool is_json = wanted->format == config::AccessLogFormat::json;
-    auto opened = observe::AccessSink::open(
-        wanted->path, is_json ? observe::AccessFormat::json : observe::AccessFormat::combined);
-    if (opened) return *std::move(opened);
-    Error error = std::move(opened).error();
-    error.code = ErrorCode::invalid_config;
-    error.message = concat({config_path, ": server.access_log: ", error.message});
-    return error;
+  Result<Sink> access_log_for(const config::Config& config) const {
+    const bool is_same = current && config.server.access_log == current->config().server.access_log;
+    return is_same ? Result<Sink>(access_log) : open_access_log(config.server.access_log, config_path);
   }
 
   void use_access_log(Sink sink) {
@@ -110,11 +96,13 @@ struct Server::Impl {
   // ---- generations
 
   /// Makes the desired state the newest generation. Everything that can fail has been done by now.
-  void publish(SocketsById next_sockets, std::string cause) {
+  void publish(SocketsById next_sockets, std::string cause,
+               const std::vector<PassedHealth>* known_health = nullptr) {
     auto next = std::make_shared<config::Config>(durable->desired().effective());
     if (current) config::share_unchanged(*next, current->config());
     const unsigned count = static_cast<unsigned>(workers.size());
     auto next_states = backend_states.states_for(*next, current.get(), count);
+    if (known_health != nullptr) inherit_health(*known_health, *next, next_states);
     const auto back_from_drain = undrained(current.get(), *next);
     current =
         std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states), count);
@@ -128,7 +116,7 @@ struct Server::Impl {
         loop.post([this, i, number] { ledger->adopted(i, number); });
       });
     }
-    change_listeners(std::move(next_sockets));
+    listening.change(std::move(next_sockets));
     log.info("generation published" + field("number", static_cast<long long>(newest)) +
              field("cause", current->cause()));
   }
@@ -152,51 +140,13 @@ struct Server::Impl {
       log.info("generation ended" + field("number", static_cast<long long>(number)));
   }
 
-  // ---- listeners
-
-  void change_listeners(SocketsById next) {
-    for (const auto& [id, listener] : next) {
-      if (!sockets.contains(id)) start_listening(id, listener);
-    }
-    for (const auto& [id, listener] : sockets) {
-      if (!next.contains(id)) retire_listener(id, listener);
-    }
-    sockets = std::move(next);
-  }
-
-  void start_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
-    for (size_t i = 0; i < workers.size(); ++i) {
-      workers[i]->post(
-          [id, listener, i](proxy::Service& service) { service.listen(id, listener->sockets[i]); });
-    }
-    log.info("listening" + field("address", listener->address.text()));
-  }
-
-  /// The sockets close when the last worker has accepted everything in their queues.
-  void retire_listener(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
-    for (auto& socket : listener->sockets) socket.refuse_new_connections();
-    auto leaving = std::make_unique<Leaving>();
-    leaving->id = id;
-    leaving->listener = listener;
-    leaving->half_open_over.set_callback([this, leaving = leaving.get()] { close_listener(*leaving); });
-    loop.deadlines().arm(leaving->half_open_over, kHalfOpen);
-    leaving_listeners.push_back(std::move(leaving));
-  }
-
-  void close_listener(Leaving& leaving) {
-    for (auto& worker : workers) {
-      worker->post([id = leaving.id, listener = leaving.listener](proxy::Service& service) {
-        service.stop_listening(id);
-      });
-    }
-    log.info("listener drained" + field("address", leaving.listener->address.text()));
-    std::erase_if(leaving_listeners, [&](const auto& other) { return other.get() == &leaving; });
-  }
-
   // ---- changes
 
-  static Error stops() {
-    return {.code = ErrorCode::conflict, .message = "it is stopping: nothing changes any more"};
+  Result<void> check_may_change() const {
+    const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
+    if (stopping) return conflict("it is stopping: nothing changes any more");
+    if (changes_held) return conflict("a new process is taking over: try again in a moment");
+    return {};
   }
 
   Result<void> check_revision(Revision revision) const {
@@ -207,13 +157,26 @@ struct Server::Impl {
   }
 
   Result<Change> reload(AdminChanges admin_changes, Revision revision) {
-    if (stopping) return stops();
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now().time_since_epoch());
+    tell(concat({"RELOADING=1\nMONOTONIC_USEC=", std::to_string(now.count())}));
+    auto change = load_and_publish(admin_changes, revision);
+    tell("READY=1");
+    return change;
+  }
+
+  void tell(std::string_view lines) const {
+    if (manager != nullptr && owns && !stopping) manager->tell(lines);
+  }
+
+  Result<Change> load_and_publish(AdminChanges admin_changes, Revision revision) {
+    if (auto may = check_may_change(); !may) return std::move(may).error();
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     auto file = load_next(config_path, current->config());
     if (!file) return std::move(file).error();
-    auto opened = open_listeners(*file, sockets, static_cast<unsigned>(workers.size()));
+    auto opened = open_listeners(*file, listening.sockets(), static_cast<unsigned>(workers.size()));
     if (!opened) return std::move(opened).error();
-    auto sink = open_access_log(*file);
+    auto sink = access_log_for(*file);
     if (!sink) return std::move(sink).error();
     DesiredState next = durable->desired();
     if (admin_changes == AdminChanges::drop) next.drop_changes();
@@ -229,7 +192,7 @@ struct Server::Impl {
   }
 
   Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision) {
-    if (stopping) return stops();
+    if (auto may = check_may_change(); !may) return std::move(may).error();
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     DesiredState next = durable->desired();
     const auto changed = edit(next);
@@ -238,19 +201,24 @@ struct Server::Impl {
       const uint64_t number = newest + (*changed ? 1 : 0);
       if (auto kept = durable->advance(std::move(next), number); !kept) return std::move(kept).error();
     }
-    if (*changed) publish(sockets, "admin");
+    if (*changed) publish(listening.sockets(), "admin");
     return Change{.generation = newest, .changed = *changed};
   }
 
   // ---- stop
 
   void stop() {
+    tell("STOPPING=1");
+    if (!owns && !stopping) listening.hand_back();
+    leave("stopping");
+  }
+
+  /// Ends what is on the listeners that are left, and then everything else.
+  void leave(std::string_view why) {
     if (std::exchange(stopping, true)) return finish("told twice");
-    log.info("stopping" + field("drain_timeout_ms", current->config().server.drain_timeout.count()));
-    for (auto& [id, listener] : sockets) {
-      for (auto& socket : listener->sockets) socket.refuse_new_connections();
-    }
-    loop.deadlines().arm(half_open, kHalfOpen);
+    log.info(std::string(why) + field("drain_timeout_ms", current->config().server.drain_timeout.count()));
+    const bool more_may_come = listening.refuse_new_connections();
+    loop.deadlines().arm(half_open, more_may_come ? kHalfOpen : Duration{1});
     loop.deadlines().arm(drain_deadline, current->config().server.drain_timeout);
   }
 
@@ -260,11 +228,17 @@ struct Server::Impl {
       worker->post([this](proxy::Service& service) {
         service.drain([this] {
           loop.post([this] {
-            if (--workers_left == 0) finish("drained");
+            if (--workers_left == 0) wait_for_predecessors();
           });
         });
       });
     }
+  }
+
+  /// Nobody else hears what they have still to tell.
+  void wait_for_predecessors() {
+    alone = conditions.when([this] { return predecessors.draining() == 0; },
+                            current->config().server.drain_timeout, [this](bool) { finish("drained"); });
   }
 
   void finish(std::string_view why) {
@@ -292,11 +266,15 @@ struct Server::Impl {
   std::shared_ptr<proxy::Generation> current;
   BackendStates backend_states;
   uint64_t newest = 0;
-  SocketsById sockets;
-  std::vector<std::unique_ptr<Leaving>> leaving_listeners;
+  Predecessors predecessors;
+  net::ServiceManager* manager = nullptr;
+  Wait alone;
   size_t workers_left = 0;
+  bool owns = true;           // false: another process accepts on the listeners as well
+  bool changes_held = false;  // for a takeover
   bool stopping = false;
   bool finished = false;
+  Listening listening;
   std::vector<std::unique_ptr<Worker>> workers;  // Last: their threads end before what they use does.
 };
 
@@ -305,8 +283,8 @@ Server::Server(net::Loop& loop, Log& log, std::string config_path, std::function
 
 Server::~Server() = default;
 
-Result<void> Server::start(config::Config config) {
-  return impl_->start(std::move(config));
+Result<void> Server::start(config::Config config, const Origin& origin) {
+  return impl_->start(std::move(config), origin);
 }
 
 Result<Server::Change> Server::reload(AdminChanges admin_changes, Revision revision) {
@@ -332,6 +310,39 @@ void Server::stop() {
 
 bool Server::is_stopping() const {
   return impl_->stopping;
+}
+
+Result<Estate> Server::estate() const {
+  return make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+}
+
+void Server::hold_changes(bool hold) {
+  impl_->changes_held = hold;
+}
+
+std::set<std::string> Server::shared_listeners() const {
+  return impl_->listening.shared();
+}
+
+void Server::own() {
+  impl_->owns = true;
+  impl_->listening.own();
+  static_cast<void>(impl_->durable->advance(impl_->durable->desired(), impl_->newest));
+}
+
+void Server::hand_over(const std::set<std::string>& listeners) {
+  impl_->listening.hand_over(listeners);
+  impl_->listening.forget();
+  impl_->durable->let_go_of_file();
+  impl_->leave("handed over");
+}
+
+Predecessors& Server::predecessors() {
+  return impl_->predecessors;
+}
+
+const Predecessors& Server::predecessors() const {
+  return impl_->predecessors;
 }
 
 Wait Server::when(std::function<bool()> condition, Duration bound, std::function<void(bool)> callback) {
@@ -369,7 +380,8 @@ std::vector<GenerationInfo> Server::generations() const {
 std::vector<ListenerInfo> Server::listeners() const {
   std::vector<ListenerInfo> infos;
   for (const auto& listener : config().listeners) {
-    infos.push_back({listener.name, impl_->sockets.at(listener.bind.text())->address});
+    const Address* address = impl_->listening.address(listener.bind.text());
+    infos.push_back({listener.name, address == nullptr ? listener.bind : *address});
   }
   return infos;
 }
@@ -399,15 +411,20 @@ std::vector<BackendInfo> Server::backends(std::string_view pool) const {
 }
 
 Totals Server::totals() const {
-  Totals totals;
-  for (const auto& worker : impl_->counters) {
-    totals.accepted += worker.accepted.get();
-    for (size_t i = 0; i < observe::kDispositions; ++i) totals.ended[i] += worker.ended[i].get();
-    totals.retries += worker.retries.get();
-    totals.connections_accepted += worker.connections_accepted.get();
-    totals.connections += worker.connections.get();
-  }
+  const auto& last = impl_->predecessors.last();
+  Totals totals = last ? last->totals : Totals();
+  for (const auto& worker : impl_->counters) totals.add(worker);
   return totals;
+}
+
+void Server::ask_workers(std::function<void()> all_answered) {
+  const auto left = std::make_shared<size_t>(impl_->workers.size());
+  const auto answer = [left, all_answered = std::move(all_answered)] {
+    if (--*left == 0) all_answered();
+  };
+  for (auto& worker : impl_->workers) {
+    worker->post([impl = impl_.get(), answer](proxy::Service&) { impl->loop.post(answer); });
+  }
 }
 
 Duration Server::uptime() const {

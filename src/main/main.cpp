@@ -17,7 +17,8 @@ using sluice::ErrorCode;
 constexpr const char* kHelp = R"(Sluice, a zero-downtime HTTP load balancer
 
 usage:
-  sluice run -c FILE          run in the foreground
+  sluice run -c FILE [--takeover]
+                              run in the foreground; --takeover: in place of the process that runs
   sluice check -c FILE        validate FILE and print what it would do
   sluice demo                 three demo instances and the proxy; no config needed
   sluice [-s PATH] COMMAND    send COMMAND to the admin socket and print the reply;
@@ -31,10 +32,15 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 timed out, 5 c
 8 not found, 9 denied, 69 nobody answers on the socket.
 )";
 
-constexpr const char* kRunHelp = R"(usage: sluice run -c FILE
+constexpr const char* kRunHelp = R"(usage: sluice run -c FILE [--takeover[=SOCKET]]
 
-Runs the proxy in the foreground. Signals: HUP reloads FILE; TERM, INT and QUIT drain and stop,
-a second one stops at once. Exit code 3 when FILE is invalid or a listener cannot be bound.
+Runs the proxy in the foreground. Signals: HUP reloads FILE; USR1 reopens the logs; USR2 has a new
+process take over, as `sluice upgrade`; TERM, INT and QUIT drain and stop, a second one stops at
+once. Exit code 3 when FILE is invalid or a listener cannot be bound.
+
+--takeover: takes the listeners and the state over from the process that answers on FILE's admin
+socket, which then finishes what it has and ends; with nobody there, starts as without it. With
+SOCKET, from the process on that one, and from nobody else.
 )";
 
 constexpr const char* kCheckHelp = R"(usage: sluice check -c FILE
@@ -63,12 +69,28 @@ bool asks_for_help(const std::vector<std::string>& words) {
   return words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
 }
 
-/// `run -c FILE` and `check -c FILE`.
-int with_config(const std::vector<std::string>& words, int (*subcommand)(const std::string&),
-                const char* help) {
-  if (asks_for_help(words)) return print(help);
-  if (words.size() == 3 && (words[1] == "-c" || words[1] == "--config")) return subcommand(words[2]);
-  return usage("expected: sluice " + words[0] + " -c FILE");
+bool names_config(const std::vector<std::string>& words) {
+  return words.size() >= 3 && (words[1] == "-c" || words[1] == "--config");
+}
+
+int check(const std::vector<std::string>& words) {
+  if (asks_for_help(words)) return print(kCheckHelp);
+  if (names_config(words) && words.size() == 3) return sluice::check(words[2]);
+  return usage("expected: sluice check -c FILE");
+}
+
+int run(const std::vector<std::string>& words) {
+  using From = sluice::TakeoverWish::From;
+  constexpr std::string_view kFrom = "--takeover=";
+  if (asks_for_help(words)) return print(kRunHelp);
+  if (names_config(words) && words.size() == 3) return sluice::run(words[2], {});
+  if (names_config(words) && words.size() == 4) {
+    if (words[3] == "--takeover") return sluice::run(words[2], {.from = From::whoever_is_there});
+    if (words[3].starts_with(kFrom) && words[3].size() > kFrom.size()) {
+      return sluice::run(words[2], {.from = From::this_one, .socket = words[3].substr(kFrom.size())});
+    }
+  }
+  return usage("expected: sluice run -c FILE [--takeover]");
 }
 
 std::string default_socket() {
@@ -91,8 +113,8 @@ int main(int argc, char** argv) {
   }
   if (words[0] == "--help" || words[0] == "-h") return print(kHelp);
   if (words[0] == "--version") return print("sluice " SLUICE_VERSION "\n");
-  if (words[0] == "run") return with_config(words, sluice::run, kRunHelp);
-  if (words[0] == "check") return with_config(words, sluice::check, kCheckHelp);
+  if (words[0] == "run") return run(words);
+  if (words[0] == "check") return check(words);
   if (words[0] == "demo") {
     if (asks_for_help(words)) return print(kDemoHelp);
     return words.size() == 1 ? sluice::run_demo() : usage("demo takes no arguments");

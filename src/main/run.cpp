@@ -3,13 +3,21 @@
 #include <sluice/admin/admin_server.h>
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
+#include <sluice/lifecycle/handover.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/lifecycle/takeover.h>
+#include <sluice/lifecycle/watchdog.h>
 #include <sluice/net/descriptors.h>
+#include <sluice/net/service_manager.h>
 #include <sluice/net/signals.h>
 #include <sluice/observe/log_writer.h>
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <memory>
 #include <utility>
 
 namespace sluice {
@@ -42,37 +50,168 @@ void raise_descriptor_limit(Log& log, uint64_t max_connections) {
       field("max_connections", static_cast<long long>(max_connections)));
 }
 
+/// This very program, even once another file has its name.
+std::string own_binary() {
+  std::error_code failure;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return failure ? "sluice" : path.string();
+}
+
+/// A process that waits for this one is told, too.
+int fail(const Error& error, const TakeoverWish& wish) {
+  if (!wish.socket.empty()) lifecycle::Takeover::decline(wish.socket, error);
+  return fail(error);
+}
+
+/// The process in its parts, in the order in which they come to life.
+class Running {
+ public:
+  Running(std::string config_path, const config::Config& config, observe::LogWriter& log,
+          net::ServiceManager manager)
+      : config_path_(std::move(config_path)),
+        admin_path_(config.server.admin_socket),
+        log_(log),
+        manager_(std::move(manager)),
+        server_(loop_, log, config_path_, [this] { finish(); }),
+        handover_(loop_, log, server_, handover_settings()),
+        watchdog_(loop_, server_, manager_) {}
+
+  Result<void> start(config::Config config, const TakeoverWish& wish) {
+    if (auto asked = ask(wish, config.server.takeover_timeout); !asked) return asked;
+    auto started = takeover_ ? start_as_heir(std::move(config)) : start_anew(std::move(config));
+    if (!started && takeover_) takeover_->decline(started.error());
+    return started;
+  }
+
+  /// The first to be served is who asks on the admin socket: from here on this is the process.
+  int run() {
+    watch_signals();
+    if (takeover_) {
+      if (auto taken = takeover_->complete(server_); !taken) return leave(taken.error());
+    }
+    admin_->serve(server_, config_path_, &handover_);
+    log_.info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path_) +
+              field("pid", ::getpid()));
+    manager_.tell(concat({"READY=1\nMAINPID=", std::to_string(::getpid())}));
+    watchdog_.start();
+    run_to_the_end();
+    return 0;
+  }
+
+ private:
+  lifecycle::HandoverSettings handover_settings() {
+    return {.command = {own_binary(), "run", "-c", config_path_, "--takeover=" + admin_path_},
+            .admin_path = admin_path_,
+            .admin = [this] { return admin_->copy_socket(); },
+            .on_handed_over = [this](int new_process,
+                                     bool same_socket) { on_handed_over(new_process, same_socket); }};
+  }
+
+  void on_handed_over(int new_process, bool same_socket) {
+    watchdog_.stop();
+    manager_.tell(concat({"MAINPID=", std::to_string(new_process)}));
+    admin_->hand_over(same_socket);
+  }
+
+  Result<void> ask(const TakeoverWish& wish, Duration bound) {
+    using From = TakeoverWish::From;
+    if (wish.from == From::nobody) return {};
+    const std::string& socket = wish.from == From::this_one ? wish.socket : admin_path_;
+    auto asked = lifecycle::Takeover::ask(loop_, log_, socket, bound);
+    if (asked) {
+      takeover_ = *std::move(asked);
+      return {};
+    }
+    if (wish.from == From::this_one || asked.error().code != ErrorCode::unreachable) {
+      return std::move(asked).error();
+    }
+    log_.info("nobody to take over from" + field("admin_socket", socket));
+    return {};
+  }
+
+  Result<void> start_anew(config::Config config) {
+    auto admin = admin::AdminServer::open(loop_, log_, admin_path_);
+    if (!admin) return std::move(admin).error();
+    admin_ = *std::move(admin);
+    return server_.start(std::move(config), {.manager = &manager_});
+  }
+
+  Result<void> start_as_heir(config::Config config) {
+    auto socket = takeover_->take_admin_socket(admin_path_);
+    if (!socket) return std::move(socket).error();
+    if (*socket) {
+      admin_ = admin::AdminServer::adopt(loop_, log_, **std::move(socket));
+    } else {
+      auto admin = admin::AdminServer::open(loop_, log_, admin_path_);
+      if (!admin) return std::move(admin).error();
+      admin_ = *std::move(admin);
+    }
+    return server_.start(std::move(config), {.estate = &takeover_->estate(), .manager = &manager_});
+  }
+
+  void watch_signals() {
+    signals_.on(SIGHUP, [this] { reload(server_, log_); });
+    signals_.on(SIGUSR1, [this] {
+      log_.reopen();
+      server_.reopen_logs();
+    });
+    signals_.on(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
+    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals_.on(stop, [this] { server_.stop(); });
+  }
+
+  /// The other process goes on; what has come in here meanwhile is finished.
+  int leave(const Error& error) {
+    log_.error("takeover failed, the other process goes on" + field("cause", error.message));
+    if (!server_.is_stopping()) server_.stop();
+    run_to_the_end();
+    return exit_code(error.code);
+  }
+
+  void run_to_the_end() {
+    if (!finished_) loop_.run();
+  }
+
+  void finish() {
+    finished_ = true;
+    handover_.say_goodbye();
+    loop_.stop();
+  }
+
+  std::string config_path_;
+  std::string admin_path_;
+  observe::LogWriter& log_;
+  net::ServiceManager manager_;
+  net::Loop loop_;
+  std::unique_ptr<admin::AdminServer> admin_;
+  lifecycle::Server server_;
+  lifecycle::Handover handover_;
+  lifecycle::Watchdog watchdog_;
+  std::unique_ptr<lifecycle::Takeover> takeover_;
+  net::Signals signals_{loop_};
+  bool finished_ = false;
+};
+
 }  // namespace
 
-int run(const std::string& config_path) {
-  auto loaded = config::load(config_path);
-  if (const auto* problems = std::get_if<config::Problems>(&loaded)) return fail(*problems);
-  auto& config = std::get<config::Config>(loaded);
-
+int run(const std::string& config_path, const TakeoverWish& wish) {
   net::Signals::ignore_broken_pipes();
   std::signal(SIGXFSZ, SIG_IGN);  // A limit on the size of files is an error of a write, too.
+  auto loaded = config::load(config_path);
+  if (const auto* problems = std::get_if<config::Problems>(&loaded)) {
+    if (!wish.socket.empty()) lifecycle::Takeover::decline(wish.socket, config::as_error(*problems));
+    return fail(*problems);
+  }
+  auto& config = std::get<config::Config>(loaded);
   auto log =
       observe::LogWriter::open(config.server.log.level, config.server.log.format, config.server.log.path);
-  if (!log) return fail(log.error());
+  if (!log) return fail(log.error(), wish);
   raise_descriptor_limit(**log, config.server.max_connections);
-  net::Loop loop;
-  auto admin = admin::AdminServer::open(loop, **log, config.server.admin_socket);
-  if (!admin) return fail(admin.error());
-
-  lifecycle::Server server(loop, **log, config_path, [&loop] { loop.stop(); });
-  if (auto started = server.start(std::move(config)); !started) return fail(started.error());
-  (*admin)->serve(server, config_path);
-
-  net::Signals signals(loop);
-  signals.on(SIGHUP, [&] { reload(server, **log); });
-  signals.on(SIGUSR1, [&] {
-    (*log)->reopen();
-    server.reopen_logs();
-  });
-  for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals.on(stop, [&] { server.stop(); });
-  (*log)->info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path));
-  loop.run();
-  return 0;
+  using Role = net::ServiceManager::Role;
+  const bool is_heir = wish.from != TakeoverWish::From::nobody;
+  Running running(config_path, config, **log,
+                  net::ServiceManager::from_environment(is_heir ? Role::heir : Role::first));
+  if (auto started = running.start(std::move(config), wish); !started) return fail(started.error());
+  return running.run();
 }
 
 int check(const std::string& config_path) {

@@ -5,8 +5,16 @@
 
 namespace sluice {
 
-/// Runs the proxy in the foreground until it is stopped; the exit code.
-int run(const std::string& config_path);
+/// Whether to take over from a running process.
+struct TakeoverWish {
+  enum class From { nobody, whoever_is_there, this_one };
+  From from = From::nobody;
+  std::string socket{};  ///< of this one
+};
+
+/// Runs the proxy in the foreground until it is stopped, or until another process has taken over; the exit
+/// code.
+int run(const std::string& config_path, const TakeoverWish& wish);
 /// Validates a configuration and prints what it would do; the exit code.
 int check(const std::string& config_path);
 /// Three demo instances and the proxy in one process, until a signal comes; the exit code.

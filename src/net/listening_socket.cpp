@@ -84,7 +84,7 @@ Result<ListeningSocket> ListeningSocket::open(const Address& address, Sharing sh
   if (sharing == Sharing::reuse_port && !address.is_local()) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT);
   if (auto bound = bind_to(descriptor, address, target); !bound) return std::move(bound).error();
   if (address.is_local()) {
-    socket.own_file();
+    socket.take_file();
   } else {
     target.size = sizeof target.storage;
     ::getsockname(descriptor, target.get(), &target.size);
@@ -92,6 +92,27 @@ Result<ListeningSocket> ListeningSocket::open(const Address& address, Sharing sh
   }
   if (::listen(descriptor, backlog()) != 0) return cannot_listen(address, errno);
   return socket;
+}
+
+Result<ListeningSocket> ListeningSocket::adopt(Descriptor descriptor) {
+  int is_listening = 0;
+  int type = 0;
+  socklen_t size = sizeof type;
+  ::getsockopt(descriptor.get(), SOL_SOCKET, SO_TYPE, &type, &size);
+  size = sizeof is_listening;
+  ::getsockopt(descriptor.get(), SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size);
+  SocketAddress name;
+  name.size = sizeof name.storage;
+  if (::getsockname(descriptor.get(), name.get(), &name.size) != 0 || is_listening == 0 ||
+      type != SOCK_STREAM) {
+    return Error{.code = ErrorCode::malformed, .message = "a descriptor is no listening stream socket"};
+  }
+  ::fcntl(descriptor.get(), F_SETFL, ::fcntl(descriptor.get(), F_GETFL) | O_NONBLOCK);
+  ::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
+  const int unused = 0;
+  ::setsockopt(descriptor.get(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
+  set_option(descriptor.get(), IPPROTO_TCP, TCP_NODELAY);  // Whoever made it may not have thought of it.
+  return ListeningSocket(descriptor.release(), from_socket_address(name));
 }
 
 Result<void> ListeningSocket::check_free(const Address& address) {
@@ -126,9 +147,14 @@ ListeningSocket::~ListeningSocket() {
   ::close(descriptor_);
 }
 
-void ListeningSocket::own_file() {
+void ListeningSocket::take_file() {
+  if (!address_.is_local()) return;
   struct stat file;
   if (::lstat(address_.path().c_str(), &file) == 0) file_ = {.device = file.st_dev, .inode = file.st_ino};
+}
+
+void ListeningSocket::leave_file() {
+  file_.reset();
 }
 
 /// Somebody may have put a socket of their own there since.
@@ -136,6 +162,13 @@ void ListeningSocket::remove_own_file() {
   struct stat file;
   if (!file_ || ::lstat(address_.path().c_str(), &file) != 0) return;
   if (file.st_dev == file_->device && file.st_ino == file_->inode) ::unlink(address_.path().c_str());
+}
+
+bool ListeningSocket::shares_address() const {
+  int value = 0;
+  socklen_t size = sizeof value;
+  ::getsockopt(descriptor_, SOL_SOCKET, SO_REUSEPORT, &value, &size);
+  return value != 0 && !address_.is_local();
 }
 
 Result<ListeningSocket> ListeningSocket::duplicate() const {

@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <cstddef>
 #include <cstring>
+#include <string>
 
 namespace sluice::net {
 
@@ -51,7 +53,10 @@ Address from_socket_address(const SocketAddress& address) {
     const auto& in = reinterpret_cast<const sockaddr_in6&>(address.storage);
     return Address::ip({reinterpret_cast<const char*>(&in.sin6_addr), 16}, ntohs(in.sin6_port));
   }
-  return Address::local("");
+  const auto& un = reinterpret_cast<const sockaddr_un&>(address.storage);
+  const size_t most =
+      address.size > offsetof(sockaddr_un, sun_path) ? address.size - offsetof(sockaddr_un, sun_path) : 0;
+  return Address::local(std::string(un.sun_path, strnlen(un.sun_path, most)));
 }
 
 }  // namespace sluice::net

@@ -54,6 +54,7 @@ class StreamTransport final : public Transport {
   void reset_on_close() override;
   bool is_stale() const override;
   const Address& peer() const override { return peer_; }
+  Result<Descriptor> duplicate() const override { return Descriptor::duplicate_of(descriptor_); }
 
  private:
   uv_stream_t* raw() const { return &stream_.get()->stream; }

@@ -39,7 +39,7 @@ struct Service::Impl {
   /// One listener's share on this worker.
   struct Listening {
     wire::ServerOptions options;
-    std::unique_ptr<net::Acceptor> acceptor;
+    std::vector<std::unique_ptr<net::Acceptor>> acceptors;  // one a socket
     ClientConnections connections;
   };
 
@@ -58,7 +58,7 @@ struct Service::Impl {
 
   ~Impl() {
     accepting_paused = false;  // Nothing is to be resumed any more.
-    for (auto& [id, listener] : listening) listener.acceptor.reset();
+    for (auto& [id, listener] : listening) listener.acceptors.clear();
     while (ClientConnection* connection = any_connection()) connection->close();
     access.flush();
   }
@@ -145,13 +145,13 @@ struct Service::Impl {
     Listening& listener = listening[id];
     listener.options.local = socket.address();
     set_options(id, listener, clients.generation->shared->config());
-    listener.acceptor = std::make_unique<net::Acceptor>(
+    listener.acceptors.push_back(std::make_unique<net::Acceptor>(
         loop, socket,
         [this, &listener](std::unique_ptr<net::Transport> transport) {
           on_connection(listener, std::move(transport));
         },
-        net::Acceptor::Reserve::keep);
-    if (accepting_paused) listener.acceptor->pause();
+        net::Acceptor::Reserve::keep));
+    if (accepting_paused) listener.acceptors.back()->pause();
   }
 
   /// What the newest configuration wants of a listener's connections.
@@ -195,17 +195,23 @@ struct Service::Impl {
 
   void pause_accepting() {
     if (std::exchange(accepting_paused, true)) return;
-    for (auto& [id, listener] : listening) listener.acceptor->pause();
+    for (auto& [id, listener] : listening) {
+      for (auto& acceptor : listener.acceptors) acceptor->pause();
+    }
   }
 
   void resume_accepting() {
     if (connections >= most_connections || !std::exchange(accepting_paused, false)) return;
-    for (auto& [id, listener] : listening) listener.acceptor->resume();
+    for (auto& [id, listener] : listening) {
+      for (auto& acceptor : listener.acceptors) acceptor->resume();
+    }
   }
 
-  void stop_listening(std::map<std::string, Listening>::iterator listener) {
-    listener->second.acceptor->accept_queue();
-    listener->second.acceptor.reset();
+  void stop_listening(std::map<std::string, Listening>::iterator listener, Queue queue) {
+    if (queue == Queue::accept) {
+      for (auto& acceptor : listener->second.acceptors) acceptor->accept_queue();
+    }
+    listener->second.acceptors.clear();
     while (ClientConnection* connection = listener->second.connections.pop_front()) {
       left.push_back(*connection);
       connection->retire(kQuiet, tunnel_bound);
@@ -214,7 +220,7 @@ struct Service::Impl {
   }
 
   void drain(std::function<void()> callback) {
-    while (!listening.empty()) stop_listening(listening.begin());
+    while (!listening.empty()) stop_listening(listening.begin(), Queue::accept);
     if (connections == 0) return loop.post(std::move(callback));
     on_empty = std::move(callback);
   }
@@ -255,9 +261,9 @@ void Service::listen(const std::string& id, const net::ListeningSocket& socket) 
   impl_->listen(id, socket);
 }
 
-void Service::stop_listening(const std::string& id) {
+void Service::stop_listening(const std::string& id, Queue queue) {
   const auto found = impl_->listening.find(id);
-  if (found != impl_->listening.end()) impl_->stop_listening(found);
+  if (found != impl_->listening.end()) impl_->stop_listening(found, queue);
 }
 
 void Service::log_access_to(std::shared_ptr<observe::AccessSink> sink) {

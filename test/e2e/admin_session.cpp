@@ -29,7 +29,10 @@ bool AdminSession::send(const std::string& command) {
 }
 
 std::string AdminSession::ask(const std::string& command) {
-  if (!send(command)) return "";
+  return send(command) ? hear() : "";
+}
+
+std::string AdminSession::hear() {
   while (true) {
     for (auto end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
       const std::string line = input_.substr(0, end);

@@ -17,6 +17,8 @@ class AdminSession {
   bool is_open() const { return socket_ >= 0; }
   /// The last line of the reply: "ok ..." or "error ..."; empty when the connection ended first.
   std::string ask(const std::string& command);
+  /// The same without a command: of one that was sent.
+  std::string hear();
   /// Without waiting for a reply.
   bool send(const std::string& command);
   void close();

@@ -49,7 +49,27 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-Child::Child(const std::vector<std::string>& arguments, std::string output_path)
+namespace {
+
+/// In the child: its descriptors from 3 on, and the variables that tell of them.
+void inherit(const Inheritance& given) {
+  for (const auto& [name, value] : given.variables) setenv(name.c_str(), value.c_str(), 1);
+  if (given.descriptors.empty()) return;
+  std::vector<int> copies;  // Out of the way first: they may stand in each other's places.
+  std::string names;
+  for (const auto& [name, number] : given.descriptors) {
+    copies.push_back(fcntl(number, F_DUPFD_CLOEXEC, 100));
+    names += (names.empty() ? "" : ":") + name;
+  }
+  for (size_t i = 0; i < copies.size(); ++i) dup2(copies[i], 3 + static_cast<int>(i));
+  setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1);
+  setenv("LISTEN_FDS", std::to_string(copies.size()).c_str(), 1);
+  setenv("LISTEN_FDNAMES", names.c_str(), 1);
+}
+
+}  // namespace
+
+Child::Child(const std::vector<std::string>& arguments, std::string output_path, const Inheritance& given)
     : output_path_(std::move(output_path)) {
   std::vector<char*> argv;
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -60,6 +80,7 @@ Child::Child(const std::vector<std::string>& arguments, std::string output_path)
   const int output = open(output_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
+  inherit(given);
   execvp(argv[0], argv.data());
   _exit(127);
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::e2e {
@@ -36,10 +37,16 @@ class TempDir {
 void write_file(const std::string& path, const std::string& text);
 std::string read_file(const std::string& path);
 
+/// What a service manager gives to a process: variables, and descriptors from 3 on, with their names.
+struct Inheritance {
+  std::vector<std::pair<std::string, std::string>> variables{};
+  std::vector<std::pair<std::string, int>> descriptors{};
+};
+
 /// A child whose stdout and stderr go to a file. Killed when dropped.
 class Child {
  public:
-  Child(const std::vector<std::string>& arguments, std::string output_path);
+  Child(const std::vector<std::string>& arguments, std::string output_path, const Inheritance& given = {});
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

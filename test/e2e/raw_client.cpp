@@ -182,6 +182,9 @@ void LoopingClient::loop() {
     if (took > worst_ms_) worst_ms_ = took;
     if (response.ok()) {
       ++ok_;
+      if (response.head.find("\r\nConnection: close\r\n") == std::string::npos) continue;
+      ++told_to_close_;
+      client.connect(port_);
       continue;
     }
     if (failed_++ == 0) first_failure_ = response.error + " " + response.head;

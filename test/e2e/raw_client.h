@@ -58,6 +58,8 @@ class LoopingClient {
   void stop();
   uint64_t ok() const { return ok_; }
   uint64_t failed() const { return failed_; }
+  /// Connections that ended after a response that said so.
+  uint64_t told_to_close() const { return told_to_close_; }
   /// What the first failure was.
   std::string first_failure() const { return first_failure_; }
   /// The longest that a request took.
@@ -71,6 +73,7 @@ class LoopingClient {
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> ok_{0};
   std::atomic<uint64_t> failed_{0};
+  std::atomic<uint64_t> told_to_close_{0};
   std::atomic<int64_t> worst_ms_{0};
   std::string first_failure_;  // written by the one that counts the first failure
   std::vector<std::thread> threads_;

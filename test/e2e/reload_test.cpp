@@ -90,6 +90,7 @@ TEST_CASE("a POST client that never retries sees no error through reloads [tsan]
   reloader.stop();
   posts.stop();
   CHECK_MESSAGE(posts.failed() == 0, posts.first_failure());
+  CHECK(posts.told_to_close() == 0);
   CHECK(posts.ok() > 100);
 }
 

@@ -3,7 +3,9 @@
 
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
+#include <sluice/lifecycle/handover.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 
 #include <memory>
@@ -17,12 +19,21 @@ class AdminServer {
   /// Listens on the Unix socket `path`, mode 0600. A stale file is replaced; a live one is an error of code
   /// conflict. Commands are answered once serve() is called.
   static Result<std::unique_ptr<AdminServer>> open(net::Loop& loop, Log& log, const std::string& path);
+  /// On a socket that another process has opened.
+  static std::unique_ptr<AdminServer> adopt(net::Loop& loop, Log& log, net::ListeningSocket socket);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
 
-  /// Answers for `server`, which outlives it. `config_path` is for `config check`.
-  void serve(lifecycle::Server& server, std::string config_path);
+  /// Answers for `server`, which outlives it. `config_path` is for `config check`; without a handover there
+  /// are no upgrades. The socket's file is this process's from now on.
+  void serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover = nullptr);
+
+  /// For the process that takes over.
+  Result<net::Descriptor> copy_socket() const;
+  /// Answers no more. Sessions end, with an error where an answer is due. `same_socket`: the other process
+  /// answers on it, and has its file.
+  void hand_over(bool same_socket);
 
  private:
   struct Impl;

@@ -39,6 +39,7 @@ struct Server {
   std::string admin_socket = "/run/sluice/admin.sock";
   std::string state_file{};  ///< where admin changes outlive the process; empty: they do not
   Duration drain_timeout = 30s;
+  Duration takeover_timeout = 10s;  ///< for a new process to be ready
   uint64_t max_connections = 20000;
   LogSettings log{};
   std::optional<AccessLog> access_log{};  ///< nothing: none is written

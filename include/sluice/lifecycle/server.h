@@ -7,8 +7,10 @@
 #include <sluice/base/result.h>
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/desired_state.h>
+#include <sluice/lifecycle/predecessors.h>
+#include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
-#include <sluice/observe/counters.h>
+#include <sluice/net/service_manager.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/upstream/backend_state.h>
 
@@ -16,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,13 +46,13 @@ struct BackendInfo {
   std::string cause;   ///< why it is not healthy; may be empty
 };
 
-/// All counters of all workers, summed.
-struct Totals {
-  uint64_t accepted = 0;
-  std::array<uint64_t, observe::kDispositions> ended{};
-  uint64_t retries = 0;
-  uint64_t connections_accepted = 0;
-  uint64_t connections = 0;
+/// What a process leaves to the one that takes over from it.
+struct Estate;
+
+/// What a process may begin with; both outlive the Server.
+struct Origin {
+  Estate* estate = nullptr;                ///< of the process that it takes over from
+  net::ServiceManager* manager = nullptr;  ///< gives sockets, keeps sockets, is told of reload and stop
 };
 
 /// Control's loop's. Every method is to be called there. None blocks, but for the disk: a change waits for
@@ -64,7 +67,9 @@ class Server {
 
   /// Binds the listeners, starts the workers and publishes the first generation, with the state file's
   /// changes; or changes nothing and says why. Its number is 1, or follows the state file's.
-  Result<void> start(config::Config config);
+  /// With an estate: goes on from there, takes out of it what the configuration names, and shares the
+  /// listeners with the process that left it until own().
+  Result<void> start(config::Config config, const Origin& origin = {});
 
   /// What a reload or a change has come to.
   struct Change {
@@ -91,6 +96,22 @@ class Server {
   void stop();
   bool is_stopping() const;
 
+  // A takeover's steps, in their order; see handover.h and takeover.h.
+
+  /// Copies of all that the next process needs.
+  Result<Estate> estate() const;
+  /// Changes are refused meanwhile: what is acknowledged must not be lost to a process that goes.
+  void hold_changes(bool hold);
+  /// The listeners of the estate that this process has taken.
+  std::set<std::string> shared_listeners() const;
+  /// The process that left the estate has stopped accepting: all is this one's now.
+  void own();
+  /// Another process accepts on these and answers for all from now on: finishes what it has, as stop().
+  void hand_over(const std::set<std::string>& listeners);
+  /// The processes before this one.
+  Predecessors& predecessors();
+  const Predecessors& predecessors() const;
+
   /// Runs the callback with true once `condition` holds (looked at whenever something may have changed), or
   /// with false after `bound`. Never before it has returned.
   [[nodiscard]] Wait when(std::function<bool()> condition, Duration bound,
@@ -109,6 +130,8 @@ class Server {
   std::shared_ptr<upstream::BackendState> backend_state(const std::string& pool,
                                                         const Address& address) const;
   Totals totals() const;
+  /// Runs the callback once every worker has been through its loop.
+  void ask_workers(std::function<void()> all_answered);
   Duration uptime() const;
 
  private:

@@ -3,6 +3,7 @@
 
 #include <sluice/base/address.h>
 #include <sluice/base/result.h>
+#include <sluice/net/descriptor.h>
 
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,11 @@ class ListeningSocket {
   /// kernel picks.
   static Result<ListeningSocket> open(const Address& address, Sharing sharing);
 
+  /// Takes over a socket that another process has bound and listens on; its file stays the other's until
+  /// take_file(). It takes new connections whatever was said before. An error when the descriptor is no
+  /// listening stream socket.
+  static Result<ListeningSocket> adopt(Descriptor descriptor);
+
   /// An error when somebody listens on the address, even one who would share it. Unix sockets: always fine,
   /// since open() finds out.
   static Result<void> check_free(const Address& address);
@@ -33,8 +39,14 @@ class ListeningSocket {
   const Address& address() const { return address_; }
   int descriptor() const { return descriptor_; }
 
-  /// A second descriptor for the same socket and queue (for Unix sockets, which have no SO_REUSEPORT).
+  /// Whether another socket can share its address: false for Unix sockets, which know no SO_REUSEPORT.
+  bool shares_address() const;
+  /// A second descriptor for the same socket and queue, where none can share the address.
   Result<ListeningSocket> duplicate() const;
+
+  /// Who removes a Unix socket's file in the end: we, or another process that has the socket, too.
+  void take_file();
+  void leave_file();
 
   /// Drops new connection attempts in the kernel (a socket filter on SYN), so that the queue of completed
   /// connections can be accepted to its end before the close. No effect on Unix sockets.
@@ -48,7 +60,6 @@ class ListeningSocket {
   };
 
   ListeningSocket(int descriptor, Address address);
-  void own_file();
   void remove_own_file();
 
   int descriptor_ = -1;

@@ -4,6 +4,7 @@
 #include <sluice/base/address.h>
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
+#include <sluice/net/descriptor.h>
 
 #include <functional>
 #include <span>
@@ -57,6 +58,12 @@ class Transport {
   virtual bool is_stale() const = 0;
 
   virtual const Address& peer() const = 0;
+
+  /// The connection itself, for who goes on with it in another way: the transport is to be dropped then, with
+  /// nothing kept. An error when there is no such thing.
+  virtual Result<Descriptor> duplicate() const {
+    return Error{.code = ErrorCode::unsupported, .message = "no descriptor stands for this connection"};
+  }
 };
 
 }  // namespace sluice::net

@@ -38,11 +38,15 @@ class Service {
   /// before drains, and is dropped when its last request ends.
   void adopt(std::shared_ptr<Generation> next);
 
-  /// Accepts on `socket`, which stays its owner's, until stop_listening(). `id` is the listener's address.
+  /// Accepts on `socket`, which stays its owner's, until stop_listening(). `id` is the listener's address; it
+  /// may have several sockets.
   void listen(const std::string& id, const net::ListeningSocket& socket);
-  /// Accepts what the kernel has completed already, and stops. Connections accepted there end after their
-  /// next response, or when they have been quiet for a while.
-  void stop_listening(const std::string& id);
+  /// What the kernel has completed by then: ours to accept, or left to another process that has the socket,
+  /// too.
+  enum class Queue { accept, leave };
+  /// Stops. Connections accepted there end after their next response, or when they have been quiet for a
+  /// while.
+  void stop_listening(const std::string& id, Queue queue = Queue::accept);
 
   /// Where requests that end from now on are logged; null for nowhere.
   void log_access_to(std::shared_ptr<observe::AccessSink> sink);

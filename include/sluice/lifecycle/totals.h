@@ -1,0 +1,28 @@
+// All counters of a process, summed over its workers, and over the processes that it has taken over from.
+#pragma once
+
+#include <sluice/observe/counters.h>
+
+#include <array>
+#include <cstdint>
+
+namespace sluice::lifecycle {
+
+struct Totals {
+  uint64_t accepted = 0;
+  std::array<uint64_t, observe::kDispositions> ended{};
+  uint64_t retries = 0;
+  uint64_t connections_accepted = 0;
+  uint64_t connections = 0;
+
+  void add(const observe::WorkerCounters& worker) {
+    accepted += worker.accepted.get();
+    for (size_t i = 0; i < observe::kDispositions; ++i) ended[i] += worker.ended[i].get();
+    retries += worker.retries.get();
+    connections_accepted += worker.connections_accepted.get();
+    connections += worker.connections.get();
+  }
+  bool operator==(const Totals&) const = default;
+};
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,32 @@
+// Tells the service manager that this process lives: control, and every worker.
+#pragma once
+
+#include <sluice/base/deadlines.h>
+#include <sluice/lifecycle/server.h>
+#include <sluice/net/loop.h>
+#include <sluice/net/service_manager.h>
+
+namespace sluice::lifecycle {
+
+/// Control's loop's. A worker that does not come round silences it, and the manager does what it does then.
+class Watchdog {
+ public:
+  /// Once the server has started.
+  Watchdog(net::Loop& loop, Server& server, const net::ServiceManager& manager)
+      : loop_(loop), server_(server), manager_(manager), next_([this] { look(); }) {}
+
+  /// Nothing happens when the manager does not watch.
+  void start();
+  void stop();
+
+ private:
+  void look();
+
+  net::Loop& loop_;
+  Server& server_;
+  const net::ServiceManager& manager_;
+  Deadline next_;
+  bool is_asking_ = false;
+};
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,74 @@
+// Which worker accepts on which socket, and how listeners come, go, and change hands while clients connect.
+#pragma once
+
+#include <sluice/base/deadlines.h>
+#include <sluice/base/log.h>
+#include <sluice/net/loop.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lifecycle/listeners.h"
+#include "lifecycle/worker.h"
+
+namespace sluice::lifecycle {
+
+/// After new connection attempts are refused, those that were half open have this long to complete and be
+/// accepted.
+inline constexpr Duration kHalfOpen{100};
+
+/// Control's.
+class Listening {
+ public:
+  Listening(net::Loop& loop, Log& log, const std::vector<std::unique_ptr<Worker>>& workers)
+      : loop_(loop), log_(log), workers_(workers) {}
+
+  /// The manager, which outlives this, keeps the sockets for the next process: even a crash loses none.
+  void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
+
+  const SocketsById& sockets() const { return sockets_; }
+  /// Of a listener that is there; with the port that the kernel picked.
+  const Address* address(const std::string& id) const;
+
+  /// Exactly these from now on. Clients of one that is gone are accepted to the last.
+  void change(SocketsById next);
+
+  std::set<std::string> shared() const;
+  /// Those that this process shares with another are its own now: workers that have none get sockets, too.
+  void own();
+  /// Stops accepting on these at once. Their queues are left to the process that has them, too.
+  void hand_over(const std::set<std::string>& ids);
+  void hand_back() { hand_over(shared()); }
+
+  /// Refuses new connections on what is left; true when there is something left. What was lent goes back.
+  bool refuse_new_connections();
+  /// Nobody is to keep what is left.
+  void forget();
+
+ private:
+  /// A listener that is gone from the configuration, and whose last clients are still coming in.
+  struct Leaving {
+    std::string id;
+    std::shared_ptr<ListenerSockets> listener;
+    Deadline half_open_over;
+  };
+
+  void listen(const std::string& id, const std::shared_ptr<ListenerSockets>& listener, size_t from);
+  void retire(const std::string& id, const std::shared_ptr<ListenerSockets>& listener);
+  void close(Leaving& leaving);
+  void stop_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
+                      proxy::Service::Queue queue);
+
+  void keep(const std::string& id, const ListenerSockets& listener) const;
+
+  net::Loop& loop_;
+  Log& log_;
+  const std::vector<std::unique_ptr<Worker>>& workers_;
+  const net::ServiceManager* manager_ = nullptr;
+  SocketsById sockets_;
+  std::vector<std::unique_ptr<Leaving>> leaving_;
+};
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,175 @@
+#include <sluice/base/text.h>
+#include <sluice/lifecycle/takeover.h>
+#include <sluice/net/fd_passing.h>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "lifecycle/estate.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+/// The admin protocol's line that turns a connection over to messages.
+constexpr std::string_view kLine = "takeover\n";
+/// That the old process answers when we are ready is its to bound: it goes on then, and says so. Were it for
+/// us to give up, both might stop.
+constexpr Duration kNoBound = std::chrono::hours(24);
+
+Result<net::Descriptor> connect(const std::string& admin_socket) {
+  auto connection = net::connect_local(admin_socket);
+  if (!connection) {
+    return Error{.code = ErrorCode::unreachable, .message = std::move(connection).error().message};
+  }
+  if (::send(connection->get(), kLine.data(), kLine.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(kLine.size())) {
+    return Error{.code = ErrorCode::unreachable, .message = concat({admin_socket, " takes no commands"})};
+  }
+  return connection;
+}
+
+}  // namespace
+
+struct Takeover::Impl final : net::MessageReader {
+  Impl(net::Loop& the_loop, Log& the_log, net::Descriptor connection)
+      : loop(the_loop), log(the_log), channel(std::in_place, the_loop, std::move(connection)) {
+    channel->start_reading(*this);
+  }
+
+  void on_message(net::Message message) override {
+    auto parsed = parse_takeover(message.text);
+    if (!parsed) return fail(std::move(parsed).error());
+    if (auto* sockets = std::get_if<SocketsMessage>(&*parsed)) {
+      return take_sockets(std::move(sockets->sockets), std::move(message.descriptors));
+    }
+    if (auto* state = std::get_if<StateMessage>(&*parsed)) {
+      estate.state = std::move(*state);
+      process = estate.state.process;
+      is_complete = true;
+    } else if (const auto* yours = std::get_if<YoursMessage>(&*parsed)) {
+      hear(*yours);
+    } else if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
+      fail({.code = refused->code, .message = concat({"the running process said: ", refused->message})});
+    } else {
+      fail({.code = ErrorCode::malformed, .message = "the running process said something out of turn"});
+    }
+  }
+
+  void take_sockets(std::vector<PassedSocket> sockets, std::vector<net::Descriptor> descriptors) {
+    if (sockets.size() != descriptors.size()) {
+      return fail({.code = ErrorCode::malformed, .message = "sockets came without their descriptors"});
+    }
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      estate.sockets.push_back({std::move(sockets[i]), std::move(descriptors[i])});
+    }
+  }
+
+  /// The first one is the word that all is ours.
+  void hear(const YoursMessage& yours) {
+    is_ours = true;
+    last = {.process = process, .totals = yours.totals, .before_it = yours.predecessors};
+    if (server != nullptr) server->predecessors().set_last(last);
+  }
+
+  void on_end(Error why) override {
+    if (!is_ours && !is_ready) return fail(std::move(why));
+    if (!std::exchange(is_ours, true)) {
+      // It would have refused if it went on.
+      log.warning("the running process has ended in the middle of the takeover" + field("pid", process));
+      last.process = process;
+    }
+    channel.reset();
+    last.is_draining = false;
+    last.before_it = 0;
+    last.totals.connections = 0;
+    if (server != nullptr) server->predecessors().set_last(last);
+    log.info("the process before this one is gone" + field("pid", process));
+  }
+
+  void fail(Error why) {
+    if (is_ours) return;  // What it reports on its way out is not worth more than a silence.
+    error = std::move(why);
+    channel.reset();
+  }
+
+  void send(const TakeoverMessage& message) {
+    const auto text = takeover_text(message);
+    if (text && channel) channel->send(*text);
+    if (!text) fail(text.error());
+  }
+
+  net::Loop& loop;
+  Log& log;
+  std::optional<net::MessageChannel> channel;
+  Server* server = nullptr;
+  Estate estate;
+  bool has_admin_socket = false;  // taken
+  bool is_complete = false;       // the estate
+  bool is_ready = false;
+  bool is_ours = false;
+  std::optional<Error> error;
+  int process = 0;
+  Predecessor last;
+};
+
+Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log, const std::string& admin_socket,
+                                                Duration bound) {
+  auto connection = connect(admin_socket);
+  if (!connection) return std::move(connection).error();
+  auto impl = std::make_unique<Impl>(loop, log, *std::move(connection));
+  impl->send(HelloMessage{.sluice = SLUICE_VERSION, .process = ::getpid()});
+  if (!loop.run_until([&] { return impl->is_complete || impl->error; }, bound)) {
+    return Error{.code = ErrorCode::timed_out,
+                 .message = "the running process did not hand out its listeners in time"};
+  }
+  if (impl->error) return *std::move(impl->error);
+  return std::unique_ptr<Takeover>(new Takeover(std::move(impl)));
+}
+
+Takeover::Takeover(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Takeover::~Takeover() = default;
+
+Estate& Takeover::estate() {
+  return impl_->estate;
+}
+
+Result<std::optional<net::ListeningSocket>> Takeover::take_admin_socket(const std::string& path) {
+  auto socket = impl_->estate.take(PassedSocket::Kind::admin);
+  if (!socket.descriptor.is_open() || socket.what.name != path) return std::optional<net::ListeningSocket>();
+  auto adopted = net::ListeningSocket::adopt(std::move(socket.descriptor));
+  if (!adopted) return std::move(adopted).error();
+  impl_->has_admin_socket = true;
+  return std::optional<net::ListeningSocket>(*std::move(adopted));
+}
+
+Result<void> Takeover::complete(Server& server) {
+  Impl& impl = *impl_;
+  impl.estate = {};  // What nobody has taken is not kept open.
+  impl.is_ready = true;
+  impl.send(ReadyMessage{.listeners = server.shared_listeners(), .admin = impl.has_admin_socket});
+  const auto over = [&] { return impl.is_ours || impl.error || server.is_stopping(); };
+  impl.loop.run_until(over, kNoBound);
+  if (impl.error) return *impl.error;
+  if (!impl.is_ours) return Error{.code = ErrorCode::failed, .message = "told to stop"};
+  impl.server = &server;
+  server.predecessors().set_last(impl.last);
+  server.own();
+  return {};
+}
+
+void Takeover::decline(const std::string& admin_socket, const Error& why) {
+  auto connection = connect(admin_socket);
+  const auto text = takeover_text(RefusedMessage{why.code, why.message});
+  if (!connection || !text) return;
+  net::Loop loop;
+  net::MessageChannel(loop, *std::move(connection)).send(*text);
+}
+
+void Takeover::decline(const Error& why) {
+  impl_->send(RefusedMessage{why.code, why.message});
+}
+
+}  // namespace sluice::lifecycle

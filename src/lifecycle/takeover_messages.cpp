@@ -1,0 +1,271 @@
+#include "lifecycle/takeover_messages.h"
+
+#include <sluice/base/text.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::lifecycle {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using upstream::HealthState;
+
+constexpr std::array<std::string_view, 3> kKinds = {"listener", "admin", "state_lock"};
+constexpr std::array kHealthStates = {HealthState::starting, HealthState::healthy, HealthState::draining,
+                                      HealthState::down};
+
+// ---- out
+
+Json totals_json(const Totals& totals) {
+  Json ended = Json::object();
+  for (size_t i = 0; i < observe::kDispositions; ++i) {
+    ended[std::string(observe::name(static_cast<observe::Disposition>(i)))] = totals.ended[i];
+  }
+  return {{"accepted", totals.accepted},
+          {"ended", std::move(ended)},
+          {"retries", totals.retries},
+          {"connections_accepted", totals.connections_accepted},
+          {"connections", totals.connections}};
+}
+
+Json json_of(const HelloMessage& hello) {
+  return {{"message", "hello"},
+          {"newest", hello.newest},
+          {"oldest", hello.oldest},
+          {"sluice", hello.sluice},
+          {"process", hello.process}};
+}
+
+Json json_of(const SocketsMessage& message) {
+  Json sockets = Json::array();
+  for (const auto& socket : message.sockets) {
+    sockets.push_back({{"kind", kKinds[static_cast<size_t>(socket.kind)]},
+                       {"name", socket.name},
+                       {"index", socket.index},
+                       {"lent", socket.lent}});
+  }
+  return {{"message", "sockets"}, {"sockets", std::move(sockets)}};
+}
+
+Json json_of(const StateMessage& state) {
+  Json backends = Json::array();
+  for (const auto& backend : state.backends) {
+    backends.push_back({{"pool", backend.pool},
+                        {"address", backend.address.text()},
+                        {"health", upstream::name(backend.health)}});
+  }
+  const auto saved = state_text(state.saved);
+  return {{"message", "state"},
+          {"version", state.version},
+          {"process", state.process},
+          {"saved", saved ? Json::parse(*saved, nullptr, false) : Json()},
+          {"backends", std::move(backends)}};
+}
+
+Json json_of(const ReadyMessage& ready) {
+  return {{"message", "ready"}, {"listeners", ready.listeners}, {"admin", ready.admin}};
+}
+
+Json json_of(const RefusedMessage& refused) {
+  return {{"message", "refused"}, {"code", name(refused.code)}, {"text", refused.message}};
+}
+
+Json json_of(const YoursMessage& yours) {
+  return {{"message", "yours"}, {"totals", totals_json(yours.totals)}, {"predecessors", yours.predecessors}};
+}
+
+// ---- in
+
+/// Reads members by name; remembers whether one was not as it has to be.
+class Members {
+ public:
+  explicit Members(const Json& object) : object_(object) { is_good_ = object.is_object(); }
+
+  const Json& member(std::string_view name) {
+    static const Json nothing;
+    if (!object_.is_object()) return nothing;
+    const auto found = object_.find(name);
+    return found == object_.end() ? nothing : *found;
+  }
+  void number(std::string_view name, auto& value) {
+    const Json& found = member(name);
+    if (!check(found.is_number_unsigned())) return;
+    using Number = std::remove_reference_t<decltype(value)>;
+    const auto given = found.get<uint64_t>();
+    if (check(std::in_range<Number>(given))) value = static_cast<Number>(given);
+  }
+  void text(std::string_view name, std::string& value) {
+    const Json& found = member(name);
+    if (check(found.is_string())) value = found.get<std::string>();
+  }
+  void flag(std::string_view name, bool& value) {
+    const Json& found = member(name);
+    if (check(found.is_boolean())) value = found.get<bool>();
+  }
+  /// The members of the array, one after the other.
+  const Json& list(std::string_view name) {
+    static const Json nothing = Json::array();
+    const Json& found = member(name);
+    return check(found.is_array()) ? found : nothing;
+  }
+  bool check(bool is_good) {
+    is_good_ = is_good_ && is_good;
+    return is_good;
+  }
+  bool is_good() const { return is_good_; }
+
+ private:
+  const Json& object_;
+  bool is_good_ = true;
+};
+
+/// What a newer release counts and this one does not know is a failure of some kind: the sum has to hold.
+void read_totals(const Json& json, Members& outer, Totals& totals) {
+  Members members(json);
+  members.number("accepted", totals.accepted);
+  members.number("retries", totals.retries);
+  members.number("connections_accepted", totals.connections_accepted);
+  members.number("connections", totals.connections);
+  const Json& ended = members.member("ended");
+  if (members.check(ended.is_object())) {
+    for (const auto& [key, count] : ended.items()) {
+      size_t place = static_cast<size_t>(observe::Disposition::failed_stopped);
+      for (size_t i = 0; i < observe::kDispositions; ++i) {
+        if (observe::name(static_cast<observe::Disposition>(i)) == key) place = i;
+      }
+      if (members.check(count.is_number_unsigned())) totals.ended[place] += count.get<uint64_t>();
+    }
+  }
+  outer.check(members.is_good());
+}
+
+TakeoverMessage read_hello(Members& members) {
+  HelloMessage hello;
+  members.number("newest", hello.newest);
+  members.number("oldest", hello.oldest);
+  members.text("sluice", hello.sluice);
+  members.number("process", hello.process);
+  return hello;
+}
+
+TakeoverMessage read_sockets(Members& members) {
+  SocketsMessage message;
+  for (const Json& json : members.list("sockets")) {
+    Members socket(json);
+    PassedSocket passed;
+    std::string kind;
+    socket.text("kind", kind);
+    socket.text("name", passed.name);
+    socket.number("index", passed.index);
+    if (!socket.member("lent").is_null()) socket.flag("lent", passed.lent);
+    const auto found = std::ranges::find(kKinds, kind);
+    if (!members.check(socket.is_good() && found != kKinds.end())) break;
+    passed.kind = static_cast<PassedSocket::Kind>(found - kKinds.begin());
+    message.sockets.push_back(std::move(passed));
+  }
+  return message;
+}
+
+TakeoverMessage read_state(Members& members) {
+  StateMessage state;
+  members.number("version", state.version);
+  members.number("process", state.process);
+  auto saved = parse_state(members.member("saved").dump());
+  if (members.check(saved.has_value())) state.saved = *std::move(saved);
+  for (const Json& json : members.list("backends")) {
+    Members backend(json);
+    PassedHealth passed;
+    std::string address;
+    std::string health;
+    backend.text("pool", passed.pool);
+    backend.text("address", address);
+    backend.text("health", health);
+    auto parsed = Address::parse(address);
+    if (!members.check(backend.is_good() && parsed)) break;
+    passed.address = *std::move(parsed);
+    for (const auto known : kHealthStates) {
+      if (upstream::name(known) == health) passed.health = known;  // An unknown one has to be proven anew.
+    }
+    state.backends.push_back(std::move(passed));
+  }
+  return state;
+}
+
+TakeoverMessage read_ready(Members& members) {
+  ReadyMessage ready;
+  members.flag("admin", ready.admin);
+  for (const Json& name : members.list("listeners")) {
+    if (members.check(name.is_string())) ready.listeners.insert(name.get<std::string>());
+  }
+  return ready;
+}
+
+TakeoverMessage read_refused(Members& members) {
+  RefusedMessage refused;
+  std::string code;
+  members.text("code", code);
+  members.text("text", refused.message);
+  refused.code = error_code(code);
+  return refused;
+}
+
+TakeoverMessage read_yours(Members& members) {
+  YoursMessage yours;
+  read_totals(members.member("totals"), members, yours.totals);
+  members.number("predecessors", yours.predecessors);
+  return yours;
+}
+
+struct Kind {
+  std::string_view name;
+  TakeoverMessage (*read)(Members&);
+};
+constexpr std::array kMessages = {Kind{"hello", read_hello},     Kind{"sockets", read_sockets},
+                                  Kind{"state", read_state},     Kind{"ready", read_ready},
+                                  Kind{"refused", read_refused}, Kind{"yours", read_yours}};
+
+Error malformed(std::string message) {
+  return {.code = ErrorCode::malformed, .message = std::move(message)};
+}
+
+}  // namespace
+
+Result<std::string> takeover_text(const TakeoverMessage& message) {
+  const Json json = std::visit([](const auto& what) { return json_of(what); }, message);
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto again = parse_takeover(text);
+  if (again && *again == message) return text;
+  return Error{.code = ErrorCode::failed, .message = "a name in it cannot be written to the other process"};
+}
+
+Result<TakeoverMessage> parse_takeover(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  Members members(json);
+  std::string kind;
+  members.text("message", kind);
+  const auto found = std::ranges::find(kMessages, kind, &Kind::name);
+  if (!members.is_good() || found == kMessages.end()) {
+    return malformed("the other process said what this version does not know");
+  }
+  TakeoverMessage message = found->read(members);
+  if (!members.is_good()) return malformed(concat({"the other process said a damaged \"", kind, "\""}));
+  return message;
+}
+
+Result<uint64_t> common_version(const HelloMessage& hello) {
+  const uint64_t version = std::min(hello.newest, kNewestTakeover);
+  if (version >= hello.oldest && version >= kOldestTakeover) return version;
+  const auto range = [](uint64_t oldest, uint64_t newest) {
+    return concat({std::to_string(oldest), " to ", std::to_string(newest)});
+  };
+  return Error{.code = ErrorCode::unsupported,
+               .message = concat({"the running process speaks versions ",
+                                  range(kOldestTakeover, kNewestTakeover), " of the takeover, the new one ",
+                                  range(hello.oldest, hello.newest), ": restart instead"})};
+}
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,86 @@
+// The words of a takeover: what is said is what is heard, by the next release, too.
+#include "lifecycle/takeover_messages.h"
+
+#include <string>
+
+#include "lifecycle/test_tools.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+TakeoverMessage there_and_back(const TakeoverMessage& message) {
+  const auto text = takeover_text(message);
+  REQUIRE(text);
+  const auto parsed = parse_takeover(*text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+TEST_CASE("every message comes back as it was") {
+  Totals totals{.accepted = 6, .retries = 7, .connections_accepted = 8, .connections = 9};
+  totals.ended = {1, 0, 2, 0, 0, 0, 0, 3};
+  SavedState saved{.generation = 12};
+  saved.changes[{"shop", at(9001)}] = {.presence = BackendChange::Presence::removed};
+  const TakeoverMessage messages[] = {
+      HelloMessage{.newest = 3, .oldest = 2, .sluice = "1.2.3", .process = 4711},
+      SocketsMessage{{{PassedSocket::Kind::listener, "0.0.0.0:80", 0},
+                      {PassedSocket::Kind::listener, "unix:/run/w", 7, true},
+                      {PassedSocket::Kind::admin, "/run/a \"quoted\"", 0},
+                      {PassedSocket::Kind::state_lock, "/var/s.json", 0}}},
+      StateMessage{.version = 1,
+                   .process = 5,
+                   .saved = saved,
+                   .backends = {{"shop", at(9001), upstream::HealthState::draining},
+                                {"shop", at(9002), upstream::HealthState::down}}},
+      ReadyMessage{.listeners = {"a", "b"}, .admin = true},
+      RefusedMessage{.code = ErrorCode::conflict, .message = "one at a time"},
+      YoursMessage{.totals = totals, .predecessors = 2},
+  };
+  for (const auto& message : messages) CHECK(there_and_back(message) == message);
+}
+
+TEST_CASE("what the next release adds is passed over") {
+  const auto parsed = parse_takeover(R"({"message":"ready","colour":"red","listeners":["a"],"admin":false})");
+  REQUIRE(parsed);
+  CHECK(*parsed == TakeoverMessage(ReadyMessage{.listeners = {"a"}}));
+}
+
+TEST_CASE("what the next release counts and this one does not know keeps the sum") {
+  const auto parsed = parse_takeover(
+      R"({"message":"yours","totals":{"accepted":5,"ended":{"ok":3,"eaten_by_dog":2},"retries":0,)"
+      R"("connections_accepted":0,"connections":0},"predecessors":0})");
+  REQUIRE(parsed);
+  uint64_t sum = 0;
+  for (const uint64_t count : std::get<YoursMessage>(*parsed).totals.ended) sum += count;
+  CHECK(sum == 5);
+}
+
+TEST_CASE("damaged messages are errors, never half read") {
+  for (const char* text :
+       {"", "{", "[]", "{}", R"({"message":"go"})", R"({"message":1})", R"({"message":"hello"})",
+        R"({"message":"hello","newest":-1,"oldest":1,"sluice":"","process":1})",
+        R"({"message":"hello","newest":1,"oldest":1,"sluice":"","process":99999999999})",
+        R"({"message":"sockets","sockets":[{"kind":"hat","name":"x","index":0}]})",
+        R"({"message":"sockets","sockets":{}})", R"({"message":"ready","listeners":[1],"admin":true})",
+        R"({"message":"state","version":1,"process":1,"saved":{},"backends":[]})",
+        R"({"message":"yours","totals":[],"predecessors":0})"}) {
+    const auto parsed = parse_takeover(text);
+    CHECK_MESSAGE(!parsed.has_value(), text);
+  }
+}
+
+TEST_CASE("a name that is no UTF-8 is not passed on as another") {
+  CHECK_FALSE(takeover_text(SocketsMessage{{{PassedSocket::Kind::listener, "unix:/\xff", 0}}}));
+}
+
+TEST_CASE("two releases find the newest version that both speak, or say why there is none") {
+  CHECK(*common_version({}) == kNewestTakeover);
+  CHECK(*common_version({.newest = kNewestTakeover + 5, .oldest = kNewestTakeover}) == kNewestTakeover);
+  const auto none = common_version({.newest = kNewestTakeover + 5, .oldest = kNewestTakeover + 1});
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::unsupported);
+  CHECK_FALSE(common_version({.newest = kOldestTakeover - 1, .oldest = 0}));
+}
+
+}  // namespace
+}  // namespace sluice::lifecycle

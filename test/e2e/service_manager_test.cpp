@@ -1,0 +1,256 @@
+// A service manager in small: what Sluice tells it, the sockets that it lends, and those that it keeps while
+// a crashed process is started again.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "fixtures.h"
+#include "raw_client.h"
+#include "successors.h"
+#include "takeover_peer.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+uint64_t inode_of(int descriptor) {
+  struct stat about {};
+  REQUIRE(::fstat(descriptor, &about) == 0);
+  return about.st_ino;
+}
+
+/// The notify socket, and the store of descriptors behind it.
+class Manager {
+ public:
+  Manager() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    held_.add(socket_);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof address.sun_path - 1);
+    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+
+  std::string path() const { return directory_.path("notify"); }
+  /// Everything that has been told by now, or until this has.
+  bool has_heard(const std::string& line) {
+    return eventually([&] {
+      while (receive()) {
+      }
+      return heard_.contains(line);
+    });
+  }
+  size_t count(const std::string& line) {
+    while (receive()) {
+    }
+    return heard_.count(line);
+  }
+  /// What it keeps, by name; a socket twice is one.
+  const std::map<std::string, std::map<uint64_t, int>>& kept() {
+    while (receive()) {
+    }
+    return kept_;
+  }
+  /// For a process that it starts now.
+  Inheritance inheritance() {
+    Inheritance given{.variables = {{"NOTIFY_SOCKET", path()}, {"WATCHDOG_USEC", "300000"}}};
+    for (const auto& [name, sockets] : kept()) {
+      for (const auto& [inode, number] : sockets) given.descriptors.emplace_back(name, number);
+    }
+    return given;
+  }
+
+ private:
+  bool receive() {
+    std::array<char, 4096> bytes;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(253 * sizeof(int))> control;
+    iovec piece{.iov_base = bytes.data(), .iov_len = bytes.size()};
+    msghdr header{};
+    header.msg_iov = &piece;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    const ssize_t size = ::recvmsg(socket_, &header, MSG_CMSG_CLOEXEC);
+    if (size < 0) return false;
+    std::vector<int> came;
+    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+      came.resize((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+      std::memcpy(came.data(), CMSG_DATA(part), came.size() * sizeof(int));
+    }
+    take(std::string(bytes.data(), static_cast<size_t>(size)), came);
+    return true;
+  }
+
+  void take(const std::string& text, const std::vector<int>& came) {
+    std::istringstream lines(text);
+    std::string name;
+    bool forgets = false;
+    for (std::string line; std::getline(lines, line);) {
+      heard_.insert(line.starts_with("MONOTONIC_USEC=") ? "MONOTONIC_USEC" : line);
+      if (line.starts_with("FDNAME=")) name = line.substr(7);
+      forgets = forgets || line == "FDSTOREREMOVE=1";
+    }
+    if (forgets) kept_.erase(name);
+    for (const int number : came) {
+      held_.add(number);
+      kept_[name].emplace(inode_of(number), number);
+    }
+  }
+
+  TempDir directory_;
+  Descriptors held_;
+  int socket_;
+  std::multiset<std::string> heard_;
+  std::map<std::string, std::map<uint64_t, int>> kept_;
+};
+
+/// A free port, as far as anybody can tell.
+int free_port() {
+  Descriptors closes;
+  closes.add(listen_on_any_port());
+  return port_of(closes.numbers()[0]);
+}
+
+/// Sluice as a service on a port that is known beforehand.
+struct Service {
+  explicit Service(int the_port = free_port()) : port(the_port) {
+    write_config("[[listener]]\nbind = \"127.0.0.1:" + std::to_string(port) + "\"\n");
+  }
+  void write_config(const std::string& listeners) const {
+    write_file(directory.path("sluice.toml"), "[server]\nadmin_socket = \"" + directory.path("admin") +
+                                                  "\"\nworkers = 2\n" + listeners + Proxy::pool({&app}));
+  }
+  void start(const Inheritance& given) {
+    process.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", directory.path("sluice.toml")},
+                    directory.path("log"), given);
+    const bool answers = eventually([&] { return !process->is_running() || admin("status").exit_code == 0; });
+    REQUIRE_MESSAGE((answers && process->is_running()), process->output());
+  }
+  Finished admin(const std::string& command) const {
+    return run({"sh", "-c", sluice_binary() + " -s " + directory.path("admin") + " " + command});
+  }
+
+  TempDir directory;
+  DemoApp app;
+  int port;
+  std::optional<Child> process;
+};
+
+TEST_CASE("the service manager is told of ready, reload, stop, and again and again that all is well") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  CHECK(manager.has_heard("READY=1"));
+  CHECK(manager.has_heard("MAINPID=" + std::to_string(service.process->pid())));
+  CHECK(eventually([&] { return manager.count("WATCHDOG=1") >= 3; }));
+  CHECK(service.admin("reload").exit_code == 0);
+  CHECK(manager.has_heard("RELOADING=1"));
+  CHECK(manager.has_heard("MONOTONIC_USEC"));
+  CHECK(eventually([&] { return manager.count("READY=1") == 2; }));
+  service.process->send_signal(SIGTERM);
+  CHECK(manager.has_heard("STOPPING=1"));
+  CHECK(service.process->wait() == 0);
+}
+
+TEST_CASE("a crash loses no listening socket: who waits in its queue is answered by the next process") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  const auto sockets = listening_inodes(service.port);
+  REQUIRE(sockets.size() == 2);
+  REQUIRE(
+      eventually([&] { return manager.kept().size() == 1 && manager.kept().begin()->second.size() == 2; }));
+  service.process->send_signal(SIGKILL);
+  service.process->wait();
+  CHECK(listening_inodes(service.port) == sockets);
+  std::vector<RawClient> waiting;
+  for (int i = 0; i < 50; ++i) {
+    waiting.emplace_back(service.port);
+    REQUIRE(waiting.back().send(get_request("/hello")));
+  }
+  service.start(manager.inheritance());
+  for (RawClient& client : waiting) CHECK(client.receive().ok());
+  CHECK(listening_inodes(service.port) == sockets);
+}
+
+TEST_CASE("a restart in order, too, goes on with the sockets that are kept") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  const auto sockets = listening_inodes(service.port);
+  service.process->send_signal(SIGTERM);
+  CHECK(service.process->wait() == 0);
+  service.start(manager.inheritance());
+  CHECK(RawClient(service.port).get("/hello").ok());
+  CHECK(listening_inodes(service.port) == sockets);
+}
+
+TEST_CASE("listeners that are gone from the configuration are not kept") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  REQUIRE(eventually([&] { return manager.kept().size() == 1; }));
+  service.write_config("[[listener]]\nbind = \"127.0.0.2:" + std::to_string(service.port) + "\"\n");
+  REQUIRE(service.admin("reload").exit_code == 0);
+  CHECK(eventually([&] {
+    const auto& kept = manager.kept();
+    return kept.size() == 1 && kept.begin()->first == "sluice-127.0.0.2_" + std::to_string(service.port);
+  }));
+}
+
+TEST_CASE("a socket unit's socket is used by all workers, and left with its queue when the process stops") {
+  Manager manager;
+  Descriptors held;
+  const int lent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  held.add(lent);
+  REQUIRE(::listen(lent, 1024) == 0);  // On a port of the kernel's choice, on all addresses.
+  Service service(port_of(lent));
+  service.write_config("[[listener]]\nbind = \"0.0.0.0:" + std::to_string(service.port) + "\"\n");
+  auto given = manager.inheritance();
+  given.descriptors.emplace_back("sluice.socket", lent);
+  service.start(given);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.emplace_back(service.port);
+    CHECK(clients.back().get("/hello").ok());
+  }
+  CHECK(listening_inodes(service.port).size() == 1);
+  CHECK(manager.kept().empty());  // It is the manager's own.
+  service.process->send_signal(SIGTERM);
+  CHECK(service.process->wait() == 0);
+  RawClient waiting(service.port);
+  REQUIRE(waiting.send(get_request("/hello")));
+  service.start(given);
+  CHECK(waiting.receive().ok());
+}
+
+TEST_CASE("the main process is the new one after an upgrade, and what is kept stays kept") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  const auto sockets = listening_inodes(service.port);
+  REQUIRE(service.admin("upgrade").exit_code == 0);
+  const auto status = service.admin("status --json");
+  const auto pid = nlohmann::json::parse(status.output)["pid"].get<pid_t>();
+  CHECK(manager.has_heard("MAINPID=" + std::to_string(pid)));
+  CHECK(service.process->wait() == 0);
+  CHECK(manager.count("STOPPING=1") == 0);
+  const size_t before = manager.count("WATCHDOG=1");
+  CHECK(eventually([&] { return manager.count("WATCHDOG=1") > before; }));
+  ::kill(pid, SIGKILL);
+  RawClient waiting(service.port);  // Nobody accepts, but the socket is there.
+  REQUIRE(waiting.send(get_request("/hello")));
+  service.start(manager.inheritance());
+  CHECK(waiting.receive().ok());
+  CHECK(listening_inodes(service.port) == sockets);
+}
+
+}  // namespace
+}  // namespace sluice::e2e

@@ -1,0 +1,139 @@
+// The new process's part, with the old one played by the test: what it does when that one refuses, or dies.
+#include <sys/socket.h>
+
+#include <csignal>
+
+#include "fixtures.h"
+#include "raw_client.h"
+#include "takeover_peer.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+/// The old process, as far as the new one can tell; and the new one.
+struct OldOne {
+  OldOne() : admin(listen_on(directory.path("old.sock"))), web(listen_on_any_port()), port(port_of(web)) {
+    held.add(admin);
+    held.add(web);
+    id = "127.0.0.1:" + std::to_string(port);
+    write_file(config_path(), "[server]\nadmin_socket = \"" + directory.path("old.sock") +
+                                  "\"\nworkers = 2\n[[listener]]\nbind = \"" + id + "\"\n" +
+                                  Proxy::pool({&app}));
+    heir.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", config_path(),
+                                          "--takeover=" + directory.path("old.sock")},
+                 directory.path("log"));
+    peer.emplace(::accept(admin, nullptr, nullptr));
+  }
+
+  std::string config_path() const { return directory.path("sluice.toml"); }
+  void give() const {
+    REQUIRE(peer->say({{"message", "sockets"},
+                       {"sockets",
+                        {{{"kind", "listener"}, {"name", id}, {"index", 0}},
+                         {{"kind", "admin"}, {"name", directory.path("old.sock")}, {"index", 0}}}}},
+                      {web, admin}));
+    const auto health = {nlohmann::json{{"pool", "shop"}, {"address", app.address()}, {"health", "healthy"}}};
+    REQUIRE(peer->say({{"message", "state"},
+                       {"version", 1},
+                       {"process", 1},
+                       {"saved", {{"version", 1}, {"generation", 41}, {"changes", nlohmann::json::array()}}},
+                       {"backends", health}}));
+  }
+  bool has_reached_the_app(const std::string& path) const {
+    for (const auto& line : app.log()) {
+      if (line.find(path) != std::string::npos) return true;
+    }
+    return false;
+  }
+  Finished status() const { return run({sluice_binary(), "-s", directory.path("old.sock"), "status"}, 5s); }
+
+  TempDir directory;
+  DemoApp app{{.log = true}};
+  Descriptors held;
+  int admin;
+  int web;
+  int port;
+  std::string id;
+  std::optional<Child> heir;
+  std::optional<TakeoverPeer> peer;
+};
+
+TEST_CASE("a new process accepts before it says ready, and answers as the process once it is told so") {
+  OldOne old;
+  const auto hello = old.peer->hear();
+  REQUIRE(hello);
+  CHECK((*hello)["message"] == "hello");
+  CHECK((*hello)["process"] == old.heir->pid());
+  old.give();
+  const auto ready = old.peer->hear_until("ready");
+  REQUIRE(ready);
+  CHECK((*ready)["listeners"] == nlohmann::json::array({old.id}));
+  CHECK((*ready)["admin"] == true);
+  CHECK(RawClient(old.port).get("/hello").ok());
+  CHECK(old.heir->output().find("sluice started") == std::string::npos);
+  const nlohmann::json totals = {{"accepted", 5},
+                                 {"ended", {{"ok", 5}}},
+                                 {"retries", 0},
+                                 {"connections_accepted", 2},
+                                 {"connections", 1}};
+  REQUIRE(old.peer->say({{"message", "yours"}, {"totals", totals}, {"predecessors", 0}}));
+  REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
+  const auto status = old.status();
+  CHECK(status.output.find("generation=42") != std::string::npos);
+  CHECK(status.output.find("ok=6") != std::string::npos);  // Counts go on.
+  CHECK(status.output.find("draining process pid=1 connections=1") != std::string::npos);
+  old.peer->hang_up();
+  CHECK(eventually([&] { return old.status().output.find("draining process") == std::string::npos; }));
+  CHECK(old.status().output.find("ok=6") != std::string::npos);
+}
+
+TEST_CASE(
+    "a new process that is refused at the last moment finishes its clients, leaves the queue, and ends") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  RawClient slow(old.port);
+  slow.send(get_request("/slow/500"));
+  REQUIRE(eventually([&] { return old.has_reached_the_app("/slow/500"); }));
+  REQUIRE(old.peer->say({{"message", "refused"}, {"code", "timed_out"}, {"text", "too late"}}));
+  CHECK(slow.receive().body == "slow\n");
+  CHECK(old.heir->wait() == 4);
+  CHECK(old.heir->output().find("the other process goes on") != std::string::npos);
+  // What comes now stays in the queue, for the old process.
+  RawClient waiting(old.port);
+  waiting.send(get_request("/hello"));
+  const int accepted = ::accept(old.web, nullptr, nullptr);
+  CHECK(accepted >= 0);
+  old.held.add(accepted);
+  CHECK(run({"test", "-S", old.directory.path("old.sock")}).exit_code == 0);
+}
+
+TEST_CASE("an old process that dies in the middle leaves all to the new one that is ready") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  old.peer->hang_up();
+  REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
+  CHECK(RawClient(old.port).get("/hello").ok());
+  CHECK(old.status().exit_code == 0);
+}
+
+TEST_CASE("an old process that dies before it has given everything leaves nothing to start from") {
+  OldOne old;
+  REQUIRE(old.peer->hear());
+  old.peer->hang_up();
+  CHECK(old.heir->wait() == 1);
+}
+
+TEST_CASE("a release that knows nothing of takeovers is told from one that does") {
+  OldOne old;
+  old.peer->send_bytes("error usage: unknown command \"takeover\"\n");
+  CHECK(old.heir->wait() == 1);
+  CHECK(old.heir->output().find("the other side said: error usage: unknown command \"takeover\"") !=
+        std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::e2e

@@ -1,0 +1,70 @@
+// The other side of a takeover, played by a test: says what it is told, keeps the descriptors it gets, and
+// hangs up when it likes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "process.h"
+
+namespace sluice::e2e {
+
+/// Listening sockets and the like, closed when dropped.
+class Descriptors {
+ public:
+  Descriptors() = default;
+  Descriptors(Descriptors&& other) noexcept : numbers_(std::exchange(other.numbers_, {})) {}
+  Descriptors& operator=(Descriptors&& other) noexcept;
+  ~Descriptors();
+  void add(int number) { numbers_.push_back(number); }
+  const std::vector<int>& numbers() const { return numbers_; }
+
+ private:
+  std::vector<int> numbers_;
+};
+
+/// A Unix socket that listens.
+int listen_on(const std::string& path);
+/// A TCP socket that listens on a port of the kernel's choice, which shares its address.
+int listen_on_any_port();
+int port_of(int socket);
+
+class TakeoverPeer {
+ public:
+  /// As a new process does: connects to an admin socket, and says `line`.
+  explicit TakeoverPeer(const std::string& admin_socket, const std::string& line = "takeover\n");
+  /// As the old one: a connection that it has accepted; reads the line.
+  explicit TakeoverPeer(int accepted);
+  ~TakeoverPeer() { hang_up(); }
+  TakeoverPeer(const TakeoverPeer&) = delete;
+  TakeoverPeer& operator=(const TakeoverPeer&) = delete;
+
+  bool send_bytes(const std::string& bytes) const;
+  bool say(const nlohmann::json& message, const std::vector<int>& descriptors = {}) const;
+  static std::string framed(const std::string& text, size_t descriptors = 0);
+  static nlohmann::json hello(int newest = 1, int oldest = 1);
+
+  /// The next message; nothing when the other side hung up or `bound` is over.
+  std::optional<nlohmann::json> hear(milliseconds bound = 10s);
+  /// Messages until one of this kind.
+  std::optional<nlohmann::json> hear_until(const std::string& kind);
+  bool is_over(milliseconds bound = 10s);
+  void hang_up();
+
+  /// Everything that came with messages.
+  const Descriptors& descriptors() const { return descriptors_; }
+
+ private:
+  bool fill(milliseconds bound);
+
+  int socket_ = -1;
+  bool ended_ = false;
+  std::string input_;
+  Descriptors descriptors_;
+};
+
+}  // namespace sluice::e2e
