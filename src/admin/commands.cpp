@@ -50,8 +50,10 @@ constexpr std::array kEntries = {
     Entry{"upgrade", "[--binary PATH]", "a new process takes over, with every listener and all state", 0, 0,
           upgrade},
     Entry{"stop", "", "drain and stop, as SIGTERM", 0, 0, stop},
-    Entry{"generation list", "", "the current generation and those that drain", 0, 0,
-          [](Context& c, const Command&, OnReply) { return now(generation_list(*c.server)); }},
+    Entry{"generation list", "", "the current generation, those that drain, and what holds them", 0, 0,
+          [](Context& c, const Command&, OnReply on_reply) {
+            return generation_list(*c.server, std::move(on_reply));
+          }},
     Entry{"pool list", "", "pools with their backends and requests", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(pool_list(*c.server)); }},
     Entry{"backend list", "[POOL]", "backends with state, weight and requests", 0, 1,

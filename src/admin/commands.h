@@ -47,7 +47,7 @@ Reply refuse_line(Context& context, Error error);
 
 // The families of commands, by file.
 Reply status(lifecycle::Server& server);
-Reply generation_list(lifecycle::Server& server);
+Outcome generation_list(lifecycle::Server& server, OnReply on_reply);
 Reply pool_list(lifecycle::Server& server);
 Reply backend_list(lifecycle::Server& server, std::string_view pool);
 Reply config_show(const lifecycle::Server& server);

@@ -130,22 +130,6 @@ Reply status(lifecycle::Server& server) {
   return reply;
 }
 
-Reply generation_list(lifecycle::Server& server) {
-  Reply reply;
-  reply.data["generations"] = nlohmann::ordered_json::array();
-  for (const auto& info : server.generations()) {
-    const std::string state = info.is_current ? "current" : "draining";
-    reply.lines.push_back(concat({number(info.number), " ", state, " cause=", info.cause, " age=",
-                                  config::duration_text(info.age), " in_flight=", number(info.in_flight)}));
-    reply.data["generations"].push_back({{"number", info.number},
-                                         {"cause", info.cause},
-                                         {"age_ms", info.age.count()},
-                                         {"in_flight", info.in_flight},
-                                         {"state", state}});
-  }
-  return reply;
-}
-
 Reply pool_list(lifecycle::Server& server) {
   Reply reply;
   reply.data["pools"] = nlohmann::ordered_json::array();

@@ -19,6 +19,13 @@
 #include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
+namespace {
+
+constexpr size_t kMostHolders = 5;
+constexpr Duration kPatience{2000};  // with workers that are asked
+
+}  // namespace
+
 struct Server::Impl {
   Impl(net::Loop& the_loop, Log& the_log, std::string path, std::function<void()> finished_callback)
       : loop(the_loop),
@@ -138,6 +145,22 @@ struct Server::Impl {
   void on_drained(uint64_t number) {
     if (ledger->drained(number))
       log.info("generation ended" + field("number", static_cast<long long>(number)));
+  }
+
+  std::vector<GenerationInfo> describe_generations(std::map<uint64_t, proxy::GenerationUse> uses) const {
+    std::vector<GenerationInfo> infos;
+    for (const auto& entry : ledger->entries()) {
+      proxy::GenerationUse& use = uses[entry.generation->number()];
+      infos.push_back({.number = entry.generation->number(),
+                       .cause = entry.generation->cause(),
+                       .age = loop.clock().now() - entry.since,
+                       .in_flight = entry.generation->in_flight(),
+                       .is_current = entry.generation == current,
+                       .tunnels = use.tunnels,
+                       .earlier = use.earlier,
+                       .holders = std::move(use.oldest)});
+    }
+    return infos;
   }
 
   // ---- changes
@@ -365,16 +388,24 @@ const DesiredState& Server::desired() const {
   return impl_->durable->desired();
 }
 
-std::vector<GenerationInfo> Server::generations() const {
-  std::vector<GenerationInfo> infos;
-  for (const auto& entry : impl_->ledger->entries()) {
-    infos.push_back({.number = entry.generation->number(),
-                     .cause = entry.generation->cause(),
-                     .age = impl_->loop.clock().now() - entry.since,
-                     .in_flight = entry.generation->in_flight(),
-                     .is_current = entry.generation == impl_->current});
+Wait Server::ask_generations(std::function<void(std::vector<GenerationInfo>)> callback) {
+  struct Answers {
+    size_t left;
+    std::map<uint64_t, proxy::GenerationUse> uses;
+  };
+  auto answers = std::make_shared<Answers>(impl_->workers.size());
+  for (auto& worker : impl_->workers) {
+    worker->post([impl = impl_.get(), answers](const proxy::Service& service) {
+      impl->loop.post([answers, uses = service.generations(kMostHolders)] {
+        for (const auto& use : uses) add(answers->uses[use.number], use, kMostHolders);
+        --answers->left;
+      });
+    });
   }
-  return infos;
+  return impl_->conditions.when([answers] { return answers->left == 0; }, kPatience,
+                                [impl = impl_.get(), answers, callback = std::move(callback)](bool) {
+                                  callback(impl->describe_generations(std::move(answers->uses)));
+                                });
 }
 
 std::vector<ListenerInfo> Server::listeners() const {

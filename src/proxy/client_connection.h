@@ -6,6 +6,7 @@
 #include <sluice/net/transport.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/local_generation.h>
 #include <sluice/wire/http1_server.h>
 
 #include <functional>

@@ -4,6 +4,7 @@
 #include <sluice/http/proxy_protocol.h>
 #include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/local_generation.h>
 
 #include <algorithm>
 #include <utility>
@@ -30,6 +31,8 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   on_over_ = std::move(on_over);
   started_ = context.deadlines.clock().now();
   pass_ = generation.shared->gate(worker).enter();
+  number_ = generation.shared->number();
+  generation.inside.push_back(*this);
   const auto& request = client.request();
   if (http::ends_here(request)) return answer_here();
   const auto index = generation.shared->routes().match(request.host(), request.path());

@@ -184,11 +184,14 @@ void Exchange::on_deadline() {
     wait_.cancel();
     return connect_failed(error);
   }
-  // A side that waits for the client is not the backend's to answer for; the client has timeouts of its own.
-  const bool is_uploading = upload_.is_running() && !upload_.is_blocked() && !continue_awaited_;
-  const bool client_is_slow = download_.is_running() ? download_.is_blocked() : is_uploading;
-  if (client_is_slow) return arm_response_deadline();
+  if (waits_for_client()) return arm_response_deadline();
   attempt_failed(error);
+}
+
+/// That is not the backend's to answer for; the client has timeouts of its own.
+bool Exchange::waits_for_client() const {
+  const bool is_uploading = upload_.is_running() && !upload_.is_blocked() && !continue_awaited_;
+  return download_.is_running() ? download_.is_blocked() : is_uploading;
 }
 
 void Exchange::on_side_deadline() {
@@ -275,7 +278,7 @@ void Exchange::log_access(Disposition disposition) {
   record.status = status_;
   record.sent = sent_;
   record.received = received_;
-  record.generation = generation_->shared->number();
+  record.generation = number_;
   record.attempts = attempts_;
   record.took = context_->deadlines.clock().now() - started_;
   context_->access.write(record);
@@ -288,6 +291,7 @@ void Exchange::clear() {
   settings_.reset();
   route_ = nullptr;
   rules_ = nullptr;
+  kept_rules_.reset();
   tried_.clear();
   target_.clear();
   replay_.clear();
@@ -299,6 +303,7 @@ void Exchange::clear() {
   has_waited_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
   body_remembered_ = true;
+  hook.unlink();
   pass_.reset();  // Last: the generation may end with it.
 }
 

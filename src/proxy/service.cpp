@@ -1,5 +1,6 @@
 #include <sluice/base/memory.h>
 #include <sluice/net/acceptor.h>
+#include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/service.h>
 #include <sluice/upstream/dialer.h>
 
@@ -84,7 +85,8 @@ struct Service::Impl {
     }
     pools = std::move(next_pools);
 
-    LocalGeneration local;
+    const auto before = generations.empty() ? generations.end() : std::prev(generations.end());
+    LocalGeneration& local = generations.emplace_back();
     for (const config::Route& route : config.routes) {
       const auto pool = pools.find(route.pool);
       local.pool_of_route.push_back(pool == pools.end() ? nullptr : pool->second);
@@ -93,9 +95,8 @@ struct Service::Impl {
     for (auto& [id, listener] : listening) set_options(id, listener, config);
     tunnel_bound = config.server.drain_timeout * 3 / 4;
     local.shared = std::move(next);
-    generations.push_back(std::move(local));
-    clients.generation = &generations.back();
-    if (generations.size() > 1) drain_generation(std::prev(generations.end(), 2));
+    clients.generation = &local;
+    if (before != generations.end()) drain_generation(before, config.server.drain_timeout);
     resume_accepting();
   }
 
@@ -121,8 +122,11 @@ struct Service::Impl {
     return std::make_shared<upstream::Backend>(state, settings.worker, settings.on_trouble);
   }
 
-  void drain_generation(std::list<LocalGeneration>::iterator old) {
+  void drain_generation(std::list<LocalGeneration>::iterator old, Duration bound) {
     const uint64_t number = old->shared->number();
+    begin_drain(*old);
+    old->drain_bound.set_callback([this, old] { end_drain(*old, generations.back(), settings.worker); });
+    loop.deadlines().arm(old->drain_bound, bound);
     old->shared->gate(settings.worker).close([this, old, number] {
       generations.erase(old);
       settings.on_generation_drained(number);
@@ -255,6 +259,12 @@ Service::~Service() = default;
 
 void Service::adopt(std::shared_ptr<Generation> next) {
   impl_->adopt(std::move(next));
+}
+
+std::vector<GenerationUse> Service::generations(size_t most) const {
+  std::vector<GenerationUse> uses;
+  for (const auto& generation : impl_->generations) uses.push_back(use_of(generation, most));
+  return uses;
 }
 
 void Service::listen(const std::string& id, const net::ListeningSocket& socket) {

@@ -143,6 +143,12 @@ std::string Proxy::pool(const std::vector<const DemoApp*>& backends, const std::
          (more.find("health") == std::string::npos ? health : "") + more;
 }
 
+void Proxy::set_in_server_table(const std::string& key, const std::string& value) {
+  const size_t at = server_.find("\n" + key + " = ");
+  if (at != std::string::npos) server_.erase(at, server_.find('\n', at + 1) - at);
+  add_to_server_table(key + " = " + value);
+}
+
 void Proxy::write_config(const std::string& toml) const {
   write_file(config_path(), server_ + toml);
 }

@@ -84,6 +84,8 @@ class Proxy {
   void launch();
   /// Another line in the [server] table, from the next write_config() on.
   void add_to_server_table(const std::string& line) { server_.insert(server_.find('\n') + 1, line + "\n"); }
+  /// Another value of one of its keys, from the next write_config() on.
+  void set_in_server_table(const std::string& key, const std::string& value);
   /// Puts another configuration into the file (the [server] table stays).
   void write_config(const std::string& toml) const;
   /// ok of the request counts.

@@ -72,12 +72,23 @@ void World::publish() {
   states["shop"] = states_;
   auto generation =
       std::make_shared<proxy::Generation>(++newest_, "simulated", config, std::move(states), kWorkers);
-  generations_.push_back(
-      {.shared = std::move(generation), .pool_of_route = {pool_}, .settings_of_route = {pool}});
+  proxy::LocalGeneration& local = generations_.emplace_back();
+  local.shared = std::move(generation);
+  local.pool_of_route = {pool_};
+  local.settings_of_route = {pool};
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);
+  proxy::begin_drain(*old);
   old->shared->gate(0).close([this, old] { generations_.erase(old); });
+}
+
+/// Its time is over before its exchanges are.
+void World::end_oldest_generation() {
+  if (generations_.size() < 2) return;
+  const size_t before = generations_.size();
+  proxy::end_drain(generations_.front(), generations_.back(), 0);
+  CHECK(generations_.size() == before - 1);
 }
 
 void World::start_client() {
@@ -161,6 +172,7 @@ void World::step() {
   if (what < 85) return step_connection();
   if (what < 90) return change_health();
   if (what < 95) {
+    if (random_.chance(20)) return end_oldest_generation();
     const size_t index = random_.below(kBackends);
     if (random_.chance(50)) drained_[index] = !drained_[index];
     return publish();

@@ -36,6 +36,7 @@ class World {
   };
 
   void publish();
+  void end_oldest_generation();
   void start_client();
   void step();
   void step_dialling();

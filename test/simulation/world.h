@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/local_generation.h>
 #include <sluice/upstream/pool.h>
 
 #include <cstdint>

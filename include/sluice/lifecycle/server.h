@@ -5,6 +5,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
+#include <sluice/base/wait.h>
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/desired_state.h>
 #include <sluice/lifecycle/predecessors.h>
@@ -12,6 +13,7 @@
 #include <sluice/net/loop.h>
 #include <sluice/net/service_manager.h>
 #include <sluice/proxy/generation.h>
+#include <sluice/proxy/holder.h>
 #include <sluice/upstream/backend_state.h>
 
 #include <cstdint>
@@ -31,6 +33,9 @@ struct GenerationInfo {
   Duration age{};
   size_t in_flight = 0;
   bool is_current = false;
+  size_t tunnels = 0;
+  size_t earlier = 0;                    ///< began by an earlier generation, whose time is over
+  std::vector<proxy::Holder> holders{};  ///< the oldest few
 };
 
 struct ListenerInfo {
@@ -122,7 +127,9 @@ class Server {
   const config::Config& config() const;
   uint64_t generation() const;
   const DesiredState& desired() const;
-  std::vector<GenerationInfo> generations() const;
+  /// Asks the workers what is inside each. Runs the callback once they have answered, or after a moment with
+  /// what is known by then; never before it has returned.
+  [[nodiscard]] Wait ask_generations(std::function<void(std::vector<GenerationInfo>)> callback);
   std::vector<ListenerInfo> listeners() const;
   /// Of one pool, or of all when `pool` is empty.
   std::vector<BackendInfo> backends(std::string_view pool) const;

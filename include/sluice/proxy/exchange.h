@@ -4,10 +4,12 @@
 
 #include <sluice/base/deadlines.h>
 #include <sluice/base/free_list.h>
+#include <sluice/base/list.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/access_log.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
+#include <sluice/proxy/holder.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
@@ -20,6 +22,8 @@
 #include <vector>
 
 namespace sluice::proxy {
+
+struct LocalGeneration;
 
 /// What the exchanges of one worker share.
 struct ExchangeContext {
@@ -52,10 +56,21 @@ class Exchange {
   void client_gone(const Error& error);
   /// The connection is to end: a tunnel on it gets this long, and is then closed politely.
   void retire(Duration bound);
+  /// A newer generation is there: see begin_drain().
+  void watch_for_movement() { moved_before_ = sent_ + received_; }
+  /// Its generation's time is over: see end_drain().
+  void outlive_generation(LocalGeneration& newest, unsigned worker);
   /// The process stops: drops everything. The owner ends the stream.
   void stop();
 
+  /// The one it began with.
+  uint64_t generation() const { return number_; }
+  bool is_tunnel() const { return is_tunnel_; }
+  Holder as_holder() const;
+
   void clear();
+
+  ListHook hook;  ///< among those inside the generation
 
  private:
   // The request, in the order of its steps.
@@ -88,10 +103,17 @@ class Exchange {
   void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
   void close_tunnel(std::string_view reason);
 
+  // When its generation ends first.
+  void keep_rules();
+  bool stands_still() const;
+  void end_unfinished();
+  std::string_view doing() const;
+
   // What goes wrong, and the end.
   void attempt_failed(const Error& error);
   void on_deadline();
   void on_side_deadline();
+  bool waits_for_client() const;
   void arm_response_deadline();
   void forget_backend();
   void release_backend();
@@ -103,7 +125,13 @@ class Exchange {
   void count(observe::Disposition disposition);
   void log_access(observe::Disposition disposition);
 
-  const config::Config& config() const { return generation_->shared->config(); }
+  const config::Config& config() const;
+
+  /// A route, with what is ready of it, that outlives its generation.
+  struct KeptRules {
+    config::Route route;
+    RouteRules rules;
+  };
 
   ExchangeContext* context_ = nullptr;
   wire::ServerStream* client_ = nullptr;
@@ -112,6 +140,7 @@ class Exchange {
   std::optional<Gate::Pass> pass_;
   const config::Route* route_ = nullptr;
   const RouteRules* rules_ = nullptr;
+  std::unique_ptr<KeptRules> kept_rules_;
   std::shared_ptr<const config::Pool> settings_;
   std::shared_ptr<upstream::Pool> pool_;
   std::optional<upstream::Lease> lease_;
@@ -135,9 +164,11 @@ class Exchange {
   std::string_view reason_;  // why it ends as it does, a word for the access log
   Address backend_;          // of the last attempt
   TimePoint started_;
-  uint64_t sent_ = 0;      // bytes of the response's body
-  uint64_t received_ = 0;  // bytes of the request's body
-  int status_ = 0;         // of the answer that was begun
+  uint64_t number_ = 0;        // of the generation
+  uint64_t moved_before_ = 0;  // bytes, when the generation began to drain
+  uint64_t sent_ = 0;          // bytes of the response's body
+  uint64_t received_ = 0;      // bytes of the request's body
+  int status_ = 0;             // of the answer that was begun
   unsigned attempts_ = 0;
   unsigned interims_ = 0;          // 1xx responses of this attempt
   bool continue_awaited_ = false;  // the client may send nothing before a 100

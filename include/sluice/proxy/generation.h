@@ -1,5 +1,4 @@
-// One immutable snapshot of everything that routing needs, shared by all workers; and what one worker makes
-// of it.
+// One immutable snapshot of everything that routing needs, shared by all workers.
 #pragma once
 
 #include <sluice/base/gate.h>
@@ -7,7 +6,6 @@
 #include <sluice/http/forwarding.h>
 #include <sluice/proxy/route_table.h>
 #include <sluice/upstream/backend_state.h>
-#include <sluice/upstream/pool.h>
 
 #include <cstdint>
 #include <map>
@@ -56,14 +54,6 @@ class Generation {
   RouteTable routes_;
   std::vector<RouteRules> rules_;  // by the route's index
   std::vector<WorkerGate> gates_;
-};
-
-/// One worker's view of a generation: its routes lead to the worker's own pools.
-struct LocalGeneration {
-  std::shared_ptr<Generation> shared;
-  std::vector<std::shared_ptr<upstream::Pool>>
-      pool_of_route;  ///< by the route's index; null for one without a pool
-  std::vector<std::shared_ptr<const config::Pool>> settings_of_route;
 };
 
 }  // namespace sluice::proxy

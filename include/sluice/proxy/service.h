@@ -8,11 +8,13 @@
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
+#include <sluice/proxy/holder.h>
 #include <sluice/upstream/backend.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sluice::proxy {
 
@@ -35,8 +37,11 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   /// Takes `next` as the newest generation: requests whose head is complete from now on are its own. The one
-  /// before drains, and is dropped when its last request ends.
+  /// before drains, and is dropped when its last request ends, or the drain timeout of `next` is over: see
+  /// end_drain().
   void adopt(std::shared_ptr<Generation> next);
+  /// Of each generation that is here, with at most `most` holders.
+  std::vector<GenerationUse> generations(size_t most) const;
 
   /// Accepts on `socket`, which stays its owner's, until stop_listening(). `id` is the listener's address; it
   /// may have several sockets.

@@ -1,0 +1,37 @@
+// What one worker makes of a generation: routes that lead to its own pools, the exchanges inside, and how
+// they leave when its time is over.
+#pragma once
+
+#include <sluice/base/deadlines.h>
+#include <sluice/base/list.h>
+#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/generation.h>
+#include <sluice/proxy/holder.h>
+#include <sluice/upstream/pool.h>
+
+#include <memory>
+#include <vector>
+
+namespace sluice::proxy {
+
+struct LocalGeneration {
+  std::shared_ptr<Generation> shared{};
+  /// By the route's index; null for one without a pool.
+  std::vector<std::shared_ptr<upstream::Pool>> pool_of_route{};
+  std::vector<std::shared_ptr<const config::Pool>> settings_of_route{};
+  List<Exchange, &Exchange::hook> inside{};
+  Deadline drain_bound{};  ///< for what is inside, once a newer generation is there
+};
+
+/// A newer generation is there. From now on it counts whether anything moves on what is inside.
+void begin_drain(LocalGeneration& old);
+
+/// Its time is over. Everything inside goes on in `newest`, by the route that it began with; but a request on
+/// which nothing has moved since begin_drain() gets its answer from us, or its connection is broken. Nobody
+/// is inside after this, so that `old` may be gone.
+void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker);
+
+/// With at most `most` holders, those that began first.
+GenerationUse use_of(const LocalGeneration& generation, size_t most);
+
+}  // namespace sluice::proxy
