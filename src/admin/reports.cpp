@@ -100,12 +100,16 @@ Reply status(lifecycle::Server& server) {
       concat({"sluice ", SLUICE_VERSION, " ", state, " pid=", number(static_cast<uint64_t>(getpid())),
               " uptime=", config::duration_text(server.uptime()), " generation=", number(server.generation()),
               " workers=", number(server.config().server.workers)}));
+  if (server.leaving_workers() > 0) {
+    reply.lines.back() += field("leaving_workers", static_cast<long long>(server.leaving_workers()));
+  }
   reply.data = {{"version", SLUICE_VERSION},
                 {"state", state},
                 {"pid", getpid()},
                 {"uptime_ms", server.uptime().count()},
                 {"generation", server.generation()},
                 {"workers", server.config().server.workers},
+                {"leaving_workers", server.leaving_workers()},
                 {"listeners", nlohmann::ordered_json::array()},
                 {"pools", nlohmann::ordered_json::array()},
                 {"connections", totals.connections},

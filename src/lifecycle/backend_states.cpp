@@ -29,8 +29,8 @@ std::vector<BackendStatePtr> undrained(const proxy::Generation* current, const c
   return states;
 }
 
-BackendStates::ByPool BackendStates::states_for(const config::Config& next, const proxy::Generation* current,
-                                                unsigned workers) {
+BackendStates::ByPool BackendStates::states_for(const config::Config& next,
+                                                const proxy::Generation* current) {
   std::erase_if(former_, [](const auto& entry) { return entry.second.expired(); });
   ByPool states;
   for (const auto& [name, pool] : next.pools) {
@@ -40,7 +40,7 @@ BackendStates::ByPool BackendStates::states_for(const config::Config& next, cons
       if (!state && (state = former(name, backend.address))) {
         state->set_health(upstream::HealthState::starting);
       }
-      if (!state) state = std::make_shared<upstream::BackendState>(name, backend.address, workers);
+      if (!state) state = std::make_shared<upstream::BackendState>(name, backend.address);
       former_[{name, backend.address}] = state;
       if (!pool->health.enabled) state->set_health(upstream::HealthState::healthy);
       of_pool.push_back(std::move(state));

@@ -29,7 +29,7 @@ class BackendStates {
 
   /// A backend that goes on keeps its state; one that comes begins anew. One that comes back while requests
   /// of its former time are still in flight finds those counted, so that a drain is a barrier for them too.
-  ByPool states_for(const config::Config& next, const proxy::Generation* current, unsigned workers);
+  ByPool states_for(const config::Config& next, const proxy::Generation* current);
 
   /// Of a backend that has left, as long as something is in flight to it; else null.
   BackendStatePtr former(const std::string& pool, const Address& address) const;

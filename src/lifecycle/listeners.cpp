@@ -76,8 +76,7 @@ Result<void> widen(ListenerSockets& listener, unsigned workers) {
   return {};
 }
 
-Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current,
-                                   unsigned workers) {
+Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current) {
   SocketsById next;
   for (const config::Listener& listener : config.listeners) {
     const std::string id = listener.bind.text();
@@ -85,7 +84,7 @@ Result<SocketsById> open_listeners(const config::Config& config, const SocketsBy
       next[id] = kept->second;
       continue;
     }
-    auto opened = open(listener.bind, workers);
+    auto opened = open(listener.bind, config.server.workers);
     if (!opened) {
       return Error{.code = ErrorCode::invalid_config,
                    .message = concat({listener.where, ": listener.bind: ", opened.error().message})};

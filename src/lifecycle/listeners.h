@@ -23,15 +23,15 @@ struct ListenerSockets {
   bool shared = false;
   /// A socket unit of the service manager's, which goes on with the queue after us.
   bool lent = false;
+  size_t kept = 0;  ///< so many of the sockets the service manager has, too
 };
 
 /// By the address as the configuration writes it, which is the listener's identity.
 using SocketsById = std::map<std::string, std::shared_ptr<ListenerSockets>>;
 
-/// Opens what `config` names and `current` does not have; the rest is `current`'s own. Nothing is left open
-/// on error.
-Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current,
-                                   unsigned workers);
+/// Opens what `config` names and `current` does not have, with a socket for each of the configuration's
+/// workers; the rest is `current`'s own. Nothing is left open on error.
+Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current);
 
 /// What the service manager has given for listeners of the configuration, by address. Tells of what it has
 /// given in vain.

@@ -15,34 +15,83 @@ const Address* Listening::address(const std::string& id) const {
 void Listening::change(SocketsById next) {
   for (const auto& [id, listener] : next) {
     if (sockets_.contains(id)) continue;
-    listen(id, listener, 0);
-    keep(id, *listener);
-    log_.info("listening" + field("address", listener->address.text()));
+    const std::string_view what = take_back(id) ? "listening again" : "listening";
+    log_.info(std::string(what) + field("address", listener->address.text()));
   }
   for (const auto& [id, listener] : sockets_) {
     if (!next.contains(id)) retire(id, listener);
   }
   sockets_ = std::move(next);
+  spread();
 }
 
-/// Deals the sockets from this one on to the workers in turn.
-void Listening::listen(const std::string& id, const std::shared_ptr<ListenerSockets>& listener, size_t from) {
-  for (size_t i = from; i < listener->sockets.size(); ++i) {
-    // The vector may grow meanwhile, its sockets' descriptors stay.
-    const net::ListeningSocket* socket = listener->sockets[i].get();
-    workers_[i % workers_.size()]->post(
-        [id, listener, socket](proxy::Service& service) { service.listen(id, *socket); });
+SocketsById Listening::open_sockets() const {
+  SocketsById all = sockets_;
+  for (const auto& leaving : leaving_) all.emplace(leaving->id, leaving->listener);
+  return all;
+}
+
+/// One that was gone for less time than it takes to close goes on, with its queue and its workers.
+bool Listening::take_back(const std::string& id) {
+  const auto found = std::ranges::find_if(leaving_, [&](const auto& each) { return each->id == id; });
+  if (found == leaving_.end()) return false;
+  for (auto& socket : (*found)->listener->sockets) socket->take_new_connections();
+  leaving_.erase(found);
+  return true;
+}
+
+void Listening::spread() {
+  for (const auto& [id, listener] : sockets_) {
+    // To more sockets the kernel would deal clients at once, and those would be this process's alone.
+    if (!listener->shared) widen_for_workers(*listener);
+    deal(id, listener);
+    keep(id, *listener);
+  }
+  for (const auto& leaving : leaving_) deal(leaving->id, leaving->listener);
+}
+
+void Listening::widen_for_workers(ListenerSockets& listener) const {
+  auto widened = widen(listener, workers_.accepting());
+  if (widened) return;
+  log_.warning("some workers have no socket of their own" + field("address", listener.address.text()) +
+               field("cause", widened.error().message));
+}
+
+/// To the workers in turn. A socket that changes hands is accepted on by both for a moment, and never by
+/// nobody. One of many that are the same is no loss: who cannot share its address is dealt once to each
+/// worker.
+void Listening::deal(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
+  const auto& sockets = listener->sockets;
+  const bool all_the_same = !sockets.front()->shares_address();
+  for (size_t i = 0; i < sockets.size(); ++i) {
+    // The vector may grow meanwhile, its sockets stay where they are.
+    const net::ListeningSocket* socket = sockets[i].get();
+    const auto before = accepted_by_.find(socket);
+    const bool is_dealt = before != accepted_by_.end();
+    const bool is_wanted = i < workers_.accepting() || !all_the_same;
+    const auto next = static_cast<unsigned>(i % workers_.accepting());
+    if (is_dealt && is_wanted && before->second == next) continue;
+    if (is_wanted) {
+      workers_.post(next, [id, listener, socket](proxy::Service& service) { service.listen(id, *socket); });
+    }
+    if (is_dealt) {
+      workers_.post(before->second,
+                    [id, listener, socket](proxy::Service& service) { service.stop_accepting(id, *socket); });
+      accepted_by_.erase(before);
+    }
+    if (is_wanted) accepted_by_[socket] = next;
   }
 }
 
 /// A shared one is the other process's to be kept.
-void Listening::keep(const std::string& id, const ListenerSockets& listener) const {
+void Listening::keep(const std::string& id, ListenerSockets& listener) const {
   if (manager_ == nullptr || listener.lent || listener.shared) return;
+  const auto& sockets = listener.sockets;
+  const size_t distinct = sockets.front()->shares_address() ? sockets.size() : 1;
+  if (listener.kept >= distinct) return;
   std::vector<int> descriptors;
-  for (const auto& socket : listener.sockets) {
-    descriptors.push_back(socket->descriptor());
-    if (!socket->shares_address()) break;  // The others are the same.
-  }
+  for (size_t i = listener.kept; i < distinct; ++i) descriptors.push_back(sockets[i]->descriptor());
+  listener.kept = distinct;
   manager_->keep(kept_name(id), descriptors);
 }
 
@@ -55,6 +104,7 @@ void Listening::forget() {
 void Listening::retire(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
   if (listener->lent) return stop_listening(id, listener, Queue::leave);
   if (manager_ != nullptr) manager_->forget(kept_name(id));
+  listener->kept = 0;
   for (auto& socket : listener->sockets) socket->refuse_new_connections();
   auto leaving = std::make_unique<Leaving>();
   leaving->id = id;
@@ -72,9 +122,8 @@ void Listening::close(Leaving& leaving) {
 
 void Listening::stop_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
                                Queue queue) {
-  for (const auto& worker : workers_) {
-    worker->post([id, listener, queue](proxy::Service& service) { service.stop_listening(id, queue); });
-  }
+  for (const auto& socket : listener->sockets) accepted_by_.erase(socket.get());
+  workers_.post_all([id, listener, queue](proxy::Service& service) { service.stop_listening(id, queue); });
 }
 
 std::set<std::string> Listening::shared() const {
@@ -89,14 +138,8 @@ void Listening::own() {
   for (const auto& [id, listener] : sockets_) {
     if (!std::exchange(listener->shared, false)) continue;
     if (!listener->lent) listener->sockets.front()->take_file();
-    const size_t before = listener->sockets.size();
-    if (auto widened = widen(*listener, static_cast<unsigned>(workers_.size())); !widened) {
-      log_.warning("some workers have no socket of their own" + field("address", listener->address.text()) +
-                   field("cause", widened.error().message));
-    }
-    listen(id, listener, before);
-    keep(id, *listener);
   }
+  spread();
 }
 
 void Listening::hand_over(const std::set<std::string>& ids) {

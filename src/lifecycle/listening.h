@@ -5,13 +5,14 @@
 #include <sluice/base/log.h>
 #include <sluice/net/loop.h>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "lifecycle/listeners.h"
-#include "lifecycle/worker.h"
+#include "lifecycle/workers.h"
 
 namespace sluice::lifecycle {
 
@@ -22,21 +23,23 @@ inline constexpr Duration kHalfOpen{100};
 /// Control's.
 class Listening {
  public:
-  Listening(net::Loop& loop, Log& log, const std::vector<std::unique_ptr<Worker>>& workers)
-      : loop_(loop), log_(log), workers_(workers) {}
+  Listening(net::Loop& loop, Log& log, Workers& workers) : loop_(loop), log_(log), workers_(workers) {}
 
   /// The manager, which outlives this, keeps the sockets for the next process: even a crash loses none.
   void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
 
   const SocketsById& sockets() const { return sockets_; }
+  /// Also those that are about to close, which change() may be given as well.
+  SocketsById open_sockets() const;
   /// Of a listener that is there; with the port that the kernel picked.
   const Address* address(const std::string& id) const;
 
-  /// Exactly these from now on. Clients of one that is gone are accepted to the last.
+  /// Exactly these from now on, and exactly the workers that accept now: each gets its share of the sockets,
+  /// those of others included. Clients of a listener that is gone are accepted to the last.
   void change(SocketsById next);
 
   std::set<std::string> shared() const;
-  /// Those that this process shares with another are its own now: workers that have none get sockets, too.
+  /// Those that this process shares with another are its own now.
   void own();
   /// Stops accepting on these at once. Their queues are left to the process that has them, too.
   void hand_over(const std::set<std::string>& ids);
@@ -55,19 +58,23 @@ class Listening {
     Deadline half_open_over;
   };
 
-  void listen(const std::string& id, const std::shared_ptr<ListenerSockets>& listener, size_t from);
+  void spread();
+  void widen_for_workers(ListenerSockets& listener) const;
+  void deal(const std::string& id, const std::shared_ptr<ListenerSockets>& listener);
+  bool take_back(const std::string& id);
   void retire(const std::string& id, const std::shared_ptr<ListenerSockets>& listener);
   void close(Leaving& leaving);
   void stop_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
                       proxy::Service::Queue queue);
 
-  void keep(const std::string& id, const ListenerSockets& listener) const;
+  void keep(const std::string& id, ListenerSockets& listener) const;
 
   net::Loop& loop_;
   Log& log_;
-  const std::vector<std::unique_ptr<Worker>>& workers_;
+  Workers& workers_;
   const net::ServiceManager* manager_ = nullptr;
   SocketsById sockets_;
+  std::map<const net::ListeningSocket*, unsigned> accepted_by_;  // which worker
   std::vector<std::unique_ptr<Leaving>> leaving_;
 };
 

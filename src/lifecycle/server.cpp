@@ -5,6 +5,7 @@
 #include <sluice/upstream/monitor.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -15,8 +16,9 @@
 #include "lifecycle/estate.h"
 #include "lifecycle/ledger.h"
 #include "lifecycle/listening.h"
+#include "lifecycle/logs.h"
 #include "lifecycle/next_file.h"
-#include "lifecycle/worker.h"
+#include "lifecycle/workers.h"
 
 namespace sluice::lifecycle {
 namespace {
@@ -32,25 +34,34 @@ struct Server::Impl {
         log(the_log),
         config_path(std::move(path)),
         on_finished(std::move(finished_callback)),
+        logs(config_path),
         conditions(loop.deadlines()),
         half_open([this] { drain_workers(); }),
         drain_deadline([this] { finish("the drain timeout is over"); }),
         started(loop.clock().now()),
-        listening(loop, log, workers) {}
+        listening(loop, log, workers),
+        workers(
+            loop, log, [this](unsigned worker) { return worker_settings(worker); },
+            [this](unsigned worker) { on_worker_gone(worker); }) {}
 
   // ---- start
 
   Result<void> start(config::Config config, const Origin& origin) {
     const unsigned count = config.server.workers;
     Estate* const estate = origin.estate;
+    logs.set_writer(origin.log);
     if (origin.manager != nullptr) listening.keep_with(*(manager = origin.manager));
     auto inherited = inherit_sockets(estate, config, count);
     if (!inherited) return std::move(inherited).error();
     if (manager != nullptr) inherited->merge(take_given(*manager, config, count, log));
-    auto opened = open_listeners(config, *inherited, count);
+    auto opened = open_listeners(config, *inherited);
     if (!opened) return std::move(opened).error();
-    auto sink = access_log_for(config);
-    if (!sink) return std::move(sink).error();
+    auto next_logs = logs.prepare(config.server);
+    if (!next_logs) return std::move(next_logs).error();
+    logs.use(*std::move(next_logs));
+    monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
+    if (auto running = workers.start(count); !running) return running;
+    workers.set_accepting(count);
     auto opened_state = open_state(std::move(config), estate, log);
     if (!opened_state) return std::move(opened_state).error();
     durable = *std::move(opened_state);
@@ -59,37 +70,15 @@ struct Server::Impl {
     if (owns) {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
-    ledger.emplace(count);
-    counters = std::vector<observe::WorkerCounters>(count);
-    monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
-    for (unsigned i = 0; i < count; ++i)
-      workers.push_back(std::make_unique<Worker>(worker_settings(i, count)));
-    use_access_log(*std::move(sink));
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
     return {};
   }
 
-  // ---- the access log
+  // ---- workers
 
-  using Sink = std::shared_ptr<observe::AccessSink>;
-
-  /// The one in use, when it is what the configuration asks for.
-  Result<Sink> access_log_for(const config::Config& config) const {
-    const bool is_same = current && config.server.access_log == current->config().server.access_log;
-    return is_same ? Result<Sink>(access_log) : open_access_log(config.server.access_log, config_path);
-  }
-
-  void use_access_log(Sink sink) {
-    if (sink == access_log) return;
-    access_log = std::move(sink);
-    for (auto& worker : workers) {
-      worker->post([sink = access_log](proxy::Service& service) { service.log_access_to(sink); });
-    }
-  }
-
-  proxy::ServiceSettings worker_settings(unsigned index, unsigned count) {
+  proxy::ServiceSettings worker_settings(unsigned index) {
+    while (counters.size() <= index) counters.emplace_back();
     return {.worker = index,
-            .workers = count,
             .counters = counters[index],
             .client_counts = client_counts,
             .on_trouble =
@@ -97,7 +86,16 @@ struct Server::Impl {
                   loop.post([this, state] { monitor->check_now(state); });
                 },
             .on_generation_drained =
-                [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); }};
+                [this, index](uint64_t number) {
+                  loop.post([this, index, number] {
+                    if (ledger.drained(index, number)) tell_ended(number);
+                  });
+                },
+            .access_log = logs.access()};
+  }
+
+  void on_worker_gone(unsigned worker) {
+    for (const uint64_t number : ledger.worker_gone(worker)) tell_ended(number);
   }
 
   // ---- generations
@@ -107,23 +105,25 @@ struct Server::Impl {
                const std::vector<PassedHealth>* known_health = nullptr) {
     auto next = std::make_shared<config::Config>(durable->desired().effective());
     if (current) config::share_unchanged(*next, current->config());
-    const unsigned count = static_cast<unsigned>(workers.size());
-    auto next_states = backend_states.states_for(*next, current.get(), count);
+    auto next_states = backend_states.states_for(*next, current.get());
     if (known_health != nullptr) inherit_health(*known_health, *next, next_states);
     const auto back_from_drain = undrained(current.get(), *next);
-    current =
-        std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states), count);
-    ledger->publish(current, loop.clock().now());
+    current = std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states),
+                                                  workers.bound());
+    const auto living = workers.living();
+    ledger.publish(current, loop.clock().now(), living);
     watch_backends();
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
-    for (unsigned i = 0; i < count; ++i) {
-      workers[i]->post([this, i, generation = current](proxy::Service& service) {
+    for (const unsigned i : living) {
+      workers.post(i, [this, i, generation = current](proxy::Service& service) {
         const uint64_t number = generation->number();
         service.adopt(generation);
-        loop.post([this, i, number] { ledger->adopted(i, number); });
+        loop.post([this, i, number] { ledger.adopted(i, number); });
       });
     }
+    workers.set_accepting(next->server.workers);
     listening.change(std::move(next_sockets));
+    workers.let_go();
     log.info("generation published" + field("number", static_cast<long long>(newest)) +
              field("cause", current->cause()));
   }
@@ -137,19 +137,16 @@ struct Server::Impl {
   }
 
   void tell_checked(const std::shared_ptr<upstream::BackendState>& state) {
-    for (auto& worker : workers) {
-      worker->post([state](proxy::Service& service) { service.backend_checked(state); });
-    }
+    workers.post_all([state](proxy::Service& service) { service.backend_checked(state); });
   }
 
-  void on_drained(uint64_t number) {
-    if (ledger->drained(number))
-      log.info("generation ended" + field("number", static_cast<long long>(number)));
+  void tell_ended(uint64_t number) {
+    log.info("generation ended" + field("number", static_cast<long long>(number)));
   }
 
   std::vector<GenerationInfo> describe_generations(std::map<uint64_t, proxy::GenerationUse> uses) const {
     std::vector<GenerationInfo> infos;
-    for (const auto& entry : ledger->entries()) {
+    for (const auto& entry : ledger.entries()) {
       proxy::GenerationUse& use = uses[entry.generation->number()];
       infos.push_back({.number = entry.generation->number(),
                        .cause = entry.generation->cause(),
@@ -197,15 +194,21 @@ struct Server::Impl {
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     auto file = load_next(config_path, current->config());
     if (!file) return std::move(file).error();
-    auto opened = open_listeners(*file, listening.sockets(), static_cast<unsigned>(workers.size()));
+    auto opened = open_listeners(*file, listening.open_sockets());
     if (!opened) return std::move(opened).error();
-    auto sink = access_log_for(*file);
-    if (!sink) return std::move(sink).error();
+    auto next_logs = logs.prepare(file->server);
+    if (!next_logs) return std::move(next_logs).error();
+    if (auto running = workers.start(file->server.workers); !running) return std::move(running).error();
     DesiredState next = durable->desired();
     if (admin_changes == AdminChanges::drop) next.drop_changes();
     next.replace_file(*std::move(file));
-    if (auto kept = durable->advance(std::move(next), newest + 1); !kept) return std::move(kept).error();
-    use_access_log(*std::move(sink));
+    if (auto kept = durable->advance(std::move(next), newest + 1); !kept) {
+      workers.let_go();  // Those that have just been started.
+      return std::move(kept).error();
+    }
+    if (logs.use(*std::move(next_logs))) {
+      workers.post_all([sink = logs.access()](proxy::Service& service) { service.log_access_to(sink); });
+    }
     const auto before = current;
     publish(*std::move(opened), "reload");
     tell_waiting(durable->desired(), log);
@@ -239,6 +242,7 @@ struct Server::Impl {
   /// Ends what is on the listeners that are left, and then everything else.
   void leave(std::string_view why) {
     if (std::exchange(stopping, true)) return finish("told twice");
+    workers.hold_all();
     log.info(std::string(why) + field("drain_timeout_ms", current->config().server.drain_timeout.count()));
     const bool more_may_come = listening.refuse_new_connections();
     loop.deadlines().arm(half_open, more_may_come ? kHalfOpen : Duration{1});
@@ -246,16 +250,14 @@ struct Server::Impl {
   }
 
   void drain_workers() {
-    workers_left = workers.size();
-    for (auto& worker : workers) {
-      worker->post([this](proxy::Service& service) {
-        service.drain([this] {
-          loop.post([this] {
-            if (--workers_left == 0) wait_for_predecessors();
-          });
+    workers_left = workers.living().size();
+    workers.post_all([this](proxy::Service& service) {
+      service.drain([this] {
+        loop.post([this] {
+          if (--workers_left == 0) wait_for_predecessors();
         });
       });
-    }
+    });
   }
 
   /// Nobody else hears what they have still to tell.
@@ -276,15 +278,15 @@ struct Server::Impl {
   Log& log;
   std::string config_path;
   std::function<void()> on_finished;
+  Logs logs;
   Conditions conditions;
   Deadline half_open;
   Deadline drain_deadline;
   TimePoint started;
   std::unique_ptr<DurableState> durable;
-  std::optional<Ledger> ledger;
-  std::vector<observe::WorkerCounters> counters;
+  Ledger ledger;
+  std::deque<observe::WorkerCounters> counters;  // by worker; they outlive it, so that none goes back
   proxy::ClientCounts client_counts;
-  Sink access_log;
   std::optional<upstream::Monitor> monitor;
   std::shared_ptr<proxy::Generation> current;
   BackendStates backend_states;
@@ -298,7 +300,7 @@ struct Server::Impl {
   bool stopping = false;
   bool finished = false;
   Listening listening;
-  std::vector<std::unique_ptr<Worker>> workers;  // Last: their threads end before what they use does.
+  Workers workers;  // Last: their threads end before what they use does.
 };
 
 Server::Server(net::Loop& loop, Log& log, std::string config_path, std::function<void()> on_finished)
@@ -324,7 +326,7 @@ Result<void> Server::check_revision(Revision revision) const {
 }
 
 void Server::reopen_logs() {
-  if (impl_->access_log) impl_->access_log->reopen();
+  impl_->logs.reopen();
 }
 
 void Server::stop() {
@@ -373,7 +375,7 @@ Wait Server::when(std::function<bool()> condition, Duration bound, std::function
 }
 
 bool Server::is_adopted(uint64_t generation) const {
-  return impl_->ledger->is_adopted(generation);
+  return impl_->ledger.is_adopted(generation);
 }
 
 const config::Config& Server::config() const {
@@ -393,19 +395,21 @@ Wait Server::ask_generations(std::function<void(std::vector<GenerationInfo>)> ca
     size_t left;
     std::map<uint64_t, proxy::GenerationUse> uses;
   };
-  auto answers = std::make_shared<Answers>(impl_->workers.size());
-  for (auto& worker : impl_->workers) {
-    worker->post([impl = impl_.get(), answers](const proxy::Service& service) {
-      impl->loop.post([answers, uses = service.generations(kMostHolders)] {
-        for (const auto& use : uses) add(answers->uses[use.number], use, kMostHolders);
-        --answers->left;
-      });
+  auto answers = std::make_shared<Answers>(impl_->workers.living().size());
+  impl_->workers.post_all([impl = impl_.get(), answers](const proxy::Service& service) {
+    impl->loop.post([answers, uses = service.generations(kMostHolders)] {
+      for (const auto& use : uses) add(answers->uses[use.number], use, kMostHolders);
+      --answers->left;
     });
-  }
+  });
   return impl_->conditions.when([answers] { return answers->left == 0; }, kPatience,
                                 [impl = impl_.get(), answers, callback = std::move(callback)](bool) {
                                   callback(impl->describe_generations(std::move(answers->uses)));
                                 });
+}
+
+size_t Server::leaving_workers() const {
+  return impl_->workers.living().size() - impl_->workers.accepting();
 }
 
 std::vector<ListenerInfo> Server::listeners() const {
@@ -449,13 +453,11 @@ Totals Server::totals() const {
 }
 
 void Server::ask_workers(std::function<void()> all_answered) {
-  const auto left = std::make_shared<size_t>(impl_->workers.size());
+  const auto left = std::make_shared<size_t>(impl_->workers.living().size());
   const auto answer = [left, all_answered = std::move(all_answered)] {
     if (--*left == 0) all_answered();
   };
-  for (auto& worker : impl_->workers) {
-    worker->post([impl = impl_.get(), answer](proxy::Service&) { impl->loop.post(answer); });
-  }
+  impl_->workers.post_all([impl = impl_.get(), answer](proxy::Service&) { impl->loop.post(answer); });
 }
 
 Duration Server::uptime() const {

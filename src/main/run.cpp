@@ -133,7 +133,7 @@ class Running {
     auto admin = admin::AdminServer::open(loop_, log_, admin_path_);
     if (!admin) return std::move(admin).error();
     admin_ = *std::move(admin);
-    return server_.start(std::move(config), {.manager = &manager_});
+    return server_.start(std::move(config), {.manager = &manager_, .log = &log_});
   }
 
   Result<void> start_as_heir(config::Config config) {
@@ -146,7 +146,8 @@ class Running {
       if (!admin) return std::move(admin).error();
       admin_ = *std::move(admin);
     }
-    return server_.start(std::move(config), {.estate = &takeover_->estate(), .manager = &manager_});
+    return server_.start(std::move(config),
+                         {.estate = &takeover_->estate(), .manager = &manager_, .log = &log_});
   }
 
   void watch_signals() {

@@ -109,10 +109,10 @@ Result<ListeningSocket> ListeningSocket::adopt(Descriptor descriptor) {
   }
   ::fcntl(descriptor.get(), F_SETFL, ::fcntl(descriptor.get(), F_GETFL) | O_NONBLOCK);
   ::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
-  const int unused = 0;
-  ::setsockopt(descriptor.get(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
   set_option(descriptor.get(), IPPROTO_TCP, TCP_NODELAY);  // Whoever made it may not have thought of it.
-  return ListeningSocket(descriptor.release(), from_socket_address(name));
+  ListeningSocket socket(descriptor.release(), from_socket_address(name));
+  socket.take_new_connections();
+  return socket;
 }
 
 Result<void> ListeningSocket::check_free(const Address& address) {
@@ -190,6 +190,11 @@ void ListeningSocket::refuse_new_connections() {
   }};
   const sock_fprog filter{.len = static_cast<unsigned short>(program.size()), .filter = program.data()};
   ::setsockopt(descriptor_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+void ListeningSocket::take_new_connections() {
+  const int unused = 0;
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
 }
 
 }  // namespace sluice::net

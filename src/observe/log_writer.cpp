@@ -17,20 +17,38 @@ constexpr std::string_view kCut = " ...";
 
 Result<std::unique_ptr<LogWriter>> LogWriter::open(LogLevel level, LogFormat format, const std::string& path,
                                                    size_t most_lines) {
-  auto file = OutputFile::open(path);
-  if (!file) return std::move(file).error();
-  auto owned = std::make_unique<OutputFile>(*std::move(file));
-  return std::unique_ptr<LogWriter>(new LogWriter(level, format, path, std::move(owned), most_lines));
+  auto settings = prepare(level, format, path);
+  if (!settings) return std::move(settings).error();
+  return std::unique_ptr<LogWriter>(new LogWriter(*std::move(settings), most_lines));
 }
 
-LogWriter::LogWriter(LogLevel level, LogFormat format, std::string path, std::unique_ptr<OutputFile> file,
-                     size_t most_lines)
-    : level_(level),
-      format_(format),
-      path_(std::move(path)),
+LogWriter::LogWriter(Change settings, size_t most_lines)
+    : level_(settings.level_),
       most_lines_(most_lines),
-      file_(std::move(file)),
+      settings_(std::move(settings)),
       thread_([this] { run(); }) {}
+
+LogWriter::Change::Change(LogLevel level, LogFormat format, std::string path,
+                          std::unique_ptr<OutputFile> file)
+    : level_(level), format_(format), path_(std::move(path)), file_(std::move(file)) {}
+LogWriter::Change::Change(Change&& other) noexcept = default;
+LogWriter::Change& LogWriter::Change::operator=(Change&& other) noexcept = default;
+LogWriter::Change::~Change() = default;
+
+Result<LogWriter::Change> LogWriter::prepare(LogLevel level, LogFormat format, const std::string& path) {
+  auto file = OutputFile::open(path);
+  if (!file) return std::move(file).error();
+  return Change(level, format, path, std::make_unique<OutputFile>(*std::move(file)));
+}
+
+void LogWriter::use(Change change) {
+  level_.store(change.level_, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.changes.emplace_back(waiting_.lines.size(), std::move(change));
+  }
+  changed_.notify_one();
+}
 
 LogWriter::~LogWriter() {
   {
@@ -73,9 +91,11 @@ void LogWriter::run() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // Signals are control's.
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return ending_ || waiting_.reopen || !waiting_.lines.empty(); });
+    changed_.wait(lock, [this] {
+      return ending_ || waiting_.reopen || !waiting_.changes.empty() || !waiting_.lines.empty();
+    });
     const bool is_last = ending_;
-    const Batch batch = std::exchange(waiting_, {});
+    Batch batch = std::exchange(waiting_, {});
     lock.unlock();
     write_batch(batch);
     if (is_last) return;
@@ -83,31 +103,45 @@ void LogWriter::run() {
   }
 }
 
-void LogWriter::write_batch(const Batch& batch) {
-  std::string text;
-  for (const Line& line : batch.lines) append_log_line(text, format_, line.time, line.level, line.text);
+void LogWriter::write_batch(Batch& batch) {
+  std::span<const Line> lines = batch.lines;
+  size_t written = 0;
+  for (auto& [before, change] : batch.changes) {
+    write_lines(lines.subspan(written, before - written));
+    written = before;
+    settings_ = std::move(change);
+  }
+  write_lines(lines.subspan(written));
   if (batch.dropped > 0) {
+    std::string text;
     append(text, LogLevel::warning,
            "log lines dropped" + field("count", static_cast<long long>(batch.dropped)));
+    settings_.file_->write(text);
   }
-  file_->write(text);
   if (batch.reopen) open_anew();
 }
 
+void LogWriter::write_lines(std::span<const Line> lines) {
+  std::string text;
+  for (const Line& line : lines) append_log_line(text, settings_.format_, line.time, line.level, line.text);
+  settings_.file_->write(text);
+}
+
 void LogWriter::open_anew() {
-  auto file = OutputFile::open(path_);
+  auto file = OutputFile::open(settings_.path_);
   if (!file) {
     std::string text;
-    append(text, LogLevel::error,
-           concat({"log not reopened", field("path", path_), field("cause", file.error().message)}));
-    file_->write(text);
+    append(
+        text, LogLevel::error,
+        concat({"log not reopened", field("path", settings_.path_), field("cause", file.error().message)}));
+    settings_.file_->write(text);
     return;
   }
-  *file_ = *std::move(file);
+  *settings_.file_ = *std::move(file);
 }
 
 void LogWriter::append(std::string& out, LogLevel level, std::string_view line) const {
-  append_log_line(out, format_, wall_time(), level, line);
+  append_log_line(out, settings_.format_, wall_time(), level, line);
 }
 
 }  // namespace sluice::observe

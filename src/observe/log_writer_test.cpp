@@ -57,6 +57,29 @@ TEST_CASE("a line is written without waiting for the next or for the end") {
   CHECK(file.wait_for_lines(2).size() == 2);
 }
 
+TEST_CASE("other settings hold from the line on that comes after them, however fast they follow") {
+  const LogFile file;
+  const auto log = file.open();
+  for (int i = 0; i < 20; ++i) {
+    log->info("to the first");
+    auto second = LogWriter::prepare(LogLevel::warning, LogFormat::json, file.path("second"));
+    REQUIRE(second);
+    log->use(*std::move(second));
+    log->info("too little");
+    log->warning("to the second");
+    auto first = LogWriter::prepare(LogLevel::info, LogFormat::text, file.path());
+    REQUIRE(first);
+    log->use(*std::move(first));
+  }
+  CHECK(file.wait_for_lines(20) == Lines(20, "info to the first"));
+  const auto lines = file.wait_for_lines(20, "second");
+  CHECK(lines.size() == 20);
+  for (const auto& line : lines_of(read_file(file.path("second")))) {
+    CHECK(line.find("\"level\":\"warning\",\"message\":\"to the second\"}") != std::string::npos);
+  }
+  CHECK(!LogWriter::prepare(LogLevel::info, LogFormat::text, file.path("nowhere/log")));
+}
+
 TEST_CASE("what is below the level is not written, and the level may change") {
   const LogFile file;
   {

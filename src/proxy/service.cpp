@@ -40,7 +40,7 @@ struct Service::Impl {
   /// One listener's share on this worker.
   struct Listening {
     wire::ServerOptions options;
-    std::vector<std::unique_ptr<net::Acceptor>> acceptors;  // one a socket
+    std::map<const net::ListeningSocket*, net::Acceptor> acceptors;
     ClientConnections connections;
   };
 
@@ -55,7 +55,9 @@ struct Service::Impl {
                 .exchanges = exchanges,
                 .worker = settings.worker,
                 .counts = settings.client_counts,
-                .on_connection_over = [this] { on_connection_over(); }} {}
+                .on_connection_over = [this] { on_connection_over(); }} {
+    log_access_to(std::exchange(settings.access_log, nullptr));
+  }
 
   ~Impl() {
     accepting_paused = false;  // Nothing is to be resumed any more.
@@ -77,9 +79,10 @@ struct Service::Impl {
   void adopt(std::shared_ptr<Generation> next) {
     const config::Config& config = next->config();
     wire.settings = server_settings(config);
-    most_connections = std::max<uint64_t>(1, config.server.max_connections / settings.workers);
+    most_connections = std::max<uint64_t>(1, config.server.max_connections / config.server.workers);
     std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> next_pools;
     for (const auto& [name, pool] : config.pools) next_pools[name] = adopt_pool(*next, name, pool);
+    for (const auto& [name, pool] : next_pools) pool->share_among(config.server.workers);
     for (const auto& [name, pool] : pools) {
       if (!next_pools.contains(name)) pool->retire();
     }
@@ -104,9 +107,10 @@ struct Service::Impl {
   std::shared_ptr<upstream::Pool> adopt_pool(const Generation& next, const std::string& name,
                                              const std::shared_ptr<const config::Pool>& config) {
     const auto known = pools.find(name);
-    auto pool = known != pools.end() ? known->second
-                                     : std::make_shared<upstream::Pool>(name, loop.deadlines(),
-                                                                        settings.worker, settings.workers);
+    auto pool = known != pools.end()
+                    ? known->second
+                    : std::make_shared<upstream::Pool>(name, loop.deadlines(), settings.worker,
+                                                       next.config().server.workers);
     if (pool->config() == config) return pool;
     std::vector<std::shared_ptr<upstream::Backend>> backends;
     for (const auto& state : next.states(name)) backends.push_back(backend_for(*pool, state));
@@ -149,13 +153,13 @@ struct Service::Impl {
     Listening& listener = listening[id];
     listener.options.local = socket.address();
     set_options(id, listener, clients.generation->shared->config());
-    listener.acceptors.push_back(std::make_unique<net::Acceptor>(
-        loop, socket,
-        [this, &listener](std::unique_ptr<net::Transport> transport) {
-          on_connection(listener, std::move(transport));
-        },
-        net::Acceptor::Reserve::keep));
-    if (accepting_paused) listener.acceptors.back()->pause();
+    const auto accepted = [this, &listener](std::unique_ptr<net::Transport> transport) {
+      on_connection(listener, std::move(transport));
+    };
+    const auto [entry, is_new] =
+        listener.acceptors.try_emplace(&socket, loop, socket, accepted, net::Acceptor::Reserve::keep);
+    CHECK(is_new);
+    if (accepting_paused) entry->second.pause();
   }
 
   /// What the newest configuration wants of a listener's connections.
@@ -200,20 +204,20 @@ struct Service::Impl {
   void pause_accepting() {
     if (std::exchange(accepting_paused, true)) return;
     for (auto& [id, listener] : listening) {
-      for (auto& acceptor : listener.acceptors) acceptor->pause();
+      for (auto& [socket, acceptor] : listener.acceptors) acceptor.pause();
     }
   }
 
   void resume_accepting() {
     if (connections >= most_connections || !std::exchange(accepting_paused, false)) return;
     for (auto& [id, listener] : listening) {
-      for (auto& acceptor : listener.acceptors) acceptor->resume();
+      for (auto& [socket, acceptor] : listener.acceptors) acceptor.resume();
     }
   }
 
   void stop_listening(std::map<std::string, Listening>::iterator listener, Queue queue) {
     if (queue == Queue::accept) {
-      for (auto& acceptor : listener->second.acceptors) acceptor->accept_queue();
+      for (auto& [socket, acceptor] : listener->second.acceptors) acceptor.accept_queue();
     }
     listener->second.acceptors.clear();
     while (ClientConnection* connection = listener->second.connections.pop_front()) {
@@ -225,7 +229,11 @@ struct Service::Impl {
 
   void drain(std::function<void()> callback) {
     while (!listening.empty()) stop_listening(listening.begin(), Queue::accept);
-    if (connections == 0) return loop.post(std::move(callback));
+    when_empty(std::move(callback));
+  }
+
+  void when_empty(std::function<void()> callback) {
+    if (callback && connections == 0) return loop.post(std::move(callback));
     on_empty = std::move(callback);
   }
 
@@ -274,6 +282,15 @@ void Service::listen(const std::string& id, const net::ListeningSocket& socket) 
 void Service::stop_listening(const std::string& id, Queue queue) {
   const auto found = impl_->listening.find(id);
   if (found != impl_->listening.end()) impl_->stop_listening(found, queue);
+}
+
+void Service::stop_accepting(const std::string& id, const net::ListeningSocket& socket) {
+  const auto found = impl_->listening.find(id);
+  if (found != impl_->listening.end()) found->second.acceptors.erase(&socket);
+}
+
+void Service::when_empty(std::function<void()> callback) {
+  impl_->when_empty(std::move(callback));
 }
 
 void Service::log_access_to(std::shared_ptr<observe::AccessSink> sink) {

@@ -13,7 +13,7 @@ struct World {
     for (size_t i = 0; i < backends; ++i) {
       const Address address = Address::parse("192.0.2.1:9000")->with_port(static_cast<uint16_t>(9001 + i));
       made->backends.push_back({.address = address});
-      states.push_back(std::make_shared<BackendState>("shop", address, 1));
+      states.push_back(std::make_shared<BackendState>("shop", address));
       states.back()->set_health(HealthState::healthy);
       members.push_back(std::make_shared<Backend>(states.back(), 0, [this](const auto&) { ++reports; }));
     }

@@ -25,7 +25,7 @@ class DemoApp {
   explicit DemoApp(Options options);
 
   const std::string& address() const { return address_; }
-  Child& process() { return *process_; }
+  Child& process() const { return *process_; }
   /// SIGKILL, and gone.
   void kill();
   /// SIGTERM, and gone once it has finished what it had.
@@ -67,7 +67,7 @@ class Proxy {
   std::string address(const std::string& listener = "") const;
   std::string url(const std::string& path) const { return "http://" + address() + path; }
   int port() const;
-  Child& process() { return *process_; }
+  Child& process() const { return *process_; }
   std::string config_path() const { return directory_.path("sluice.toml"); }
   std::string state_directory() const { return directory_.path("state"); }
   std::string state_path() const { return state_directory() + "/state.json"; }

@@ -1,5 +1,6 @@
 // Generations that drain: what holds them is named, none outlives its bound, and what still moves outlives
 // them.
+#include <atomic>
 #include <thread>
 
 #include "admin_session.h"

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <thread>
 
+#include "admin_session.h"
 #include "fixtures.h"
 #include "raw_client.h"
 
@@ -146,6 +147,31 @@ TEST_CASE("listeners come and go by reload, and those that stay are kept") {
   }));
   CHECK(kept.is_open());
   CHECK(kept.get("/hello").ok());
+}
+
+TEST_CASE(
+    "a listener that is removed and put back at once is the same socket, and takes clients throughout") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  const DemoApp port_of_its_own;
+  const std::string address = "127.0.0.3" + port_of_its_own.address().substr(9);
+  const std::string with =
+      "[[listener]]\nname = \"second\"\nbind = \"" + address + "\"\n" + Proxy::pool({&app});
+  proxy.write_config(with);
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  const size_t descriptors = proxy.process().descriptors();
+  AdminSession session(proxy.socket_path());
+  for (int i = 0; i < 20; ++i) {
+    proxy.write_config(Proxy::pool({&app}));
+    CHECK(session.ask("reload").starts_with("ok "));
+    proxy.write_config(with);
+    CHECK(session.ask("reload").starts_with("ok "));
+    CHECK(run({"curl", "-fsS", "--max-time", "5", "http://" + address + "/hello"}).output ==
+          "Hello World!\n");
+  }
+  CHECK(proxy.log().find("listening again") != std::string::npos);
+  CHECK(proxy.process().descriptors() < descriptors + 10);
 }
 
 TEST_CASE("a reload that cannot be done changes nothing and says why") {

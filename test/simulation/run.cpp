@@ -33,7 +33,7 @@ World::World(uint64_t seed)
   pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers);
   for (size_t i = 0; i < kBackends; ++i) {
     const Address address = Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + i));
-    states_.push_back(std::make_shared<upstream::BackendState>("shop", address, kWorkers));
+    states_.push_back(std::make_shared<upstream::BackendState>("shop", address));
     states_.back()->set_health(upstream::HealthState::healthy);
     backends_.push_back(std::make_shared<upstream::Backend>(states_.back(), 0, [](const auto&) {}));
   }

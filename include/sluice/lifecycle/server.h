@@ -12,6 +12,7 @@
 #include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/service_manager.h>
+#include <sluice/observe/log_writer.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
 #include <sluice/upstream/backend_state.h>
@@ -54,10 +55,11 @@ struct BackendInfo {
 /// What a process leaves to the one that takes over from it.
 struct Estate;
 
-/// What a process may begin with; both outlive the Server.
+/// What a process may begin with; all outlive the Server.
 struct Origin {
   Estate* estate = nullptr;                ///< of the process that it takes over from
   net::ServiceManager* manager = nullptr;  ///< gives sockets, keeps sockets, is told of reload and stop
+  observe::LogWriter* log = nullptr;  ///< whose settings change with the configuration's; null: they stay
 };
 
 /// Control's loop's. Every method is to be called there. None blocks, but for the disk: a change waits for
@@ -130,6 +132,8 @@ class Server {
   /// Asks the workers what is inside each. Runs the callback once they have answered, or after a moment with
   /// what is known by then; never before it has returned.
   [[nodiscard]] Wait ask_generations(std::function<void(std::vector<GenerationInfo>)> callback);
+  /// Workers beyond the configuration's, which finish what they have.
+  size_t leaving_workers() const;
   std::vector<ListenerInfo> listeners() const;
   /// Of one pool, or of all when `pool` is empty.
   std::vector<BackendInfo> backends(std::string_view pool) const;

@@ -1,6 +1,8 @@
 // How many descriptors this process may have open.
 #pragma once
 
+#include <sluice/base/result.h>
+
 #include <cstddef>
 
 namespace sluice::net {
@@ -9,5 +11,8 @@ namespace sluice::net {
 /// shell's soft limit of 1024 is there for programs that use select(); we use none. Before any acceptor is
 /// made.
 size_t raise_descriptor_limit();
+
+/// An error of code exhausted when so many more could not be opened now.
+Result<void> check_room_for(size_t descriptors);
 
 }  // namespace sluice::net

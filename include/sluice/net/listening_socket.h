@@ -51,6 +51,8 @@ class ListeningSocket {
   /// Drops new connection attempts in the kernel (a socket filter on SYN), so that the queue of completed
   /// connections can be accepted to its end before the close. No effect on Unix sockets.
   void refuse_new_connections();
+  /// Takes that back.
+  void take_new_connections();
 
  private:
   /// Which file is ours: the path may name another's by now.

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace sluice::observe {
@@ -31,6 +33,25 @@ class LogWriter final : public Log {
   void write(LogLevel level, std::string_view line) override;
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
+  /// Other settings, with everything done that can fail. Outlived by nothing: may be dropped.
+  class Change {
+   public:
+    Change(Change&& other) noexcept;
+    Change& operator=(Change&& other) noexcept;
+    ~Change();
+
+   private:
+    friend class LogWriter;
+    Change(LogLevel level, LogFormat format, std::string path, std::unique_ptr<OutputFile> file);
+    LogLevel level_;
+    LogFormat format_;
+    std::string path_;
+    std::unique_ptr<OutputFile> file_;
+  };
+  static Result<Change> prepare(LogLevel level, LogFormat format, const std::string& path);
+  /// From here on; what was written before goes where it went.
+  void use(Change change);
+
   /// Opens the path anew, after everything written so far: for a file that was renamed away. When that fails,
   /// the old file goes on, and says so.
   void reopen();
@@ -45,20 +66,19 @@ class LogWriter final : public Log {
     std::vector<Line> lines;
     uint64_t dropped = 0;  // lines that came after `lines` and found no room
     bool reopen = false;
+    std::vector<std::pair<size_t, Change>> changes{};  // each after so many of the lines
   };
 
-  LogWriter(LogLevel level, LogFormat format, std::string path, std::unique_ptr<OutputFile> file,
-            size_t most_lines);
+  LogWriter(Change settings, size_t most_lines);
   void run();
-  void write_batch(const Batch& batch);
+  void write_batch(Batch& batch);
+  void write_lines(std::span<const Line> lines);
   void open_anew();
   void append(std::string& out, LogLevel level, std::string_view line) const;
 
   std::atomic<LogLevel> level_;
-  const LogFormat format_;
-  const std::string path_;
   const size_t most_lines_;
-  std::unique_ptr<OutputFile> file_;  // the thread's
+  Change settings_;  // the thread's
   std::mutex mutex_;
   std::condition_variable changed_;
   Batch waiting_;        // guarded by mutex_

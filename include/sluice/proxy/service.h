@@ -20,12 +20,12 @@ namespace sluice::proxy {
 
 /// What a service is given, and tells to control. The callbacks run on the worker's thread.
 struct ServiceSettings {
-  unsigned worker = 0;
-  unsigned workers = 1;
+  unsigned worker = 0;  ///< its number; no two live ones have the same
   observe::WorkerCounters& counters;
   ClientCounts& client_counts;  ///< shared by all workers
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
+  std::shared_ptr<observe::AccessSink> access_log{};  ///< see log_access_to()
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.
@@ -46,6 +46,9 @@ class Service {
   /// Accepts on `socket`, which stays its owner's, until stop_listening(). `id` is the listener's address; it
   /// may have several sockets.
   void listen(const std::string& id, const net::ListeningSocket& socket);
+  /// Another worker accepts there from now on; the connections accepted here go on. Nothing of the queue is
+  /// lost.
+  void stop_accepting(const std::string& id, const net::ListeningSocket& socket);
   /// What the kernel has completed by then: ours to accept, or left to another process that has the socket,
   /// too.
   enum class Queue { accept, leave };
@@ -58,6 +61,9 @@ class Service {
 
   /// A probe has looked at the backend, or its state has changed.
   void backend_checked(const std::shared_ptr<upstream::BackendState>& state);
+
+  /// Runs the callback once no connection is left; null: forgets the one before.
+  void when_empty(std::function<void()> callback);
 
   /// Stops listening everywhere, lets what is in flight end, and runs `on_empty` when no connection is left.
   void drain(std::function<void()> on_empty);

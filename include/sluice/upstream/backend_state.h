@@ -9,9 +9,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <vector>
 
 namespace sluice::upstream {
 
@@ -24,8 +25,7 @@ class BackendState {
     observe::Counter failures;
   };
 
-  BackendState(std::string pool, Address address, unsigned workers)
-      : pool_(std::move(pool)), address_(std::move(address)), workers_(workers) {}
+  BackendState(std::string pool, Address address) : pool_(std::move(pool)), address_(std::move(address)) {}
 
   const std::string& pool() const { return pool_; }
   const Address& address() const { return address_; }
@@ -34,7 +34,8 @@ class BackendState {
   HealthState health() const { return health_.load(std::memory_order_acquire); }
   void set_health(HealthState health) { health_.store(health, std::memory_order_release); }
 
-  PerWorker& worker(unsigned index) { return workers_[index]; }
+  /// Stays where it is. Locks for the moment of a look-up: for when a worker first hears of the backend.
+  PerWorker& worker(unsigned index);
 
   /// Sums over the workers. Any thread.
   size_t in_flight() const;
@@ -45,7 +46,8 @@ class BackendState {
   const std::string pool_;
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
-  std::vector<PerWorker> workers_;
+  mutable std::mutex mutex_;
+  std::deque<PerWorker> workers_;  // guarded by mutex_, but for what is in them
 };
 
 }  // namespace sluice::upstream

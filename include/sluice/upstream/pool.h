@@ -57,6 +57,8 @@ class Pool {
   /// `tried` is the caller's and must stay. The queue must not be full.
   [[nodiscard]] Wait wait_for_backend(QueuePlace& place, std::span<const Backend* const> tried,
                                       Duration bound, QueuePlace::OnLease on_lease);
+  /// So many workers share the queue's bound from now on.
+  void share_among(unsigned workers) { workers_ = workers; }
   bool is_queue_full() const;
   size_t queued() const { return queued_; }
 

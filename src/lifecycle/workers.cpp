@@ -1,0 +1,61 @@
+#include "lifecycle/workers.h"
+
+#include <utility>
+
+namespace sluice::lifecycle {
+
+Result<void> Workers::start(unsigned count) {
+  if (slots_.size() < count) slots_.resize(count);
+  std::vector<unsigned> started;
+  for (unsigned i = 0; i < count; ++i) {
+    if (slots_[i].worker) continue;
+    auto worker = Worker::start(settings_(i));
+    if (!worker) {
+      for (const unsigned each : started) slots_[each].worker.reset();
+      return std::move(worker).error();
+    }
+    slots_[i] = {.worker = *std::move(worker), .leave = slots_[i].leave};
+    started.push_back(i);
+  }
+  return {};
+}
+
+void Workers::let_go() {
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    const bool leaves = i >= accepting_;
+    if (!slot.worker || slot.is_leaving == leaves) continue;
+    slot.is_leaving = leaves;
+    ++slot.leave;
+    log_.info((leaves ? "worker leaves" : "worker stays") + field("worker", static_cast<long long>(i)));
+    post(i, [this, i, leaves, leave = slot.leave](proxy::Service& service) {
+      if (!leaves) return service.when_empty(nullptr);
+      service.when_empty([this, i, leave] { loop_.post([this, i, leave] { on_empty(i, leave); }); });
+    });
+  }
+}
+
+void Workers::on_empty(unsigned worker, uint64_t leave) {
+  Slot& slot = slots_[worker];
+  if (holds_all_ || !slot.worker || !slot.is_leaving || slot.leave != leave) return;
+  slot.worker.reset();
+  slot.is_leaving = false;
+  log_.info("worker ended" + field("worker", static_cast<long long>(worker)));
+  on_gone_(worker);
+}
+
+std::set<unsigned> Workers::living() const {
+  std::set<unsigned> living;
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].worker) living.insert(i);
+  }
+  return living;
+}
+
+void Workers::post_all(const Task& task) {
+  for (auto& slot : slots_) {
+    if (slot.worker) slot.worker->post(task);
+  }
+}
+
+}  // namespace sluice::lifecycle

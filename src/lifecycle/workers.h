@@ -1,0 +1,63 @@
+// The workers, and how their number changes while they serve: a worker that is one too many accepts nothing
+// more, finishes what it has, and then ends.
+#pragma once
+
+#include <sluice/base/log.h>
+#include <sluice/base/result.h>
+#include <sluice/net/loop.h>
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "lifecycle/worker.h"
+
+namespace sluice::lifecycle {
+
+/// Control's. A worker is known by its number, from 0 on; those that accept are the first ones.
+class Workers {
+ public:
+  using Task = std::function<void(proxy::Service&)>;
+  using Settings = std::function<proxy::ServiceSettings(unsigned worker)>;
+
+  /// `on_gone` runs when a worker has ended.
+  Workers(net::Loop& loop, Log& log, Settings settings, std::function<void(unsigned worker)> on_gone)
+      : loop_(loop), log_(log), settings_(std::move(settings)), on_gone_(std::move(on_gone)) {}
+
+  /// Starts what is missing of the first `count`; on error none of them stays. They do nothing yet.
+  Result<void> start(unsigned count);
+  /// The first `count`, which live, are those that accept.
+  void set_accepting(unsigned count) { accepting_ = count; }
+  /// Those that do not accept may end now, once they have nothing left. To be called when they have been told
+  /// to stop accepting.
+  void let_go();
+  /// Nobody ends any more: the process does.
+  void hold_all() { holds_all_ = true; }
+
+  unsigned accepting() const { return accepting_; }
+  /// All numbers are below this.
+  unsigned bound() const { return static_cast<unsigned>(slots_.size()); }
+  std::set<unsigned> living() const;
+
+  void post(unsigned worker, Task task) { slots_[worker].worker->post(std::move(task)); }
+  void post_all(const Task& task);
+
+ private:
+  struct Slot {
+    std::unique_ptr<Worker> worker{};
+    bool is_leaving = false;
+    uint64_t leave = 0;  // how often it was told to: news of an earlier time is old
+  };
+  void on_empty(unsigned worker, uint64_t leave);
+
+  net::Loop& loop_;
+  Log& log_;
+  Settings settings_;
+  std::function<void(unsigned)> on_gone_;
+  unsigned accepting_ = 0;
+  bool holds_all_ = false;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace sluice::lifecycle
