@@ -1,6 +1,4 @@
 // Clients that take their time on purpose: everything is bounded, and nobody else notices.
-#include <sys/resource.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,23 +27,6 @@ Sockets connect(int port, size_t count, int receive_buffer_bytes = 0) {
 void send_each(Sockets& sockets, std::string_view bytes) {
   for (auto& socket : sockets) socket.send(bytes);
 }
-
-/// The soft limit of open files of this process, and of the children it starts, until it goes.
-class DescriptorLimit {
- public:
-  explicit DescriptorLimit(rlim_t limit) {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    rlimit now = before_;
-    now.rlim_cur = std::min(limit, before_.rlim_max);
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &now) == 0);
-  }
-  ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-  DescriptorLimit(const DescriptorLimit&) = delete;
-  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
-
- private:
-  rlimit before_{};
-};
 
 TEST_CASE("a login shell's limit of open files does not bound the connections") {
   const DemoApp app;

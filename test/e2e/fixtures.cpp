@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -88,8 +89,13 @@ void DemoApp::set_ping(const std::string& what) const {
   if (done.exit_code != 0) throw std::runtime_error("set_ping: " + done.output);
 }
 
-std::vector<std::string> DemoApp::log() const {
-  std::istringstream in(read_file(directory_.path("log")));
+size_t DemoApp::log_bytes() const {
+  return std::filesystem::file_size(directory_.path("log"));
+}
+
+std::vector<std::string> DemoApp::log(size_t from) const {
+  std::ifstream in(directory_.path("log"));
+  in.seekg(static_cast<std::streamoff>(from));
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;

@@ -34,8 +34,9 @@ class DemoApp {
   void restart();
   /// What /ping does from now on: ok, draining, fail or hang.
   void set_ping(const std::string& what) const;
-  /// The lines of its request log.
-  std::vector<std::string> log() const;
+  /// The lines of its request log, from this many bytes on.
+  std::vector<std::string> log(size_t from = 0) const;
+  size_t log_bytes() const;
 
  private:
   void start();

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -22,6 +23,17 @@ bool eventually(const std::function<bool()>& condition, milliseconds bound) {
     std::this_thread::sleep_for(2ms);
   }
   return true;
+}
+
+DescriptorLimit::DescriptorLimit(rlim_t limit) {
+  if (::getrlimit(RLIMIT_NOFILE, &before_) != 0) throw std::runtime_error("getrlimit");
+  rlimit now = before_;
+  now.rlim_cur = std::min(limit, before_.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &now) != 0) throw std::runtime_error("setrlimit");
+}
+
+DescriptorLimit::~DescriptorLimit() {
+  ::setrlimit(RLIMIT_NOFILE, &before_);
 }
 
 bool under_sanitizer() {

@@ -1,6 +1,7 @@
 // Child processes and waiting for conditions, for the end-to-end tests.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -17,6 +18,18 @@ using std::chrono::milliseconds;
 
 /// Looks again and again until `condition` holds (true) or `bound` is over (false).
 bool eventually(const std::function<bool()>& condition, milliseconds bound = 10s);
+
+/// The soft limit of open files of this process, and of the children it starts, until it goes.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(rlim_t limit);
+  ~DescriptorLimit();
+  DescriptorLimit(const DescriptorLimit&) = delete;
+  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 /// Slower machines and sanitizers get more time.
 bool under_sanitizer();
