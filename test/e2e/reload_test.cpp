@@ -93,7 +93,7 @@ TEST_CASE(
   const EchoOrigin echo;
   Proxy proxy("[[route]]\npath = \"/tunnel\"\npool = \"echo\"\n[[route]]\npool = \"shop\"\n" +
               Proxy::pool({&one, &two}) + "[pool.echo]\nbackends = [\"" + echo.address() +
-              "\"]\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n");
+              "\"]\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n[timeouts]\nidle = \"10m\"\n");
   REQUIRE(proxy.wait_for_healthy(3));
   Bystanders bystanders(proxy.port(), 2000, 50);
   LoopingClient posts(proxy.port(), 4, post_request("/echo", "what is sent twice is charged twice"));
