@@ -7,28 +7,28 @@ namespace sluice::upstream {
 
 BackendState::PerWorker& BackendState::worker(unsigned index) {
   const std::lock_guard lock(mutex_);
-  while (workers_.size() <= index) workers_.emplace_back();
-  return workers_[index];
+  while (workers_.size() <= index) workers_.push_back(std::make_unique<PerWorker>());
+  return *workers_[index];
 }
 
 size_t BackendState::in_flight() const {
   const std::lock_guard lock(mutex_);
   size_t sum = 0;
-  for (const auto& worker : workers_) sum += worker.in_flight.inside();
+  for (const auto& worker : workers_) sum += worker->in_flight.inside();
   return sum;
 }
 
 uint64_t BackendState::requests() const {
   const std::lock_guard lock(mutex_);
   uint64_t sum = 0;
-  for (const auto& worker : workers_) sum += worker.requests.get();
+  for (const auto& worker : workers_) sum += worker->requests.get();
   return sum;
 }
 
 uint64_t BackendState::failures() const {
   const std::lock_guard lock(mutex_);
   uint64_t sum = 0;
-  for (const auto& worker : workers_) sum += worker.failures.get();
+  for (const auto& worker : workers_) sum += worker->failures.get();
   return sum;
 }
 

@@ -9,10 +9,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace sluice::upstream {
 
@@ -47,7 +47,7 @@ class BackendState {
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
   mutable std::mutex mutex_;
-  std::deque<PerWorker> workers_;  // guarded by mutex_, but for what is in them
+  std::vector<std::unique_ptr<PerWorker>> workers_;  // guarded by mutex_, but for what is in them
 };
 
 }  // namespace sluice::upstream
