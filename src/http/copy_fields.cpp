@@ -35,14 +35,34 @@ bool is_nominated(const Head& head, std::string_view name) {
   return nominated;
 }
 
+/// The same name to who takes fields as CGI variables (RFC 3875 4.1.18), where '-' and '_' are one.
+bool is_same_variable(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const char x = a[i] == '_' ? '-' : ascii_lower(a[i]);
+    const char y = b[i] == '_' ? '-' : ascii_lower(b[i]);
+    if (x != y) return false;
+  }
+  return true;
+}
+
 bool is_removed(const FieldEdits& edits, std::string_view name) {
   return std::ranges::any_of(edits.removed,
-                             [&](const std::string& removed) { return equals_ignoring_case(removed, name); });
+                             [&](const std::string& removed) { return is_same_variable(removed, name); });
+}
+
+/// "X_Forwarded_For" and its like: what a name with '_' is to a backend that takes '-' for it.
+FieldName disguised(std::string_view name) {
+  std::array<char, 24> plain;  // No name of a FieldName is longer.
+  if (name.size() > plain.size() || name.find('_') == std::string_view::npos) return FieldName::other;
+  std::ranges::replace_copy(name, plain.begin(), '_', '-');
+  return field_name({plain.data(), name.size()});
 }
 
 }  // namespace
 
-void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits) {
+void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits,
+                 Disguises disguises) {
   const bool nominates = nominates_fields(head);
   const bool removes = edits != nullptr && !edits->removed.empty();
   const std::string_view bytes = head.bytes();
@@ -52,7 +72,9 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
     const bool drop = (dropped & bit(field.name)) != 0 ||
                       (nominates && field.name != FieldName::upgrade &&  // Decided by its bit alone.
                        is_nominated(head, head.name(field))) ||
-                      (removes && is_removed(*edits, head.name(field)));
+                      (removes && is_removed(*edits, head.name(field))) ||
+                      (disguises == Disguises::dropped && field.name == FieldName::other &&
+                       disguised(head.name(field)) != FieldName::other);
     if (drop) continue;
     if (field.begin != run_end) {
       out.append(bytes.substr(run_begin, run_end - run_begin));
@@ -61,6 +83,20 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
     run_end = field.end;
   }
   out.append(bytes.substr(run_begin, run_end - run_begin));
+}
+
+std::string forwardable_trailers(std::string_view trailers, const Head& head, const FieldEdits* edits) {
+  std::string out;
+  const bool nominates = !trailers.empty() && nominates_fields(head);
+  while (!trailers.empty()) {
+    const auto line = trailers.substr(0, trailers.find("\r\n") + 2);
+    const auto name = line.substr(0, line.find(':'));
+    const bool drop = (nominates && is_nominated(head, name)) ||
+                      (edits != nullptr && is_removed(*edits, name)) || disguised(name) != FieldName::other;
+    if (!drop) out += line;
+    trailers.remove_prefix(line.size());
+  }
+  return out;
 }
 
 void append_number(std::string& out, uint64_t number, int base) {

@@ -19,9 +19,13 @@ inline constexpr uint32_t kNeverForwarded = bit(FieldName::connection) | bit(Fie
                                             bit(FieldName::trailer) | bit(FieldName::transfer_encoding) |
                                             bit(FieldName::upgrade) | bit(FieldName::content_length);
 
+/// Whether fields go on that are one of FieldName's to who reads '_' as '-', such as X_Forwarded_For.
+enum class Disguises : uint8_t { kept, dropped };
+
 /// Appends the fields whose bit is not in `dropped`, that Connection does not name, and that the edits (may
 /// be null) do not remove.
-void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits);
+void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits,
+                 Disguises disguises);
 
 void append_number(std::string& out, uint64_t number, int base);
 /// "Content-Length: 5\r\n" or "Transfer-Encoding: chunked\r\n", or nothing.

@@ -70,6 +70,12 @@ TEST_CASE("an absolute-form target becomes a path, and its authority the Host") 
   CHECK(to_backend("GET /api/x HTTP/1.1\r\nHost: h\r\n\r\n", "/x").starts_with("GET /x HTTP/1.1\r\n"));
 }
 
+TEST_CASE("OPTIONS of a whole server stays that in absolute-form") {
+  CHECK(to_backend("OPTIONS http://h HTTP/1.1\r\nHost: h\r\n\r\n")
+            .starts_with("OPTIONS * HTTP/1.1\r\nHost: h\r\n"));
+  CHECK(to_backend("OPTIONS http://h/ HTTP/1.1\r\nHost: h\r\n\r\n").starts_with("OPTIONS / HTTP/1.1\r\n"));
+}
+
 TEST_CASE("a response goes on with its fields, and with the framing towards the client") {
   const std::string text =
       "HTTP/1.0 200 Fine\r\nSet-Cookie: a\r\nConnection: X-Hop\r\nX-Hop: 1\r\nSet-Cookie: b\r\n\r\n";
@@ -131,6 +137,35 @@ TEST_CASE("edits take fields away and add others, and cannot touch what is ours"
   CHECK(to_client("HTTP/1.1 200 OK\r\nCookie: c\r\nB: 2\r\nContent-Length: 1\r\n\r\n",
                   {.framing = {.kind = Framing::Kind::length, .length = 1}, .edits = &edits}) ==
         "HTTP/1.1 200 OK\r\nB: 2\r\nVia: 1.1 sluice\r\nX-A: new\r\nContent-Length: 1\r\n\r\n");
+}
+
+TEST_CASE("a field that is another to who reads _ as - does not go on in its disguise") {
+  CHECK(forwarded("X_Forwarded_For: 127.0.0.1\r\nx_forwarded-proto: https\r\nContent_Length: 5\r\nA_B: 1\r\n",
+                  {}) == "A_B: 1\r\n" + kForwarded + "Via: 1.1 sluice\r\n\r\n");
+  const FieldEdits edits{.removed = {"x-user"}};
+  CHECK(forwarded("X_User: admin\r\nB: 2\r\n", {.edits = &edits}).starts_with("B: 2\r\nX-Forwarded-For"));
+}
+
+TEST_CASE("a trusted proxy that adds its word behind another's is believed, not the other") {
+  CHECK(forwarded("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", {.client_is_trusted = true})
+            .find("X-Forwarded-Proto: http\r\n") != std::string::npos);
+}
+
+TEST_CASE("trailers and interim heads keep nothing that the head had to lose") {
+  RequestHead head;
+  REQUIRE(decode_request(
+              "POST / HTTP/1.1\r\nHost: h\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n", head)
+              .error == "");
+  const FieldEdits edits{.removed = {"x-user"}, .added = "X-A: new\r\n"};
+  const std::string_view trailers = "A: b\r\nx-hop: secret\r\nX-User: admin\r\nX_User: admin\r\nC:\r\n";
+  CHECK(forwardable_trailers(trailers, head, &edits) == "A: b\r\nC:\r\n");
+  CHECK(forwardable_trailers("A: b\r\n", head, nullptr) == "A: b\r\n");
+  CHECK(forwardable_trailers("", head, &edits) == "");
+  ResponseHead hints;
+  REQUIRE(decode_response("HTTP/1.1 103 Early Hints\r\nX-User: a\r\nLink: x\r\n\r\n", hints).error == "");
+  std::string out;
+  write_interim_head(out, hints, &edits);
+  CHECK(out == "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
 }
 
 TEST_CASE("an upgrade and TE: trailers are asked for anew, in one Connection") {

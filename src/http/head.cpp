@@ -114,6 +114,7 @@ std::string RequestHead::origin_target() const {
   const auto absolute = absolute_form(target());
   if (!absolute) return std::string(target());
   if (absolute->rest.starts_with('/')) return std::string(absolute->rest);
+  if (absolute->rest.empty() && method() == "OPTIONS") return "*";  // RFC 9112 3.2.4
   return concat({"/", absolute->rest});
 }
 

@@ -14,6 +14,7 @@ namespace sluice::http {
 namespace {
 
 constexpr size_t kLongestMethod = 64;
+constexpr unsigned kMostBlankLines = 16;  // before one request
 
 }  // namespace
 
@@ -30,6 +31,7 @@ struct HeadDecoder::Parser {
   bool in_field_name = false;
   bool method_read = false;
   bool in_blank_line = false;  // its CR has come
+  unsigned blank_lines = 0;
 
   uint32_t offset(const char* at) const { return before + static_cast<uint32_t>(at - piece); }
 };
@@ -201,13 +203,14 @@ Result<size_t> HeadDecoder::feed(std::string_view bytes, Head& head) {
   return used;
 }
 
-/// Blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head. False for a
-/// bare CR.
+/// A few blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head. False
+/// for a bare CR, and for more of them than anybody sends by mistake.
 bool HeadDecoder::skip_blank_lines(std::string_view& bytes) {
   Parser& state = parser();
   while (!state.begun && !bytes.empty()) {
     if (!state.in_blank_line && bytes.front() != '\r') return true;
     if (state.in_blank_line && bytes.front() != '\n') return false;
+    if (state.in_blank_line && ++state.blank_lines > kMostBlankLines) return false;
     state.in_blank_line = !state.in_blank_line;
     bytes.remove_prefix(1);
   }
@@ -219,7 +222,7 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
   const size_t given = bytes.size();
   if (of_ == Of::request && !state.method_read) {
     if (!skip_blank_lines(bytes)) {
-      return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
+      return error_of(of_, ErrorCode::malformed, "a bare CR or many blank lines before the request", 400);
     }
     if (bytes.empty()) return Progress{.used = given};
     auto method = take_method(bytes, head);

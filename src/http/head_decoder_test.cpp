@@ -79,6 +79,14 @@ TEST_CASE("blank lines before a request are ignored and begin nothing") {
   CHECK(decoder.has_begun());
 }
 
+TEST_CASE("blank lines without end are refused") {
+  HeadDecoder decoder(HeadDecoder::Of::request, {});
+  RequestHead head;
+  bool refused = false;
+  for (int i = 0; i < 100 && !refused; ++i) refused = !decoder.decode("\r\n", head);
+  CHECK(refused);
+}
+
 TEST_CASE("a blank line before a request ends in CRLF as every line does") {
   for (const std::string blank : {"\n", "\r", "\r\r\n", "\r\n\n"}) {
     for (size_t piece = 1; piece < 8; ++piece) {

@@ -31,10 +31,19 @@ void append_list(std::string& out, const RequestHead& head, FieldName name) {
   }
 }
 
+/// The last line's value: a proxy that adds its own instead of replacing it adds it behind what it got.
+std::string_view last(const RequestHead& head, FieldName wanted) {
+  std::string_view value;
+  for (const Field& field : head.fields()) {
+    if (field.name == wanted) value = head.value(field);
+  }
+  return value;
+}
+
 /// A trusted client's own word, else ours.
 void append_believed(std::string& out, const RequestHead& head, bool is_trusted, FieldName field,
                      std::string_view name, std::string_view ours) {
-  const auto theirs = is_trusted ? head.find(field) : std::string_view();
+  const auto theirs = is_trusted ? last(head, field) : std::string_view();
   const auto value = theirs.empty() ? ours : theirs;
   if (!value.empty()) append_line(out, name, value);
 }
@@ -148,7 +157,7 @@ void write_request_head(std::string& out, const RequestHead& head, const Request
   if (head.framing.kind == Framing::Kind::chunked) dropped &= ~bit(FieldName::trailer);
   const auto max_forwards = fewer_forwards(head);
   if (max_forwards) dropped |= bit(FieldName::max_forwards);
-  copy_fields(out, head, dropped, forwarding.edits);
+  copy_fields(out, head, dropped, forwarding.edits, Disguises::dropped);
   append_forwarding_fields(out, head, forwarding);
   out += via_line(head.version);
   append_hop_fields(out, head, forwarding.upgrade);

@@ -30,7 +30,7 @@ uint32_t dropped_of(const ResponseHead& head, const ResponseForwarding& forwardi
 
 void write_response_head(std::string& out, const ResponseHead& head, const ResponseForwarding& forwarding) {
   append_status_line(out, head);
-  copy_fields(out, head, dropped_of(head, forwarding), forwarding.edits);
+  copy_fields(out, head, dropped_of(head, forwarding), forwarding.edits, Disguises::kept);
   if (forwarding.upgraded) out += "Connection: upgrade\r\n";
   out += via_line(head.version);
   if (forwarding.edits != nullptr) out += forwarding.edits->added;
@@ -40,9 +40,9 @@ void write_response_head(std::string& out, const ResponseHead& head, const Respo
   out += "\r\n";
 }
 
-void write_interim_head(std::string& out, const ResponseHead& head) {
+void write_interim_head(std::string& out, const ResponseHead& head, const FieldEdits* edits) {
   append_status_line(out, head);
-  copy_fields(out, head, kNeverForwarded, nullptr);
+  copy_fields(out, head, kNeverForwarded, edits, Disguises::kept);
   out += "\r\n";
 }
 

@@ -2,6 +2,8 @@
 
 #include <sluice/base/text.h>
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -13,6 +15,9 @@ namespace {
 
 /// What a byte may be part of.
 enum : unsigned char { kToken = 1, kTarget = 2, kName = 4 };
+
+constexpr size_t kMostConnectionOptions = 64;
+constexpr size_t kMostConnectionBytes = 2048;
 
 constexpr std::array<unsigned char, 256> make_classes() {
   std::array<unsigned char, 256> classes{};
@@ -101,16 +106,21 @@ bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+bool is_ipv6(std::string_view text) {
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size()) return false;
+  std::ranges::copy(text, terminated.begin());
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, terminated.data(), &address) == 1;
+}
+
 /// host [ ":" port ] (RFC 9110 7.2), where a name has only the characters that names are made of: what
 /// RFC 3986 allows beyond them ("!$&'()*+,;=") only helps those who want two parties to read two hosts.
 bool is_authority(std::string_view text) {
   std::string_view port;
   if (text.starts_with('[')) {
     const auto end = text.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    for (const char c : text.substr(1, end - 1)) {
-      if (!is_hex(c) && c != ':' && c != '.') return false;
-    }
+    if (end == std::string_view::npos || !is_ipv6(text.substr(1, end - 1))) return false;
     port = text.substr(end + 1);
     if (!port.empty() && port.front() != ':') return false;
   } else {
@@ -151,6 +161,19 @@ std::optional<Error> wrong_with_host(const RequestHead& head) {
   return std::nullopt;
 }
 
+/// Each field is held against each option of Connection, so both have to have a bound.
+bool has_monstrous_connection(const Head& head) {
+  size_t options = 0;
+  size_t bytes = 0;
+  for (const Field& field : head.fields()) {
+    if (field.name != FieldName::connection) continue;
+    const auto value = head.value(field);
+    options += 1 + static_cast<size_t>(std::ranges::count(value, ','));
+    bytes += value.size();
+  }
+  return options > kMostConnectionOptions || bytes > kMostConnectionBytes;
+}
+
 /// RFC 9110 10.1.1: the only expectation there is.
 bool expects_something_else(const RequestHead& head) {
   size_t count = 0;
@@ -169,10 +192,32 @@ bool may_be_trailer(std::string_view name) {
     default:
       return false;
   }
-  for (const std::string_view head_only :
-       {"authorization", "cache-control", "content-encoding", "content-range", "content-type", "cookie",
-        "max-forwards", "proxy-authenticate", "proxy-authorization", "range", "set-cookie",
-        "www-authenticate"}) {
+  for (const std::string_view head_only : {"age",
+                                           "authorization",
+                                           "cache-control",
+                                           "content-encoding",
+                                           "content-location",
+                                           "content-range",
+                                           "content-type",
+                                           "cookie",
+                                           "date",
+                                           "expires",
+                                           "if-match",
+                                           "if-modified-since",
+                                           "if-none-match",
+                                           "if-range",
+                                           "if-unmodified-since",
+                                           "location",
+                                           "max-forwards",
+                                           "pragma",
+                                           "proxy-authenticate",
+                                           "proxy-authorization",
+                                           "range",
+                                           "retry-after",
+                                           "set-cookie",
+                                           "vary",
+                                           "warning",
+                                           "www-authenticate"}) {
     if (equals_ignoring_case(name, head_only)) return false;
   }
   return true;
@@ -213,6 +258,7 @@ Result<void> check_request(const RequestHead& head) {
   }
   if (auto wrong = wrong_with_target(head)) return *std::move(wrong);
   if (auto wrong = wrong_with_host(head)) return *std::move(wrong);
+  if (has_monstrous_connection(head)) return bad("too much in Connection");
   if (expects_something_else(head)) return bad("an expectation other than 100-continue", 417);
   if (head.method() == "TRACE" &&
       (head.count(FieldName::content_length) != 0 || head.count(FieldName::transfer_encoding) != 0)) {
@@ -229,6 +275,7 @@ Result<void> check_response(const ResponseHead& head) {
   if (!wrong && !is_status_line(head.bytes().substr(0, head.bytes().find("\r\n")))) {
     wrong = "a malformed status line";
   }
+  if (!wrong && has_monstrous_connection(head)) wrong = "too much in Connection";
   if (!wrong && (head.status < 100 || head.status > 999)) wrong = "a status code out of range";
   if (!wrong) return {};
   Error error = bad(*wrong, 502);

@@ -94,8 +94,10 @@ void Exchange::respond() {
 void Exchange::rewrite_target() {
   if (!route_->strip_path && !route_->rewrite_path) return;
   const auto& request = client_->request();
-  target_ =
-      strip_prefix(request.is_absolute_form() ? request.origin_target() : request.target(), route_->path);
+  const std::string target =
+      request.is_absolute_form() ? request.origin_target() : std::string(request.target());
+  if (target == "*") return;  // Of OPTIONS: it is no path.
+  target_ = strip_prefix(target, route_->path);
   if (!route_->rewrite_path) return;
   std::string_view base = *route_->rewrite_path;
   while (base.ends_with('/')) base.remove_suffix(1);
@@ -225,12 +227,16 @@ void Exchange::stop_expecting() {
   if (std::exchange(continue_awaited_, false)) side_deadline_.disarm();
 }
 
+std::string Exchange::client_trailers() const {
+  return http::forwardable_trailers(client_->trailers(), client_->request(), &rules_->request);
+}
+
 /// The client's body goes to the backend, what an attempt before this one took of it first; the response may
 /// come before its end.
 void Exchange::send_body(Flow flow) {
   if (!replay_.empty()) flow = upstream_->write_body(replay_);
   if (body_ended_) {
-    upstream_->end_body(client_->trailers());
+    upstream_->end_body(client_trailers());
     return;
   }
   const auto on_piece = [this](std::string_view piece) { remember(piece); };
@@ -256,7 +262,7 @@ void Exchange::remember(std::string_view piece) {
 void Exchange::on_upload_done(Result<void> how) {
   if (how) {
     body_ended_ = true;
-    upstream_->end_body(client_->trailers());
+    upstream_->end_body(client_trailers());
     return arm_response_deadline();
   }
   const Error error = std::move(how).error();

@@ -33,11 +33,12 @@ void Exchange::on_head(Result<const http::ResponseHead*> head) {
                            .origin = Origin::upstream,
                            .status = 502});
   }
-  client_->send_interim(**head);
+  client_->send_interim(**head, &rules_->response);
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> next) { on_head(std::move(next)); });
 }
 
 void Exchange::send_response(const http::ResponseHead& head) {
+  response_ = &head;
   status_ = head.status;
   const bool has_body = head.framing.has_body();
   const bool body_at_once = has_body && upstream_->has_body_in_hand();
@@ -59,7 +60,8 @@ void Exchange::on_response_end(Result<void> how) {
     if (error.origin == Origin::downstream) return client_gone(error);
     return attempt_failed(error);
   }
-  const Flow flow = client_->end_body(upstream_->trailers());
+  const Flow flow =
+      client_->end_body(http::forwardable_trailers(upstream_->trailers(), *response_, &rules_->response));
   release_backend();
   disposition_ = Disposition::ok;
   reason_ = "ok";

@@ -15,7 +15,7 @@ TEST_CASE("a client that waits for 100 has all the time until then, and gets one
   owner.pass(100'000);
   CHECK_FALSE(receiver.ended);
   owner.connection->send_continue();
-  owner.connection->send_interim(owner.response("HTTP/1.1 100 Continue\r\n\r\n"));
+  owner.connection->send_interim(owner.response("HTTP/1.1 100 Continue\r\n\r\n"), nullptr);
   CHECK(owner.transport->written == "HTTP/1.1 100 Continue\r\n\r\n");
   owner.pass(30'001);
   CHECK(receiver.error == "the request's body took too long");
@@ -24,11 +24,11 @@ TEST_CASE("a client that waits for 100 has all the time until then, and gets one
 TEST_CASE("interim responses go on to HTTP/1.1 clients alone") {
   Owner modern;
   modern.transport->arrive(kGet);
-  modern.connection->send_interim(modern.response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"));
+  modern.connection->send_interim(modern.response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), nullptr);
   CHECK(modern.transport->written == "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
   Owner old;
   old.transport->arrive("GET / HTTP/1.0\r\n\r\n");
-  old.connection->send_interim(old.response("HTTP/1.1 103 Early Hints\r\n\r\n"));
+  old.connection->send_interim(old.response("HTTP/1.1 103 Early Hints\r\n\r\n"), nullptr);
   CHECK(old.transport->written == "");
 }
 

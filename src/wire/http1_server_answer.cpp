@@ -8,7 +8,7 @@ namespace sluice::wire {
 
 // ---- the response
 
-void Http1ServerConnection::send_interim(const http::ResponseHead& head) {
+void Http1ServerConnection::send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) {
   if (head_->version.minor == 0) return;
   if (head.status == 100) {
     if (continue_sent_) return;  // Ours has gone out.
@@ -16,7 +16,7 @@ void Http1ServerConnection::send_interim(const http::ResponseHead& head) {
     if (body_wanted()) expect_body();
   }
   context_.out.clear();
-  http::write_interim_head(context_.out, head);
+  http::write_interim_head(context_.out, head, edits);
   write({context_.out});
 }
 

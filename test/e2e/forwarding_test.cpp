@@ -101,6 +101,28 @@ TEST_CASE("routes set, add and remove fields, name another host, and rewrite pat
   CHECK(value_of(origin, "B") == "1");
 }
 
+TEST_CASE("a route that removes a field removes it from trailers, too, and rewrites no * of OPTIONS") {
+  RecordingOrigin origin;
+  Proxy proxy(origin.pool() +
+              "[[route]]\npath = \"/\"\npool = \"shop\"\nrewrite_path = \"/v2\"\n"
+              "request_fields = { remove = [\"X-User\"] }\nresponse_fields = { remove = [\"X-Debug\"] }\n");
+  origin.answer(
+      "/v2/t",
+      {.bytes = "HTTP/1.1 103 Early Hints\r\nX-Debug: 1\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                "chunked\r\n\r\n0\r\nX-Debug: 2\r\nSum: 7\r\n\r\n"});
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  client.send(
+      "POST /t HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-User: admin\r\nSum: 7\r\n\r\n"
+      "OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const std::string all = client.receive_all();
+  CHECK(all.find("Sum: 7\r\n") != std::string::npos);
+  CHECK(all.find("X-Debug") == std::string::npos);
+  CHECK(origin.bytes().find("Sum: 7\r\n") != std::string::npos);
+  CHECK(origin.bytes().find("X-User") == std::string::npos);
+  CHECK(origin.bytes().find("OPTIONS * HTTP/1.1\r\n") != std::string::npos);
+}
+
 TEST_CASE("redirects, fixed responses and error pages need no backend, and JSON is for who asks for it") {
   TempDir pages;
   write_file(pages.path("404.html"), "<h1>nowhere</h1>");

@@ -65,7 +65,8 @@ TEST_CASE("a request's trailers reach the backend, and an HTTP/1.0 request names
   REQUIRE(proxy.wait_for_healthy(1));
   RawClient client(proxy.port());
   client.send(
-      "POST /t HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nSum: 7\r\n\r\n");
+      "POST /t HTTP/1.1\r\nHost: h\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "2;x=y\r\nok\r\n0\r\nX-Hop: 1\r\nSum: 7\r\n\r\n");
   CHECK(client.receive().ok());
   CHECK(origin.bytes().ends_with("2\r\nok\r\n0\r\nSum: 7\r\n\r\n"));
   origin.forget();

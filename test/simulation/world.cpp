@@ -49,7 +49,7 @@ SimulatedClient::SimulatedClient(World& world, const std::string& request, std::
   waits_for_continue_ = head_.expects_continue;
 }
 
-void SimulatedClient::send_interim(const http::ResponseHead& head) {
+void SimulatedClient::send_interim(const http::ResponseHead& head, const http::FieldEdits*) {
   CHECK(!committed_ && !over_);
   if (head.status == 100) waits_for_continue_ = false;
 }

@@ -78,7 +78,7 @@ class SimulatedClient final : public wire::ServerStream {
 
   const http::RequestHead& request() const override { return head_; }
   const wire::Client& client() const override { return client_; }
-  void send_interim(const http::ResponseHead& head) override;
+  void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   void send_continue() override;
   wire::Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits,
                        wire::Follows follows) override;

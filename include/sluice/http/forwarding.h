@@ -46,8 +46,9 @@ struct RequestForwarding {
 /// - Max-Forwards, one less, of TRACE and OPTIONS (RFC 9110 7.6.2)
 /// - Upgrade with `Connection: upgrade`
 /// - what the edits add, and the framing written anew (Content-Length in digits, or chunked).
-/// Nothing that a client's Connection names can take away what Sluice adds. An HTTP/1.0 client's Expect is
-/// left out (RFC 9110 10.1.1).
+/// Nothing that a client's Connection names can take away what Sluice adds. Fields that are one of these, or
+/// one that the edits remove, to a backend that reads '_' as '-' are left out, too. An HTTP/1.0 client's
+/// Expect is left out (RFC 9110 10.1.1).
 void write_request_head(std::string& out, const RequestHead& head, const RequestForwarding& forwarding);
 
 /// The address of the client in front of all trusted proxies: the last element of X-Forwarded-For that
@@ -70,8 +71,13 @@ struct ResponseForwarding {
 /// fields in their order and spelling without the hop-by-hop ones, Via, and the framing written anew.
 void write_response_head(std::string& out, const ResponseHead& head, const ResponseForwarding& forwarding);
 
-/// Appends an interim (1xx) head as it came, without hop-by-hop fields.
-void write_interim_head(std::string& out, const ResponseHead& head);
+/// Appends an interim (1xx) head as it came, without hop-by-hop fields and those that the edits (may be null)
+/// remove; nothing is added to it.
+void write_interim_head(std::string& out, const ResponseHead& head, const FieldEdits* edits);
+
+/// The lines of a trailer section that go on: without those that the head's Connection names (RFC 9110 7.6.1)
+/// and those that the edits (may be null) remove.
+std::string forwardable_trailers(std::string_view trailers, const Head& head, const FieldEdits* edits);
 
 /// The framing of a response towards a client of this version: what has no known end becomes chunked for
 /// HTTP/1.1 and until_close for HTTP/1.0 (RFC 9112 6.3, 7).

@@ -86,6 +86,7 @@ class Exchange {
   http::RequestForwarding forwarding();
   void rewrite_target();
   void choose_request_id();
+  std::string client_trailers() const;
   void send_body(wire::Flow flow);
   void expect_continue();
   void stop_expecting();
@@ -140,6 +141,7 @@ class Exchange {
   std::optional<Gate::Pass> pass_;
   const config::Route* route_ = nullptr;
   const RouteRules* rules_ = nullptr;
+  const http::ResponseHead* response_ = nullptr;  // the backend's stream's, from its final head on
   std::unique_ptr<KeptRules> kept_rules_;
   std::shared_ptr<const config::Pool> settings_;
   std::shared_ptr<upstream::Pool> pool_;

@@ -79,7 +79,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   /// False when not a byte of one has come.
   bool has_request() const { return static_cast<bool>(head_); }
   const Client& client() const override { return client_; }
-  void send_interim(const http::ResponseHead& head) override;
+  void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   void send_continue() override;
   Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) override;
   Flow send_own(const http::OwnResponse& response) override;

@@ -31,8 +31,9 @@ class ServerStream : public BodySource, public BodySink {
   /// Valid as long as the stream.
   virtual const Client& client() const = 0;
 
-  /// A 1xx of the backend's; dropped for an HTTP/1.0 client (RFC 9110 15.2).
-  virtual void send_interim(const http::ResponseHead& head) = 0;
+  /// A 1xx of the backend's, without the fields that the edits (may be null) remove; dropped for an HTTP/1.0
+  /// client (RFC 9110 15.2).
+  virtual void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) = 0;
   /// A 100 of our own, when the client waits for one.
   virtual void send_continue() = 0;
   /// Starts the response; `head.framing` says how its body comes, the stream chooses how it goes on. `edits`
