@@ -2,6 +2,7 @@
 #include <sluice/config/diff.h>
 #include <sluice/config/share.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/net/descriptors.h>
 #include <sluice/upstream/monitor.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "lifecycle/ledger.h"
 #include "lifecycle/listening.h"
 #include "lifecycle/next_file.h"
+#include "lifecycle/stopping.h"
 #include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
@@ -24,12 +26,22 @@ struct Server::Impl {
       : loop(the_loop),
         log(the_log),
         config_path(std::move(path)),
-        on_finished(std::move(finished_callback)),
         conditions(loop.deadlines()),
-        half_open([this] { drain_workers(); }),
-        drain_deadline([this] { finish("the drain timeout is over"); }),
         started(loop.clock().now()),
-        listening(loop, log, workers) {}
+        listening(loop, log, workers),
+        stopping({.loop = loop,
+                  .log = log,
+                  .listening = listening,
+                  .workers = workers,
+                  .is_empty = [this] { return is_empty(); },
+                  .on_finished = std::move(finished_callback)}) {
+    departures.on_returned([this](auto back) { give(std::move(back), &proxy::Service::finish); });
+    departures.on_closed([this] {
+      for (auto& worker : workers) {
+        worker->post([](proxy::Service& service) { service.finish_moving(); });
+      }
+    });
+  }
 
   // ---- start
 
@@ -90,7 +102,12 @@ struct Server::Impl {
                   loop.post([this, state] { monitor->check_now(state); });
                 },
             .on_generation_drained =
-                [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); }};
+                [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); },
+            .on_moved =
+                [this](proxy::MovedConnection moved) {
+                  const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
+                  loop.post([this, shared] { departures.add(std::move(*shared)); });
+                }};
   }
 
   // ---- generations
@@ -144,7 +161,7 @@ struct Server::Impl {
 
   Result<void> check_may_change() const {
     const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
-    if (stopping) return conflict("it is stopping: nothing changes any more");
+    if (stopping.has_begun()) return conflict("it is stopping: nothing changes any more");
     if (changes_held) return conflict("a new process is taking over: try again in a moment");
     return {};
   }
@@ -166,7 +183,7 @@ struct Server::Impl {
   }
 
   void tell(std::string_view lines) const {
-    if (manager != nullptr && owns && !stopping) manager->tell(lines);
+    if (manager != nullptr && owns && !stopping.has_begun()) manager->tell(lines);
   }
 
   Result<Change> load_and_publish(AdminChanges admin_changes, Revision revision) {
@@ -209,53 +226,45 @@ struct Server::Impl {
 
   void stop() {
     tell("STOPPING=1");
-    if (!owns && !stopping) listening.hand_back();
+    if (!owns && !stopping.has_begun()) listening.hand_back();
     leave("stopping");
   }
 
-  /// Ends what is on the listeners that are left, and then everything else.
-  void leave(std::string_view why) {
-    if (std::exchange(stopping, true)) return finish("told twice");
-    log.info(std::string(why) + field("drain_timeout_ms", current->config().server.drain_timeout.count()));
-    const bool more_may_come = listening.refuse_new_connections();
-    loop.deadlines().arm(half_open, more_may_come ? kHalfOpen : Duration{1});
-    loop.deadlines().arm(drain_deadline, current->config().server.drain_timeout);
+  void leave(std::string_view why) { stopping.begin(why, current->config().server.drain_timeout); }
+
+  /// Nobody else hears what processes before this one have still to tell.
+  bool is_empty() const {
+    return connections() == 0 && giving == 0 && departures.size() == 0 && predecessors.draining() == 0;
   }
 
-  void drain_workers() {
-    workers_left = workers.size();
-    for (auto& worker : workers) {
-      worker->post([this](proxy::Service& service) {
-        service.drain([this] {
-          loop.post([this] {
-            if (--workers_left == 0) wait_for_predecessors();
-          });
-        });
-      });
-    }
+  uint64_t connections() const {
+    uint64_t sum = 0;
+    for (const auto& worker : counters) sum += worker.connections.get();
+    return sum;
   }
 
-  /// Nobody else hears what they have still to tell.
-  void wait_for_predecessors() {
-    alone = conditions.when([this] { return predecessors.draining() == 0; },
-                            current->config().server.drain_timeout, [this](bool) { finish("drained"); });
+  // ---- connections that move
+
+  size_t room_for_clients() const {
+    const uint64_t most = current->config().server.max_connections;
+    const uint64_t here = connections() + giving;
+    return std::min<size_t>(most - std::min(most, here), net::descriptors_left_for_clients());
   }
 
-  void finish(std::string_view why) {
-    if (std::exchange(finished, true)) return;
-    half_open.disarm();
-    drain_deadline.disarm();
-    log.info("stopped" + field("why", why));
-    on_finished();
+  /// To one worker after the other.
+  void give(proxy::MovedConnection moved, void (proxy::Service::*how)(proxy::MovedConnection)) {
+    ++giving;
+    const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
+    workers[next_worker++ % workers.size()]->post([this, shared, how](proxy::Service& service) {
+      (service.*how)(std::move(*shared));
+      loop.post([this] { --giving; });
+    });
   }
 
   net::Loop& loop;
   Log& log;
   std::string config_path;
-  std::function<void()> on_finished;
   Conditions conditions;
-  Deadline half_open;
-  Deadline drain_deadline;
   TimePoint started;
   std::unique_ptr<DurableState> durable;
   std::optional<Ledger> ledger;
@@ -268,13 +277,13 @@ struct Server::Impl {
   uint64_t newest = 0;
   Predecessors predecessors;
   net::ServiceManager* manager = nullptr;
-  Wait alone;
-  size_t workers_left = 0;
+  Departures departures;
+  size_t giving = 0;  // connections on their way to a worker
+  size_t next_worker = 0;
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
-  bool stopping = false;
-  bool finished = false;
   Listening listening;
+  Stopping stopping;
   std::vector<std::unique_ptr<Worker>> workers;  // Last: their threads end before what they use does.
 };
 
@@ -309,7 +318,7 @@ void Server::stop() {
 }
 
 bool Server::is_stopping() const {
-  return impl_->stopping;
+  return impl_->stopping.has_begun();
 }
 
 Result<Estate> Server::estate() const {
@@ -330,11 +339,30 @@ void Server::own() {
   static_cast<void>(impl_->durable->advance(impl_->durable->desired(), impl_->newest));
 }
 
-void Server::hand_over(const std::set<std::string>& listeners) {
-  impl_->listening.hand_over(listeners);
+void Server::hand_over(const std::set<std::string>& listeners, Clients clients) {
+  impl_->listening.hand_over(listeners, clients);
   impl_->listening.forget();
   impl_->durable->let_go_of_file();
   impl_->leave("handed over");
+}
+
+Departures& Server::departures() {
+  return impl_->departures;
+}
+
+/// One that comes late goes on to the process that has taken over from this one, which looks for itself.
+bool Server::may_take(const proxy::ConnectionRecord& connection) const {
+  if (impl_->departures.is_open()) return true;
+  return !is_stopping() && impl_->listening.sockets().contains(connection.listener);
+}
+
+size_t Server::room_for_clients() const {
+  return impl_->room_for_clients();
+}
+
+void Server::take(proxy::MovedConnection connection) {
+  if (impl_->departures.is_open()) return impl_->departures.add(std::move(connection));
+  impl_->give(std::move(connection), &proxy::Service::take);
 }
 
 Predecessors& Server::predecessors() {
@@ -414,17 +442,12 @@ Totals Server::totals() const {
   const auto& last = impl_->predecessors.last();
   Totals totals = last ? last->totals : Totals();
   for (const auto& worker : impl_->counters) totals.add(worker);
+  totals.connections += impl_->departures.size();
   return totals;
 }
 
 void Server::ask_workers(std::function<void()> all_answered) {
-  const auto left = std::make_shared<size_t>(impl_->workers.size());
-  const auto answer = [left, all_answered = std::move(all_answered)] {
-    if (--*left == 0) all_answered();
-  };
-  for (auto& worker : impl_->workers) {
-    worker->post([impl = impl_.get(), answer](proxy::Service&) { impl->loop.post(answer); });
-  }
+  ask_all(impl_->loop, impl_->workers, std::move(all_answered));
 }
 
 Duration Server::uptime() const {

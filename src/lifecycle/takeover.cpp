@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "lifecycle/estate.h"
 
@@ -50,6 +51,9 @@ struct Takeover::Impl final : net::MessageReader {
       is_complete = true;
     } else if (const auto* yours = std::get_if<YoursMessage>(&*parsed)) {
       hear(*yours);
+    } else if (auto* given = std::get_if<ConnectionsMessage>(&*parsed); given != nullptr && is_ours) {
+      arrived.push_back({std::move(given->connections), std::move(message.descriptors)});
+      if (server != nullptr) take_arrived();
     } else if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
       fail({.code = refused->code, .message = concat({"the running process said: ", refused->message})});
     } else {
@@ -63,6 +67,29 @@ struct Takeover::Impl final : net::MessageReader {
     }
     for (size_t i = 0; i < sockets.size(); ++i) {
       estate.sockets.push_back({std::move(sockets[i]), std::move(descriptors[i])});
+    }
+  }
+
+  /// Says which it takes before a byte is read from any of them: the others are the old process's, and so are
+  /// all when it never hears of it. Nobody hears of it when that one has ended: then there is nobody else.
+  void take_arrived() {
+    for (auto& batch : std::exchange(arrived, {})) {
+      auto& [records, descriptors] = batch;
+      // Records that are not what came with them are nothing to go on with.
+      size_t room = records.size() == descriptors.size() ? server->room_for_clients() : 0;
+      TakenMessage answer;
+      std::vector<proxy::MovedConnection> taken;
+      for (size_t i = 0; i < records.size(); ++i) {
+        if (room == 0 || !server->may_take(records[i])) {
+          answer.refused.push_back(i);
+          continue;
+        }
+        --room;
+        taken.push_back({.record = std::move(records[i]), .client = std::move(descriptors[i])});
+      }
+      answer.room = room;
+      send(answer);
+      for (auto& connection : taken) server->take(std::move(connection));
     }
   }
 
@@ -112,6 +139,12 @@ struct Takeover::Impl final : net::MessageReader {
   std::optional<Error> error;
   int process = 0;
   Predecessor last;
+  /// Connections, while there is no server for them yet.
+  struct Batch {
+    std::vector<proxy::ConnectionRecord> records;
+    std::vector<net::Descriptor> descriptors;
+  };
+  std::vector<Batch> arrived;
 };
 
 Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log, const std::string& admin_socket,
@@ -149,7 +182,9 @@ Result<void> Takeover::complete(Server& server) {
   Impl& impl = *impl_;
   impl.estate = {};  // What nobody has taken is not kept open.
   impl.is_ready = true;
-  impl.send(ReadyMessage{.listeners = server.shared_listeners(), .admin = impl.has_admin_socket});
+  impl.send(ReadyMessage{.listeners = server.shared_listeners(),
+                         .admin = impl.has_admin_socket,
+                         .room = server.room_for_clients()});
   const auto over = [&] { return impl.is_ours || impl.error || server.is_stopping(); };
   impl.loop.run_until(over, kNoBound);
   if (impl.error) return *impl.error;
@@ -157,6 +192,7 @@ Result<void> Takeover::complete(Server& server) {
   impl.server = &server;
   server.predecessors().set_last(impl.last);
   server.own();
+  impl.take_arrived();
   return {};
 }
 

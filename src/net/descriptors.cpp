@@ -1,7 +1,11 @@
+#include <sluice/net/descriptor.h>
 #include <sluice/net/descriptors.h>
 
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <climits>
 #include <limits>
 
 namespace sluice::net {
@@ -12,6 +16,20 @@ size_t raise_descriptor_limit() {
   rlimit raised = limit;
   raised.rlim_cur = limit.rlim_max;
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
+int first_reserved_descriptor() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  const auto all = static_cast<int>(limit.rlim_cur);
+  return all - std::min(all / 4, 64);
+}
+
+size_t descriptors_left_for_clients() {
+  const Descriptor lowest(::eventfd(0, EFD_CLOEXEC));
+  const int first_reserved = first_reserved_descriptor();
+  if (!lowest.is_open() || lowest.get() >= first_reserved) return 0;
+  return static_cast<size_t>(first_reserved - lowest.get());
 }
 
 }  // namespace sluice::net

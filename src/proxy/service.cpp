@@ -1,11 +1,13 @@
 #include <sluice/base/memory.h>
 #include <sluice/net/acceptor.h>
+#include <sluice/net/connector.h>
 #include <sluice/proxy/service.h>
 #include <sluice/upstream/dialer.h>
 
 #include <algorithm>
 #include <list>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "proxy/client_connection.h"
@@ -13,11 +15,9 @@
 namespace sluice::proxy {
 namespace {
 
-/// How long a connection that is to end stays open between requests: long enough for a request that was on
-/// its way.
-constexpr Duration kQuiet{500};
 constexpr Duration kAccessLogFlush{200};
 constexpr uint64_t kManyConnections = 1000;
+constexpr size_t kMovedInATurn = 64;  // so that those that stay are served in between
 
 wire::ServerSettings server_settings(const config::Config& config) {
   return {.head = {.bytes = config.limits.head_bytes,
@@ -54,7 +54,8 @@ struct Service::Impl {
                 .exchanges = exchanges,
                 .worker = settings.worker,
                 .counts = settings.client_counts,
-                .on_connection_over = [this] { on_connection_over(); }} {}
+                .on_connection_over = [this] { on_connection_over(); },
+                .on_moved = settings.on_moved} {}
 
   ~Impl() {
     accepting_paused = false;  // Nothing is to be resumed any more.
@@ -65,6 +66,7 @@ struct Service::Impl {
 
   ClientConnection* any_connection() {
     if (ClientConnection* connection = left.front()) return connection;
+    if (ClientConnection* connection = moving.front()) return connection;
     for (auto& [id, listener] : listening) {
       if (ClientConnection* connection = listener.connections.front()) return connection;
     }
@@ -91,7 +93,7 @@ struct Service::Impl {
       local.settings_of_route.push_back(pool == pools.end() ? nullptr : config.pools.at(route.pool));
     }
     for (auto& [id, listener] : listening) set_options(id, listener, config);
-    tunnel_bound = config.server.drain_timeout * 3 / 4;
+    clients.tunnel_bound = config.server.drain_timeout * 3 / 4;
     local.shared = std::move(next);
     generations.push_back(std::move(local));
     clients.generation = &generations.back();
@@ -170,6 +172,20 @@ struct Service::Impl {
     if (connections >= most_connections) pause_accepting();
   }
 
+  /// It was counted as accepted where it was.
+  void take(MovedConnection moved, bool to_stay) {
+    auto transport = net::adopt(loop, std::move(moved.client));
+    if (!transport) return;
+    ++connections;
+    settings.counters.connections.set(connections);
+    auto& connection = ClientConnection::adopt(*std::move(transport), clients);
+    // This worker may have no socket of that listener yet.
+    (to_stay ? listening[moved.record.listener].connections : left).push_back(connection);
+    if (!to_stay) connection.retire();
+    if (connections >= most_connections) pause_accepting();
+    connection.begin(std::move(moved.record.at));
+  }
+
   void on_connection_over() {
     --connections;
     settings.counters.connections.set(connections);
@@ -179,7 +195,6 @@ struct Service::Impl {
       loop.post(give_back_free_memory);
     }
     if (connections < most_connections) resume_accepting();
-    if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
   }
 
   void log_access_to(std::shared_ptr<observe::AccessSink> sink) {
@@ -214,15 +229,45 @@ struct Service::Impl {
     listener->second.acceptors.clear();
     while (ClientConnection* connection = listener->second.connections.pop_front()) {
       left.push_back(*connection);
-      connection->retire(kQuiet, tunnel_bound);
+      connection->retire();
     }
     listening.erase(listener);
   }
 
-  void drain(std::function<void()> callback) {
+  void drain() {
     while (!listening.empty()) stop_listening(listening.begin(), Queue::accept);
-    if (connections == 0) return loop.post(std::move(callback));
-    on_empty = std::move(callback);
+  }
+
+  // ---- to another process
+
+  void hand_over(std::map<std::string, Listening>::iterator listener) {
+    handed_over.push_back(listener->first);
+    listener->second.acceptors.clear();
+    const bool is_first = moving.empty();
+    while (ClientConnection* connection = listener->second.connections.pop_front()) {
+      moving.push_back(*connection);
+      connection->will_move(handed_over.back());
+    }
+    listening.erase(listener);
+    if (is_first) move_some();
+  }
+
+  void move_some() {
+    for (size_t i = 0; i < kMovedInATurn; ++i) {
+      ClientConnection* connection = moving.pop_front();
+      if (connection == nullptr) return;
+      left.push_back(*connection);
+      connection->move();
+    }
+    loop.post([this] { move_some(); });
+  }
+
+  void finish_moving() {
+    while (ClientConnection* connection = moving.pop_front()) left.push_back(*connection);
+    for (ClientConnection* connection = left.front(); connection != nullptr;
+         connection = left.next(*connection)) {
+      connection->retire();
+    }
   }
 
   net::Loop& loop;
@@ -238,14 +283,14 @@ struct Service::Impl {
   std::list<LocalGeneration> generations;  // the newest last
   std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;
   std::map<std::string, Listening> listening;
-  ClientConnections left;  // of listeners that are gone
+  std::list<std::string> handed_over;  // listeners, which the connections that move refer to
+  ClientConnections moving;            // to be moved in one of the next turns
+  ClientConnections left;              // of listeners that are gone; some are to move as soon as they can
   uint64_t connections = 0;
   uint64_t give_back_below =
       0;  // so few connections left after there were many: memory goes back to the system
   uint64_t most_connections = 1;
-  Duration tunnel_bound{};  // for a tunnel whose listener goes, less than a stopping process may take
   bool accepting_paused = false;
-  std::function<void()> on_empty;
 };
 
 Service::Service(net::Loop& loop, ServiceSettings settings)
@@ -274,8 +319,25 @@ void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& sta
   impl_->backend_checked(state);
 }
 
-void Service::drain(std::function<void()> on_empty) {
-  impl_->drain(std::move(on_empty));
+void Service::hand_over(const std::string& id) {
+  const auto found = impl_->listening.find(id);
+  if (found != impl_->listening.end()) impl_->hand_over(found);
+}
+
+void Service::take(MovedConnection connection) {
+  impl_->take(std::move(connection), true);
+}
+
+void Service::finish(MovedConnection connection) {
+  impl_->take(std::move(connection), false);
+}
+
+void Service::finish_moving() {
+  impl_->finish_moving();
+}
+
+void Service::drain() {
+  impl_->drain();
 }
 
 }  // namespace sluice::proxy

@@ -43,6 +43,14 @@ void Http1ServerConnection::start() {
   transport_->start_reading(*this);
 }
 
+void Http1ServerConnection::start(BetweenRequests from) {
+  client_ = std::move(from.client);
+  requests_ = from.requests;
+  state_ = from.awaits_preface ? State::preface : State::idle;
+  start();
+  if (!from.bytes.empty()) process(from.bytes);
+}
+
 void Http1ServerConnection::start_refused(const Error& error) {
   reading_stopped_ = true;  // Until the answer lingers.
   refuse(error);
@@ -50,6 +58,7 @@ void Http1ServerConnection::start_refused(const Error& error) {
 
 void Http1ServerConnection::retire(Duration quiet) {
   closing_ = true;
+  is_awaited_ = false;
   quiet_ = quiet;
   if (state_ == State::idle) context_.deadlines.arm(deadline_, quiet);
 }

@@ -158,7 +158,23 @@ void Http1ServerConnection::finish() {
     return linger();
   }
   become_idle();
-  if (!processing_) process_kept();
+  const Alive::Watch watch(alive_);
+  if (std::exchange(is_awaited_, false)) handler_.on_between_requests();
+  if (watch && !processing_) process_kept();
+}
+
+void Http1ServerConnection::tell_between_requests() {
+  const bool is_free = state_ == State::preface || state_ == State::idle || state_ == State::head;
+  if (is_free && !closing_) return handler_.on_between_requests();
+  is_awaited_ = !closing_;
+}
+
+BetweenRequests Http1ServerConnection::leave_off() {
+  BetweenRequests left{
+      .client = client_, .requests = requests_, .awaits_preface = state_ == State::preface, .bytes = {}};
+  if (head_) left.bytes = decoder_.taken(*head_);
+  left.bytes.append(in_hand_).append(kept_);
+  return left;
 }
 
 void Http1ServerConnection::become_idle() {

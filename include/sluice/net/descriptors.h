@@ -10,4 +10,9 @@ namespace sluice::net {
 /// made.
 size_t raise_descriptor_limit();
 
+/// Descriptors from this number on are not for clients: backends, probes and the admin socket need some, too.
+int first_reserved_descriptor();
+/// How many more there may be for clients; an estimate, which takes the numbers in use to be the lowest ones.
+size_t descriptors_left_for_clients();
+
 }  // namespace sluice::net

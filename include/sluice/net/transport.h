@@ -59,8 +59,8 @@ class Transport {
 
   virtual const Address& peer() const = 0;
 
-  /// The connection itself, for who goes on with it in another way: the transport is to be dropped then, with
-  /// nothing kept. An error when there is no such thing.
+  /// The connection itself, for who goes on with it in another way, or in another process: the transport is
+  /// to be dropped then, and what it has kept has not left. An error when there is no such thing.
   virtual Result<Descriptor> duplicate() const {
     return Error{.code = ErrorCode::unsupported, .message = "no descriptor stands for this connection"};
   }

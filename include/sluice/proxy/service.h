@@ -8,6 +8,7 @@
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
+#include <sluice/proxy/moved_connection.h>
 #include <sluice/upstream/backend.h>
 
 #include <functional>
@@ -24,6 +25,7 @@ struct ServiceSettings {
   ClientCounts& client_counts;  ///< shared by all workers
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
+  std::function<void(MovedConnection)> on_moved;
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.
@@ -48,14 +50,24 @@ class Service {
   /// while.
   void stop_listening(const std::string& id, Queue queue = Queue::accept);
 
+  /// Stops at once, and leaves what the kernel has completed. Each connection accepted there goes to
+  /// on_moved(), as soon as no request is being answered on it.
+  void hand_over(const std::string& id);
+  /// Goes on with a connection of another process's, as with one accepted on its listener.
+  void take(MovedConnection connection);
+  /// The same, but it is to end after its next response, or when it has been quiet for a while.
+  void finish(MovedConnection connection);
+  /// Nobody takes connections any more: those that were to move end in that way, too.
+  void finish_moving();
+
   /// Where requests that end from now on are logged; null for nowhere.
   void log_access_to(std::shared_ptr<observe::AccessSink> sink);
 
   /// A probe has looked at the backend, or its state has changed.
   void backend_checked(const std::shared_ptr<upstream::BackendState>& state);
 
-  /// Stops listening everywhere, lets what is in flight end, and runs `on_empty` when no connection is left.
-  void drain(std::function<void()> on_empty);
+  /// Stops listening everywhere, and lets what is in flight end.
+  void drain();
 
  private:
   struct Impl;

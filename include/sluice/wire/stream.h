@@ -21,6 +21,7 @@ struct Client {
   Address address{};  ///< the peer's, or what its PROXY protocol header said
   Address local{};    ///< where it came to, as far as it is known
   std::string ip{};   ///< the address's IP as text, made once for all requests
+  bool operator==(const Client&) const = default;
 };
 
 /// Where the client is: its request comes out, our response goes in. Lent to the exchange for one request.
