@@ -20,12 +20,45 @@ void read_address(Members& members, std::string_view name, Address& address) {
   }
 }
 
+size_t add(std::string& bytes, const std::string& more) {
+  bytes += more;
+  return more.size();
+}
+
+Json json_of(const proxy::TunnelRecord& tunnel, std::string& bytes) {
+  return {{"pool", tunnel.pool},
+          {"backend", tunnel.backend.text()},
+          {"sent", tunnel.sent},
+          {"received", tunnel.received},
+          {"age_ms", tunnel.age_ms},
+          {"attempts", tunnel.attempts},
+          {"request_id", add(bytes, tunnel.request_id)},
+          {"head", add(bytes, tunnel.head)},
+          {"up", add(bytes, tunnel.up)},
+          {"down", add(bytes, tunnel.down)}};
+}
+
+/// In the order of the bytes.
+void read_tunnel(Members& members, proxy::TunnelRecord& tunnel) {
+  members.text("pool", tunnel.pool);
+  read_address(members, "backend", tunnel.backend);
+  members.number("sent", tunnel.sent);
+  members.number("received", tunnel.received);
+  members.number("age_ms", tunnel.age_ms);
+  members.number("attempts", tunnel.attempts);
+  members.bytes("request_id", tunnel.request_id);
+  members.bytes("head", tunnel.head);
+  members.bytes("up", tunnel.up);
+  members.bytes("down", tunnel.down);
+}
+
 Json json_of(const proxy::ConnectionRecord& connection, std::string& bytes) {
   const auto& at = connection.at;
-  bytes += at.bytes;
-  return {{"listener", connection.listener},     {"client", at.client.address.text()},
-          {"local", at.client.local.text()},     {"requests", at.requests},
-          {"awaits_preface", at.awaits_preface}, {"bytes", at.bytes.size()}};
+  Json json = {{"listener", connection.listener},     {"client", at.client.address.text()},
+               {"local", at.client.local.text()},     {"requests", at.requests},
+               {"awaits_preface", at.awaits_preface}, {"bytes", add(bytes, at.bytes)}};
+  if (connection.tunnel) json["tunnel"] = json_of(*connection.tunnel, bytes);
+  return json;
 }
 
 proxy::ConnectionRecord read_connection(Members& members) {
@@ -38,6 +71,11 @@ proxy::ConnectionRecord read_connection(Members& members) {
   members.number("requests", at.requests);
   members.flag("awaits_preface", at.awaits_preface);
   members.bytes("bytes", at.bytes);
+  if (const Json& json = members.member("tunnel"); !json.is_null()) {
+    Members tunnel = members.within(json);
+    read_tunnel(tunnel, connection.tunnel.emplace());
+    members.check(tunnel.is_good());
+  }
   return connection;
 }
 

@@ -12,7 +12,7 @@
 
 namespace sluice::lifecycle {
 
-/// Connections in the order of the message's descriptors.
+/// Connections in the order of the message's descriptors: each client's, and behind it a tunnel's backend's.
 struct ConnectionsMessage {
   std::vector<proxy::ConnectionRecord> connections{};
   bool operator==(const ConnectionsMessage&) const = default;

@@ -8,7 +8,14 @@
 namespace sluice::lifecycle {
 namespace {
 
-constexpr size_t kMostBytes = size_t{4} << 20;  // of what was read, in one message
+constexpr size_t kMostBytes = size_t{4} << 20;  // of what is under way on them, in one message
+
+size_t bytes_of(const proxy::ConnectionRecord& connection) {
+  const size_t read = connection.at.bytes.size();
+  if (!connection.tunnel) return read;
+  return read + connection.tunnel->head.size() + connection.tunnel->up.size() +
+         connection.tunnel->down.size();
+}
 
 }  // namespace
 
@@ -28,14 +35,18 @@ void Departures::add(proxy::MovedConnection connection) {
 
 void Departures::send_next() {
   if (!sent_.empty() || waiting_.empty()) return;
-  const size_t most = std::min({waiting_.size(), room_, net::kMostDescriptorsInMessage});
+  const size_t most = std::min(room_, net::kMostDescriptorsInMessage);
+  size_t descriptors = 0;
   size_t bytes = 0;
-  while (sent_.size() < most && bytes <= kMostBytes) {
-    bytes += waiting_.front().record.at.bytes.size();
-    sent_.push_back(std::move(waiting_.front()));
+  while (!waiting_.empty() && bytes <= kMostBytes) {
+    auto& next = waiting_.front();
+    descriptors += next.descriptors();
+    if (descriptors > most) break;
+    bytes += bytes_of(next.record);
+    sent_.push_back(std::move(next));
     waiting_.pop_front();
   }
-  const size_t count = send_(sent_);
+  const size_t count = sent_.empty() ? 0 : send_(sent_);
   if (count == 0) return close();
   while (sent_.size() > count) {
     waiting_.push_front(std::move(sent_.back()));

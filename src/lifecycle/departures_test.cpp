@@ -28,6 +28,7 @@ struct Crossing {
     departures.add(
         {.record = {.listener = name}, .client = net::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC))});
   }
+  void add_tunnel() { departures.add({.record = {.listener = "t", .tunnel = proxy::TunnelRecord()}}); }
   void add(int count) {
     for (int i = 0; i < count; ++i) add(std::to_string(i));
   }
@@ -67,6 +68,20 @@ TEST_CASE("no more go than the other process has room for, and the others go bac
   CHECK(at.closed == 1);
   at.add("late");
   CHECK(at.returned == "2 3 4 late ");
+}
+
+TEST_CASE("a tunnel has two descriptors, which go together or not at all") {
+  Crossing at;
+  at.open(1000);
+  at.add("first");
+  for (int i = 0; i < 200; ++i) at.add_tunnel();
+  at.departures.taken({}, 1000);
+  CHECK(at.messages == "1 126 ");
+  at.departures.taken({}, 5);
+  CHECK(at.messages == "1 126 2 ");
+  at.departures.taken({}, 1);
+  CHECK(at.departures.size() == 0);
+  CHECK(std::ranges::count(at.returned, ' ') == 72);
 }
 
 TEST_CASE("what the other process refuses goes back, once") {

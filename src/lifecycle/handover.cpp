@@ -232,15 +232,28 @@ struct Handover::Impl final : net::MessageReader {
     ConnectionsMessage message;
     std::vector<net::Descriptor> descriptors;
     for (const auto& connection : given) {
-      auto copy = net::Descriptor::duplicate_of(connection.client.get());
-      if (!copy) break;
-      descriptors.push_back(*std::move(copy));
+      if (!add_copies(connection, descriptors)) break;
       message.connections.push_back(connection.record);
     }
     const auto text = takeover_text(message);
     if (descriptors.empty() || !text || !channel || channel->is_broken()) return 0;
     channel->send(*text, std::move(descriptors));
     return message.connections.size();
+  }
+
+  static bool add_copies(const proxy::MovedConnection& connection,
+                         std::vector<net::Descriptor>& descriptors) {
+    auto client = net::Descriptor::duplicate_of(connection.client.get());
+    if (!client) return false;
+    if (connection.record.tunnel) {
+      auto backend = net::Descriptor::duplicate_of(connection.backend.get());
+      if (!backend) return false;
+      descriptors.push_back(*std::move(client));
+      descriptors.push_back(*std::move(backend));
+    } else {
+      descriptors.push_back(*std::move(client));
+    }
+    return true;
   }
 
   void tell_progress() {

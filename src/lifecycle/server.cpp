@@ -353,7 +353,9 @@ Departures& Server::departures() {
 /// One that comes late goes on to the process that has taken over from this one, which looks for itself.
 bool Server::may_take(const proxy::ConnectionRecord& connection) const {
   if (impl_->departures.is_open()) return true;
-  return !is_stopping() && impl_->listening.sockets().contains(connection.listener);
+  if (is_stopping() || !impl_->listening.sockets().contains(connection.listener)) return false;
+  if (!connection.tunnel) return true;
+  return known_state(impl_->current.get(), connection.tunnel->pool, connection.tunnel->backend) != nullptr;
 }
 
 size_t Server::room_for_clients() const {

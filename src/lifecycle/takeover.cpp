@@ -34,6 +34,12 @@ Result<net::Descriptor> connect(const std::string& admin_socket) {
 }  // namespace
 
 struct Takeover::Impl final : net::MessageReader {
+  /// Connections, as they came.
+  struct Batch {
+    std::vector<proxy::ConnectionRecord> records;
+    std::vector<net::Descriptor> descriptors;
+  };
+
   Impl(net::Loop& the_loop, Log& the_log, net::Descriptor connection)
       : loop(the_loop), log(the_log), channel(std::in_place, the_loop, std::move(connection)) {
     channel->start_reading(*this);
@@ -74,23 +80,43 @@ struct Takeover::Impl final : net::MessageReader {
   /// all when it never hears of it. Nobody hears of it when that one has ended: then there is nobody else.
   void take_arrived() {
     for (auto& batch : std::exchange(arrived, {})) {
-      auto& [records, descriptors] = batch;
-      // Records that are not what came with them are nothing to go on with.
-      size_t room = records.size() == descriptors.size() ? server->room_for_clients() : 0;
       TakenMessage answer;
-      std::vector<proxy::MovedConnection> taken;
-      for (size_t i = 0; i < records.size(); ++i) {
-        if (room == 0 || !server->may_take(records[i])) {
-          answer.refused.push_back(i);
-          continue;
-        }
-        --room;
-        taken.push_back({.record = std::move(records[i]), .client = std::move(descriptors[i])});
-      }
-      answer.room = room;
+      auto taken = choose(std::move(batch), answer);
       send(answer);
       for (auto& connection : taken) server->take(std::move(connection));
     }
+  }
+
+  std::vector<proxy::MovedConnection> choose(Batch batch, TakenMessage& answer) const {
+    auto connections = matched(std::move(batch));
+    size_t room = server->room_for_clients();
+    std::vector<proxy::MovedConnection> taken;
+    for (size_t i = 0; i < connections.size(); ++i) {
+      auto& connection = connections[i];
+      if (connection.client.is_open() && connection.descriptors() <= room &&
+          server->may_take(connection.record)) {
+        room -= connection.descriptors();
+        taken.push_back(std::move(connection));
+      } else {
+        answer.refused.push_back(i);
+      }
+    }
+    answer.room = room;
+    return taken;
+  }
+
+  /// Each with its descriptors. One without them is nothing to go on with.
+  static std::vector<proxy::MovedConnection> matched(Batch batch) {
+    std::vector<proxy::MovedConnection> connections;
+    size_t next = 0;
+    for (auto& record : batch.records) {
+      connections.push_back({.record = std::move(record)});
+      auto& connection = connections.back();
+      if (next + connection.descriptors() > batch.descriptors.size()) continue;
+      connection.client = std::move(batch.descriptors[next++]);
+      if (connection.record.tunnel) connection.backend = std::move(batch.descriptors[next++]);
+    }
+    return connections;
   }
 
   /// The first one is the word that all is ours.
@@ -139,12 +165,7 @@ struct Takeover::Impl final : net::MessageReader {
   std::optional<Error> error;
   int process = 0;
   Predecessor last;
-  /// Connections, while there is no server for them yet.
-  struct Batch {
-    std::vector<proxy::ConnectionRecord> records;
-    std::vector<net::Descriptor> descriptors;
-  };
-  std::vector<Batch> arrived;
+  std::vector<Batch> arrived;  // while there is no server for them yet
 };
 
 Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log, const std::string& admin_socket,

@@ -35,12 +35,29 @@ ClientConnection& ClientConnection::adopt(std::unique_ptr<net::Transport> transp
 }
 
 /// It was let in before, and counts; but it is not one too many.
-void ClientConnection::begin(wire::BetweenRequests from) {
+void ClientConnection::count(const wire::BetweenRequests& from) {
   const Address& address = from.client.address;
   if (!from.awaits_preface && is_limited(address)) {
     counted_ = context_.counts.enter(address, std::numeric_limits<uint64_t>::max());
   }
+}
+
+void ClientConnection::begin(wire::BetweenRequests from) {
+  count(from);
   stream_.start(std::move(from));
+}
+
+Result<void> ClientConnection::begin_tunnel(MovedConnection moved,
+                                            const std::shared_ptr<upstream::Pool>& pool) {
+  auto& tunnel = *moved.record.tunnel;
+  count(moved.record.at);
+  auto started = stream_.start_tunnel(std::move(moved.record.at), tunnel.head, std::move(tunnel.up));
+  if (!started) return started;
+  exchange_ = context_.exchanges.take();
+  auto gone_on = exchange_->go_on(context_.exchange, stream_, *context_.generation, context_.worker, pool,
+                                  tunnel, std::move(moved.backend), [this](Ending ending) { leave(ending); });
+  if (!gone_on) exchange_.reset();
+  return gone_on;
 }
 
 ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport,
@@ -68,6 +85,26 @@ bool ClientConnection::is_one_too_many() {
 void ClientConnection::retire() {
   stream_.retire(kQuiet);
   if (exchange_) exchange_->retire(context_.tunnel_bound);
+}
+
+void ClientConnection::move() {
+  if (exchange_ && exchange_->is_tunnel()) return move_tunnel();
+  if (exchange_) {
+    exchange_->tell_tunnel([this] { move_tunnel(); });
+  }
+  stream_.tell_between_requests();
+}
+
+void ClientConnection::move_tunnel() {
+  auto left = exchange_->leave_tunnel();
+  if (!left) return retire();
+  MovedConnection moved{.record = {.listener = *listener_, .at = stream_.leave_off()},
+                        .client = std::move(left->client),
+                        .backend = std::move(left->backend)};
+  moved.record.at.bytes.clear();  // They are the tunnel's.
+  moved.record.tunnel = std::move(left->record);
+  context_.on_moved(std::move(moved));
+  on_connection_over();
 }
 
 void ClientConnection::on_between_requests() {

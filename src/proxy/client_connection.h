@@ -41,6 +41,8 @@ class ClientConnection final : private wire::ServerHandler {
   static ClientConnection& adopt(std::unique_ptr<net::Transport> transport, ClientContext& context);
   /// May end it: the caller's last line.
   void begin(wire::BetweenRequests from);
+  /// Instead: goes on with a tunnel. What comes on it comes in a later turn.
+  Result<void> begin_tunnel(MovedConnection moved, const std::shared_ptr<upstream::Pool>& pool);
 
   ClientConnection(std::unique_ptr<net::Transport> transport, const wire::ServerOptions& options,
                    ClientContext& context);
@@ -51,9 +53,9 @@ class ClientConnection final : private wire::ServerHandler {
   void retire();
   /// It came by this listener, whose name stays, and is to move.
   void will_move(const std::string& listener) { listener_ = &listener; }
-  /// Moves, as soon as no request is being answered on it: the context's on_moved() has it then. May end the
-  /// connection.
-  void move() { stream_.tell_between_requests(); }
+  /// Moves, as soon as no request is being answered on it, or one has made a tunnel of it: the context's
+  /// on_moved() has it then. May end the connection.
+  void move();
   /// Drops it now, whatever is on it.
   void close();
 
@@ -66,6 +68,8 @@ class ClientConnection final : private wire::ServerHandler {
   void on_between_requests() override;
   void on_connection_over() override;
   void leave(Ending ending);
+  void move_tunnel();
+  void count(const wire::BetweenRequests& from);
   bool is_limited(const Address& client) const;
   bool is_one_too_many();
   void log_refusal(const Error& error, observe::Disposition disposition);

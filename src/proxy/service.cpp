@@ -175,15 +175,31 @@ struct Service::Impl {
   /// It was counted as accepted where it was.
   void take(MovedConnection moved, bool to_stay) {
     auto transport = net::adopt(loop, std::move(moved.client));
-    if (!transport) return;
+    if (!transport) return lose(moved.record);
     ++connections;
     settings.counters.connections.set(connections);
     auto& connection = ClientConnection::adopt(*std::move(transport), clients);
     // This worker may have no socket of that listener yet.
     (to_stay ? listening[moved.record.listener].connections : left).push_back(connection);
-    if (!to_stay) connection.retire();
     if (connections >= most_connections) pause_accepting();
+    if (moved.record.tunnel) return take_tunnel(connection, std::move(moved), to_stay);
+    if (!to_stay) connection.retire();
     connection.begin(std::move(moved.record.at));
+  }
+
+  void take_tunnel(ClientConnection& connection, MovedConnection moved, bool to_stay) {
+    const auto pool = pools.find(moved.record.tunnel->pool);
+    const bool begun =
+        pool != pools.end() && connection.begin_tunnel(std::move(moved), pool->second).has_value();
+    if (begun && !to_stay) connection.retire();
+    if (begun) return;
+    settings.counters.end(observe::Disposition::failed_stopped);
+    connection.close();
+  }
+
+  /// A tunnel's request was accepted, in whatever process, and has to come to an end.
+  void lose(const ConnectionRecord& connection) {
+    if (connection.tunnel) settings.counters.end(observe::Disposition::failed_stopped);
   }
 
   void on_connection_over() {

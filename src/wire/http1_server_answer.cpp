@@ -58,6 +58,15 @@ Flow Http1ServerConnection::switch_protocols(const http::ResponseHead& head, con
   return write({});
 }
 
+Result<TunnelEnd> Http1ServerConnection::leave_tunnel() {
+  CHECK(is_tunnel_);
+  auto connection = transport_->duplicate();
+  if (!connection) return std::move(connection).error();
+  return TunnelEnd{.connection = *std::move(connection),
+                   .read = std::string(in_hand_).append(kept_),
+                   .unsent = transport_->kept()};
+}
+
 void Http1ServerConnection::take_back_head() {
   CHECK(!committed_);
   out_head_.clear();

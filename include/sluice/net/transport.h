@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace sluice::net {
@@ -47,6 +48,8 @@ class Transport {
   [[nodiscard]] virtual Wait when_writable(std::function<void(Result<void>)> callback) = 0;
   /// Bytes kept for the peer.
   virtual size_t kept_bytes() const = 0;
+  /// A copy of them: for who goes on with the connection (see duplicate()).
+  virtual std::string kept() const { return {}; }
 
   /// Ends our direction (TCP FIN) once everything kept has left. No write may follow.
   virtual void shutdown() = 0;

@@ -8,6 +8,7 @@
 #include <sluice/observe/access_log.h>
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
+#include <sluice/proxy/moved_connection.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
@@ -52,6 +53,22 @@ class Exchange {
   void client_gone(const Error& error);
   /// The connection is to end: a tunnel on it gets this long, and is then closed politely.
   void retire(Duration bound);
+  bool is_tunnel() const { return is_tunnel_; }
+  /// Runs the callback once should the exchange become a tunnel. It may drop the exchange.
+  void tell_tunnel(std::function<void()> on_tunnel) { on_tunnel_ = std::move(on_tunnel); }
+  /// A tunnel for its next owner. Of this one's nothing is left to do but to drop the exchange, which then
+  /// comes to no disposition here. Nothing when it ends here.
+  struct LeftTunnel {
+    TunnelRecord record;
+    net::Descriptor client;
+    net::Descriptor backend;
+  };
+  std::optional<LeftTunnel> leave_tunnel();
+  /// Instead of start(): a tunnel of another owner's goes on. `client` is a tunnel already.
+  Result<void> go_on(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
+                     unsigned worker, const std::shared_ptr<upstream::Pool>& pool, const TunnelRecord& record,
+                     net::Descriptor backend, OnOver on_over);
+
   /// The process stops: drops everything. The owner ends the stream.
   void stop();
 
@@ -85,6 +102,8 @@ class Exchange {
 
   // A tunnel.
   void start_tunnel(const http::ResponseHead& head);
+  void be_tunnel();
+  void start_pumps(wire::Flow flow);
   void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
   void close_tunnel(std::string_view reason);
 
@@ -109,6 +128,7 @@ class Exchange {
   wire::ServerStream* client_ = nullptr;
   LocalGeneration* generation_ = nullptr;
   OnOver on_over_;
+  std::function<void()> on_tunnel_;  // when it is to move
   std::optional<Gate::Pass> pass_;
   const config::Route* route_ = nullptr;
   const RouteRules* rules_ = nullptr;

@@ -86,6 +86,9 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   /// Instead of start(): goes on where another owner has left. May call the handler, which may destroy it:
   /// the caller's last line.
   void start(BetweenRequests from);
+  /// Instead of start(): a tunnel of another owner's goes on with the next start_body(). `head` is that of
+  /// its request, `read` what has come from the client and is not passed on. An error when that is no head.
+  Result<void> start_tunnel(BetweenRequests from, std::string_view head, std::string read);
   /// Calls on_between_requests() once, as soon as the answer to the request that is under way has left;
   /// within this call when there is none. Never when the connection is to end before that, or with that
   /// answer.
@@ -106,6 +109,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) override;
   Flow send_own(const http::OwnResponse& response) override;
   Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
+  Result<TunnelEnd> leave_tunnel() override;
   bool is_committed() const override { return committed_; }
   void take_back_head() override;
   void finish() override;
