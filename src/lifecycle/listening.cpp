@@ -30,7 +30,7 @@ void Listening::listen(const std::string& id, const std::shared_ptr<ListenerSock
   for (size_t i = from; i < listener->sockets.size(); ++i) {
     // The vector may grow meanwhile, its sockets' descriptors stay.
     const net::ListeningSocket* socket = listener->sockets[i].get();
-    workers_[i % workers_.size()]->post(
+    workers_[i % workers_.size()].post(
         [id, listener, socket](proxy::Service& service) { service.listen(id, *socket); });
   }
 }
@@ -72,9 +72,7 @@ void Listening::close(Leaving& leaving) {
 
 void Listening::stop_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
                                Queue queue) {
-  for (const auto& worker : workers_) {
-    worker->post([id, listener, queue](proxy::Service& service) { service.stop_listening(id, queue); });
-  }
+  workers_.post_to_all([id, listener, queue](proxy::Service& service) { service.stop_listening(id, queue); });
 }
 
 std::set<std::string> Listening::shared() const {
@@ -90,7 +88,7 @@ void Listening::own() {
     if (!std::exchange(listener->shared, false)) continue;
     if (!listener->lent) listener->sockets.front()->take_file();
     const size_t before = listener->sockets.size();
-    if (auto widened = widen(*listener, static_cast<unsigned>(workers_.size())); !widened) {
+    if (auto widened = widen(*listener, workers_.size()); !widened) {
       log_.warning("some workers have no socket of their own" + field("address", listener->address.text()) +
                    field("cause", widened.error().message));
     }
@@ -108,9 +106,7 @@ void Listening::hand_over(const std::set<std::string>& ids, Server::Clients clie
     if (clients == Server::Clients::finish) {
       stop_listening(id, listener, Queue::leave);
     } else {
-      for (const auto& worker : workers_) {
-        worker->post([id, listener](proxy::Service& service) { service.hand_over(id); });
-      }
+      workers_.post_to_all([id, listener](proxy::Service& service) { service.hand_over(id); });
     }
     sockets_.erase(found);
   }

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "lifecycle/crew.h"
 #include "lifecycle/listeners.h"
-#include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
 
@@ -23,8 +23,7 @@ inline constexpr Duration kHalfOpen{100};
 /// Control's.
 class Listening {
  public:
-  Listening(net::Loop& loop, Log& log, const std::vector<std::unique_ptr<Worker>>& workers)
-      : loop_(loop), log_(log), workers_(workers) {}
+  Listening(net::Loop& loop, Log& log, const Crew& workers) : loop_(loop), log_(log), workers_(workers) {}
 
   /// The manager, which outlives this, keeps the sockets for the next process: even a crash loses none.
   void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
@@ -67,7 +66,7 @@ class Listening {
 
   net::Loop& loop_;
   Log& log_;
-  const std::vector<std::unique_ptr<Worker>>& workers_;
+  const Crew& workers_;
   const net::ServiceManager* manager_ = nullptr;
   SocketsById sockets_;
   std::vector<std::unique_ptr<Leaving>> leaving_;

@@ -12,13 +12,13 @@
 
 #include "lifecycle/backend_states.h"
 #include "lifecycle/conditions.h"
+#include "lifecycle/crew.h"
 #include "lifecycle/durable_state.h"
 #include "lifecycle/estate.h"
 #include "lifecycle/ledger.h"
 #include "lifecycle/listening.h"
 #include "lifecycle/next_file.h"
 #include "lifecycle/stopping.h"
-#include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
 struct Server::Impl {
@@ -35,12 +35,9 @@ struct Server::Impl {
                   .workers = workers,
                   .is_empty = [this] { return is_empty(); },
                   .on_finished = std::move(finished_callback)}) {
-    departures.on_returned([this](auto back) { give(std::move(back), &proxy::Service::finish); });
-    departures.on_closed([this] {
-      for (auto& worker : workers) {
-        worker->post([](proxy::Service& service) { service.finish_moving(); });
-      }
-    });
+    departures.on_returned([this](auto back) { workers.give(std::move(back), &proxy::Service::finish); });
+    departures.on_closed(
+        [this] { workers.post_to_all([](proxy::Service& service) { service.finish_moving(); }); });
   }
 
   // ---- start
@@ -65,10 +62,8 @@ struct Server::Impl {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
     ledger.emplace(count);
-    counters = std::vector<observe::WorkerCounters>(count);
     monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
-    for (unsigned i = 0; i < count; ++i)
-      workers.push_back(std::make_unique<Worker>(worker_settings(i, count)));
+    workers.start(count, told_by_workers());
     use_access_log(*std::move(sink));
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
     return {};
@@ -87,23 +82,17 @@ struct Server::Impl {
   void use_access_log(Sink sink) {
     if (sink == access_log) return;
     access_log = std::move(sink);
-    for (auto& worker : workers) {
-      worker->post([sink = access_log](proxy::Service& service) { service.log_access_to(sink); });
-    }
+    workers.post_to_all([sink = access_log](proxy::Service& service) { service.log_access_to(sink); });
   }
 
-  proxy::ServiceSettings worker_settings(unsigned index, unsigned count) {
-    return {.worker = index,
-            .workers = count,
-            .counters = counters[index],
-            .client_counts = client_counts,
-            .on_trouble =
+  Crew::Told told_by_workers() {
+    return {.of_trouble =
                 [this](const std::shared_ptr<upstream::BackendState>& state) {
                   loop.post([this, state] { monitor->check_now(state); });
                 },
-            .on_generation_drained =
+            .of_drained_generation =
                 [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); },
-            .on_moved =
+            .of_moved =
                 [this](proxy::MovedConnection moved) {
                   const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
                   loop.post([this, shared] { departures.add(std::move(*shared)); });
@@ -117,7 +106,7 @@ struct Server::Impl {
                const std::vector<PassedHealth>* known_health = nullptr) {
     auto next = std::make_shared<config::Config>(durable->desired().effective());
     if (current) config::share_unchanged(*next, current->config());
-    const unsigned count = static_cast<unsigned>(workers.size());
+    const unsigned count = workers.size();
     auto next_states = backend_states.states_for(*next, current.get(), count);
     if (known_health != nullptr) inherit_health(*known_health, *next, next_states);
     const auto back_from_drain = undrained(current.get(), *next);
@@ -127,7 +116,7 @@ struct Server::Impl {
     watch_backends();
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
     for (unsigned i = 0; i < count; ++i) {
-      workers[i]->post([this, i, generation = current](proxy::Service& service) {
+      workers[i].post([this, i, generation = current](proxy::Service& service) {
         const uint64_t number = generation->number();
         service.adopt(generation);
         loop.post([this, i, number] { ledger->adopted(i, number); });
@@ -147,9 +136,7 @@ struct Server::Impl {
   }
 
   void tell_checked(const std::shared_ptr<upstream::BackendState>& state) {
-    for (auto& worker : workers) {
-      worker->post([state](proxy::Service& service) { service.backend_checked(state); });
-    }
+    workers.post_to_all([state](proxy::Service& service) { service.backend_checked(state); });
   }
 
   void on_drained(uint64_t number) {
@@ -191,7 +178,7 @@ struct Server::Impl {
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     auto file = load_next(config_path, current->config());
     if (!file) return std::move(file).error();
-    auto opened = open_listeners(*file, listening.sockets(), static_cast<unsigned>(workers.size()));
+    auto opened = open_listeners(*file, listening.sockets(), workers.size());
     if (!opened) return std::move(opened).error();
     auto sink = access_log_for(*file);
     if (!sink) return std::move(sink).error();
@@ -234,31 +221,7 @@ struct Server::Impl {
 
   /// Nobody else hears what processes before this one have still to tell.
   bool is_empty() const {
-    return connections() == 0 && giving == 0 && departures.size() == 0 && predecessors.draining() == 0;
-  }
-
-  uint64_t connections() const {
-    uint64_t sum = 0;
-    for (const auto& worker : counters) sum += worker.connections.get();
-    return sum;
-  }
-
-  // ---- connections that move
-
-  size_t room_for_clients() const {
-    const uint64_t most = current->config().server.max_connections;
-    const uint64_t here = connections() + giving;
-    return std::min<size_t>(most - std::min(most, here), net::descriptors_left_for_clients());
-  }
-
-  /// To one worker after the other.
-  void give(proxy::MovedConnection moved, void (proxy::Service::*how)(proxy::MovedConnection)) {
-    ++giving;
-    const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
-    workers[next_worker++ % workers.size()]->post([this, shared, how](proxy::Service& service) {
-      (service.*how)(std::move(*shared));
-      loop.post([this] { --giving; });
-    });
+    return workers.connections() == 0 && departures.size() == 0 && predecessors.draining() == 0;
   }
 
   net::Loop& loop;
@@ -268,8 +231,6 @@ struct Server::Impl {
   TimePoint started;
   std::unique_ptr<DurableState> durable;
   std::optional<Ledger> ledger;
-  std::vector<observe::WorkerCounters> counters;
-  proxy::ClientCounts client_counts;
   Sink access_log;
   std::optional<upstream::Monitor> monitor;
   std::shared_ptr<proxy::Generation> current;
@@ -278,13 +239,11 @@ struct Server::Impl {
   Predecessors predecessors;
   net::ServiceManager* manager = nullptr;
   Departures departures;
-  size_t giving = 0;  // connections on their way to a worker
-  size_t next_worker = 0;
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
   Listening listening;
   Stopping stopping;
-  std::vector<std::unique_ptr<Worker>> workers;  // Last: their threads end before what they use does.
+  Crew workers{loop};  // Last: their threads end before what they use does.
 };
 
 Server::Server(net::Loop& loop, Log& log, std::string config_path, std::function<void()> on_finished)
@@ -359,12 +318,14 @@ bool Server::may_take(const proxy::ConnectionRecord& connection) const {
 }
 
 size_t Server::room_for_clients() const {
-  return impl_->room_for_clients();
+  const uint64_t most = config().server.max_connections;
+  const uint64_t here = impl_->workers.connections();
+  return std::min<size_t>(most - std::min(most, here), net::descriptors_left_for_clients());
 }
 
 void Server::take(proxy::MovedConnection connection) {
   if (impl_->departures.is_open()) return impl_->departures.add(std::move(connection));
-  impl_->give(std::move(connection), &proxy::Service::take);
+  impl_->workers.give(std::move(connection), &proxy::Service::take);
 }
 
 Predecessors& Server::predecessors() {
@@ -443,13 +404,13 @@ std::vector<BackendInfo> Server::backends(std::string_view pool) const {
 Totals Server::totals() const {
   const auto& last = impl_->predecessors.last();
   Totals totals = last ? last->totals : Totals();
-  for (const auto& worker : impl_->counters) totals.add(worker);
+  impl_->workers.add_to(totals);
   totals.connections += impl_->departures.size();
   return totals;
 }
 
 void Server::ask_workers(std::function<void()> all_answered) {
-  ask_all(impl_->loop, impl_->workers, std::move(all_answered));
+  impl_->workers.ask_all(std::move(all_answered));
 }
 
 Duration Server::uptime() const {

@@ -20,9 +20,7 @@ void Stopping::begin(std::string_view why, Duration drain_timeout) {
 }
 
 void Stopping::drain_workers() {
-  for (const auto& worker : needs_.workers) {
-    worker->post([](proxy::Service& service) { service.drain(); });
-  }
+  needs_.workers.post_to_all([](proxy::Service& service) { service.drain(); });
   wait_until_empty();
 }
 
@@ -30,7 +28,7 @@ void Stopping::drain_workers() {
 void Stopping::wait_until_empty() {
   empty_ = conditions_.when(needs_.is_empty, drain_timeout_, [this](bool is_empty) {
     if (!is_empty) return;  // The deadline says so, too.
-    ask_all(needs_.loop, needs_.workers, [this] {
+    needs_.workers.ask_all([this] {
       if (needs_.is_empty()) return finish("drained");
       wait_until_empty();
     });

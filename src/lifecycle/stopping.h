@@ -7,13 +7,11 @@
 #include <sluice/net/loop.h>
 
 #include <functional>
-#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "lifecycle/conditions.h"
+#include "lifecycle/crew.h"
 #include "lifecycle/listening.h"
-#include "lifecycle/worker.h"
 
 namespace sluice::lifecycle {
 
@@ -24,7 +22,7 @@ class Stopping {
     net::Loop& loop;
     Log& log;
     Listening& listening;
-    const std::vector<std::unique_ptr<Worker>>& workers;
+    const Crew& workers;
     std::function<bool()> is_empty;  ///< nothing is left that the process has to end first
     std::function<void()> on_finished;
   };

@@ -32,15 +32,4 @@ void Worker::post(std::function<void(proxy::Service&)> task) {
   loop_->post([this, task = std::move(task)] { task(*service_); });
 }
 
-void ask_all(net::Loop& loop, const std::vector<std::unique_ptr<Worker>>& workers,
-             std::function<void()> all_answered) {
-  const auto left = std::make_shared<size_t>(workers.size());
-  const auto answer = [left, all_answered = std::move(all_answered)] {
-    if (--*left == 0) all_answered();
-  };
-  for (const auto& worker : workers) {
-    worker->post([&loop, answer](proxy::Service&) { loop.post(answer); });
-  }
-}
-
 }  // namespace sluice::lifecycle

@@ -6,9 +6,7 @@
 #include <sluice/proxy/service.h>
 
 #include <functional>
-#include <memory>
 #include <thread>
-#include <vector>
 
 namespace sluice::lifecycle {
 
@@ -29,9 +27,5 @@ class Worker {
   proxy::Service* service_ = nullptr;
   std::thread thread_;
 };
-
-/// Control's: runs the callback on `loop` once every worker has been through its own.
-void ask_all(net::Loop& loop, const std::vector<std::unique_ptr<Worker>>& workers,
-             std::function<void()> all_answered);
 
 }  // namespace sluice::lifecycle
