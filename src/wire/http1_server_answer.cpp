@@ -167,9 +167,12 @@ void Http1ServerConnection::finish() {
     return linger();
   }
   become_idle();
-  const Alive::Watch watch(alive_);
-  if (std::exchange(is_awaited_, false)) handler_.on_between_requests();
-  if (watch && !processing_) process_kept();
+  if (std::exchange(is_awaited_, false)) {
+    const Alive::Watch watch(alive_);
+    handler_.on_between_requests();
+    if (!watch) return;
+  }
+  if (!processing_) process_kept();
 }
 
 void Http1ServerConnection::tell_between_requests() {
