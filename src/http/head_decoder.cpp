@@ -126,6 +126,10 @@ bool HeadDecoder::has_begun() const {
   return parser().begun;
 }
 
+std::string_view HeadDecoder::taken(const Head& head) const {
+  return parser().in_blank_line ? "\r" : head.bytes();
+}
+
 namespace {
 
 Error error_of(HeadDecoder::Of of, ErrorCode code, std::string message, int status) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "lifecycle/estate.h"
@@ -111,8 +112,14 @@ struct Handover::Impl final : net::MessageReader {
 
   void on_message(net::Message message) override {
     auto parsed = parse_takeover(message.text);
-    if (!parsed && step != Step::handed) return give_up(std::move(parsed).error());
-    if (step == Step::handed) return;  // It has nothing more to say.
+    if (step == Step::handed) {
+      // The channel stays whatever comes: its end means to the new process that this one has ended.
+      if (const auto* taken = parsed ? std::get_if<TakenMessage>(&*parsed) : nullptr) {
+        server.departures().taken(taken->refused, taken->room);
+      }
+      return;
+    }
+    if (!parsed) return give_up(std::move(parsed).error());
     if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
       return give_up(
           {.code = refused->code, .message = concat({"the new process said: ", refused->message})});
@@ -129,7 +136,10 @@ struct Handover::Impl final : net::MessageReader {
   void on_end(Error why) override {
     channel.reset();
     progress.disarm();
-    if (step == Step::handed) return log.warning("the new process has ended" + field("cause", why.message));
+    if (step == Step::handed) {
+      log.warning("the new process has ended" + field("cause", why.message));
+      return server.departures().close();
+    }
     if (why_lost) return give_up(Error(*why_lost));
     lose(concat({"the new process hung up before it was ready: ", why.message}));
     if (!process || !process->is_running()) give_up(Error(*why_lost));
@@ -167,7 +177,7 @@ struct Handover::Impl final : net::MessageReader {
     if (!version) return give_up(Error(version.error()));
     auto estate = complete_estate();
     if (!estate) return give_up(Error(estate.error()));
-    estate->state.version = *version;
+    version_of_conversation = estate->state.version = *version;
     step = Step::offered;
     server.hold_changes(true);
     if (auto sent = send(*std::move(estate)); !sent) give_up(std::move(sent).error());
@@ -210,9 +220,40 @@ struct Handover::Impl final : net::MessageReader {
     too_late.disarm();
     ended.cancel();
     log.info("handed over to a new process" + field("new_pid", new_process));
-    server.hand_over(ready.listeners);
+    const bool moves = version_of_conversation >= kConnectionsMove && ready.room > 0;
+    server.hand_over(ready.listeners, moves ? Server::Clients::move : Server::Clients::finish);
+    if (moves) server.departures().open(ready.room, [this](const auto& given) { return give(given); });
     answer(int{new_process});
     settings.on_handed_over(new_process, ready.admin);
+  }
+
+  /// Copies: until the new process has said that it has them they stay open here, too.
+  size_t give(std::span<const proxy::MovedConnection> given) {
+    ConnectionsMessage message;
+    std::vector<net::Descriptor> descriptors;
+    for (const auto& connection : given) {
+      if (!add_copies(connection, descriptors)) break;
+      message.connections.push_back(connection.record);
+    }
+    const auto text = takeover_text(message);
+    if (descriptors.empty() || !text || !channel || channel->is_broken()) return 0;
+    channel->send(*text, std::move(descriptors));
+    return message.connections.size();
+  }
+
+  static bool add_copies(const proxy::MovedConnection& connection,
+                         std::vector<net::Descriptor>& descriptors) {
+    auto client = net::Descriptor::duplicate_of(connection.client.get());
+    if (!client) return false;
+    if (connection.record.tunnel) {
+      auto backend = net::Descriptor::duplicate_of(connection.backend.get());
+      if (!backend) return false;
+      descriptors.push_back(*std::move(client));
+      descriptors.push_back(*std::move(backend));
+    } else {
+      descriptors.push_back(*std::move(client));
+    }
+    return true;
   }
 
   void tell_progress() {
@@ -258,6 +299,7 @@ struct Handover::Impl final : net::MessageReader {
   HandoverSettings settings;
   Step step = Step::idle;
   int new_process = 0;
+  uint64_t version_of_conversation = 0;
   std::unique_ptr<net::Process> process;  // when we have started it
   Wait ended;
   std::unique_ptr<net::MessageChannel> channel;

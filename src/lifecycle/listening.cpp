@@ -142,12 +142,17 @@ void Listening::own() {
   spread();
 }
 
-void Listening::hand_over(const std::set<std::string>& ids) {
+void Listening::hand_over(const std::set<std::string>& ids, Server::Clients clients) {
   for (const std::string& id : ids) {
     const auto found = sockets_.find(id);
     if (found == sockets_.end()) continue;
-    for (auto& socket : found->second->sockets) socket->leave_file();
-    stop_listening(id, found->second, Queue::leave);
+    const auto listener = found->second;
+    for (auto& socket : listener->sockets) socket->leave_file();
+    if (clients == Server::Clients::finish) {
+      stop_listening(id, listener, Queue::leave);
+    } else {
+      workers_.post_all([id, listener](proxy::Service& service) { service.hand_over(id); });
+    }
     sockets_.erase(found);
   }
 }
@@ -157,7 +162,7 @@ bool Listening::refuse_new_connections() {
   for (const auto& [id, listener] : sockets_) {
     if (listener->lent) lent.insert(id);
   }
-  hand_over(lent);
+  hand_over(lent, Server::Clients::finish);
   for (auto& [id, listener] : sockets_) {
     for (auto& socket : listener->sockets) socket->refuse_new_connections();
   }

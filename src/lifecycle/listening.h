@@ -3,6 +3,7 @@
 
 #include <sluice/base/deadlines.h>
 #include <sluice/base/log.h>
+#include <sluice/lifecycle/server.h>
 #include <sluice/net/loop.h>
 
 #include <map>
@@ -41,9 +42,10 @@ class Listening {
   std::set<std::string> shared() const;
   /// Those that this process shares with another are its own now.
   void own();
-  /// Stops accepting on these at once. Their queues are left to the process that has them, too.
-  void hand_over(const std::set<std::string>& ids);
-  void hand_back() { hand_over(shared()); }
+  /// Stops accepting on these at once. Their queues are left to the process that has them, too; their clients
+  /// end here, or move.
+  void hand_over(const std::set<std::string>& ids, Server::Clients clients);
+  void hand_back() { hand_over(shared(), Server::Clients::finish); }
 
   /// Refuses new connections on what is left; true when there is something left. What was lent goes back.
   bool refuse_new_connections();

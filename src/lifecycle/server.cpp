@@ -2,10 +2,10 @@
 #include <sluice/config/diff.h>
 #include <sluice/config/share.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/net/descriptors.h>
 #include <sluice/upstream/monitor.h>
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -18,6 +18,7 @@
 #include "lifecycle/listening.h"
 #include "lifecycle/logs.h"
 #include "lifecycle/next_file.h"
+#include "lifecycle/stopping.h"
 #include "lifecycle/workers.h"
 
 namespace sluice::lifecycle {
@@ -33,16 +34,23 @@ struct Server::Impl {
       : loop(the_loop),
         log(the_log),
         config_path(std::move(path)),
-        on_finished(std::move(finished_callback)),
         logs(config_path),
         conditions(loop.deadlines()),
-        half_open([this] { drain_workers(); }),
-        drain_deadline([this] { finish("the drain timeout is over"); }),
         started(loop.clock().now()),
         listening(loop, log, workers),
+        stopping({.loop = loop,
+                  .log = log,
+                  .listening = listening,
+                  .workers = workers,
+                  .is_empty = [this] { return is_empty(); },
+                  .on_finished = std::move(finished_callback)}),
         workers(
             loop, log, [this](unsigned worker) { return worker_settings(worker); },
-            [this](unsigned worker) { on_worker_gone(worker); }) {}
+            [this](unsigned worker) { on_worker_gone(worker); }) {
+    departures.on_returned([this](auto back) { workers.give(std::move(back), &proxy::Service::finish); });
+    departures.on_closed(
+        [this] { workers.post_all([](proxy::Service& service) { service.finish_moving(); }); });
+  }
 
   // ---- start
 
@@ -77,10 +85,9 @@ struct Server::Impl {
   // ---- workers
 
   proxy::ServiceSettings worker_settings(unsigned index) {
-    while (counters.size() <= index) counters.emplace_back();
     return {.worker = index,
-            .counters = counters[index],
-            .client_counts = client_counts,
+            .counters = workers.counters(index),
+            .client_counts = workers.client_counts(),
             .on_trouble =
                 [this](const std::shared_ptr<upstream::BackendState>& state) {
                   loop.post([this, state] { monitor->check_now(state); });
@@ -91,7 +98,12 @@ struct Server::Impl {
                     if (ledger.drained(index, number)) tell_ended(number);
                   });
                 },
-            .access_log = logs.access()};
+            .access_log = logs.access(),
+            .on_moved =
+                [this](proxy::MovedConnection moved) {
+                  const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
+                  loop.post([this, shared] { departures.add(std::move(*shared)); });
+                }};
   }
 
   void on_worker_gone(unsigned worker) {
@@ -164,7 +176,7 @@ struct Server::Impl {
 
   Result<void> check_may_change() const {
     const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
-    if (stopping) return conflict("it is stopping: nothing changes any more");
+    if (stopping.has_begun()) return conflict("it is stopping: nothing changes any more");
     if (changes_held) return conflict("a new process is taking over: try again in a moment");
     return {};
   }
@@ -186,7 +198,7 @@ struct Server::Impl {
   }
 
   void tell(std::string_view lines) const {
-    if (manager != nullptr && owns && !stopping) manager->tell(lines);
+    if (manager != nullptr && owns && !stopping.has_begun()) manager->tell(lines);
   }
 
   Result<Change> load_and_publish(AdminChanges admin_changes, Revision revision) {
@@ -235,71 +247,36 @@ struct Server::Impl {
 
   void stop() {
     tell("STOPPING=1");
-    if (!owns && !stopping) listening.hand_back();
+    if (!owns && !stopping.has_begun()) listening.hand_back();
     leave("stopping");
   }
 
-  /// Ends what is on the listeners that are left, and then everything else.
-  void leave(std::string_view why) {
-    if (std::exchange(stopping, true)) return finish("told twice");
-    workers.hold_all();
-    log.info(std::string(why) + field("drain_timeout_ms", current->config().server.drain_timeout.count()));
-    const bool more_may_come = listening.refuse_new_connections();
-    loop.deadlines().arm(half_open, more_may_come ? kHalfOpen : Duration{1});
-    loop.deadlines().arm(drain_deadline, current->config().server.drain_timeout);
-  }
+  void leave(std::string_view why) { stopping.begin(why, current->config().server.drain_timeout); }
 
-  void drain_workers() {
-    workers_left = workers.living().size();
-    workers.post_all([this](proxy::Service& service) {
-      service.drain([this] {
-        loop.post([this] {
-          if (--workers_left == 0) wait_for_predecessors();
-        });
-      });
-    });
-  }
-
-  /// Nobody else hears what they have still to tell.
-  void wait_for_predecessors() {
-    alone = conditions.when([this] { return predecessors.draining() == 0; },
-                            current->config().server.drain_timeout, [this](bool) { finish("drained"); });
-  }
-
-  void finish(std::string_view why) {
-    if (std::exchange(finished, true)) return;
-    half_open.disarm();
-    drain_deadline.disarm();
-    log.info("stopped" + field("why", why));
-    on_finished();
+  /// Nobody else hears what processes before this one have still to tell.
+  bool is_empty() const {
+    return workers.connections() == 0 && departures.size() == 0 && predecessors.draining() == 0;
   }
 
   net::Loop& loop;
   Log& log;
   std::string config_path;
-  std::function<void()> on_finished;
   Logs logs;
   Conditions conditions;
-  Deadline half_open;
-  Deadline drain_deadline;
   TimePoint started;
   std::unique_ptr<DurableState> durable;
   Ledger ledger;
-  std::deque<observe::WorkerCounters> counters;  // by worker; they outlive it, so that none goes back
-  proxy::ClientCounts client_counts;
   std::optional<upstream::Monitor> monitor;
   std::shared_ptr<proxy::Generation> current;
   BackendStates backend_states;
   uint64_t newest = 0;
   Predecessors predecessors;
   net::ServiceManager* manager = nullptr;
-  Wait alone;
-  size_t workers_left = 0;
+  Departures departures;
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
-  bool stopping = false;
-  bool finished = false;
   Listening listening;
+  Stopping stopping;
   Workers workers;  // Last: their threads end before what they use does.
 };
 
@@ -334,7 +311,7 @@ void Server::stop() {
 }
 
 bool Server::is_stopping() const {
-  return impl_->stopping;
+  return impl_->stopping.has_begun();
 }
 
 Result<Estate> Server::estate() const {
@@ -355,11 +332,34 @@ void Server::own() {
   static_cast<void>(impl_->durable->advance(impl_->durable->desired(), impl_->newest));
 }
 
-void Server::hand_over(const std::set<std::string>& listeners) {
-  impl_->listening.hand_over(listeners);
+void Server::hand_over(const std::set<std::string>& listeners, Clients clients) {
+  impl_->listening.hand_over(listeners, clients);
   impl_->listening.forget();
   impl_->durable->let_go_of_file();
   impl_->leave("handed over");
+}
+
+Departures& Server::departures() {
+  return impl_->departures;
+}
+
+/// One that comes late goes on to the process that has taken over from this one, which looks for itself.
+bool Server::may_take(const proxy::ConnectionRecord& connection) const {
+  if (impl_->departures.is_open()) return true;
+  if (is_stopping() || !impl_->listening.sockets().contains(connection.listener)) return false;
+  if (!connection.tunnel) return true;
+  return known_state(impl_->current.get(), connection.tunnel->pool, connection.tunnel->backend) != nullptr;
+}
+
+size_t Server::room_for_clients() const {
+  const uint64_t most = config().server.max_connections;
+  const uint64_t here = impl_->workers.connections();
+  return std::min<size_t>(most - std::min(most, here), net::descriptors_left_for_clients());
+}
+
+void Server::take(proxy::MovedConnection connection) {
+  if (impl_->departures.is_open()) return impl_->departures.add(std::move(connection));
+  impl_->workers.give(std::move(connection), &proxy::Service::take);
 }
 
 Predecessors& Server::predecessors() {
@@ -448,16 +448,13 @@ std::vector<BackendInfo> Server::backends(std::string_view pool) const {
 Totals Server::totals() const {
   const auto& last = impl_->predecessors.last();
   Totals totals = last ? last->totals : Totals();
-  for (const auto& worker : impl_->counters) totals.add(worker);
+  impl_->workers.add_to(totals);
+  totals.connections += impl_->departures.size();
   return totals;
 }
 
 void Server::ask_workers(std::function<void()> all_answered) {
-  const auto left = std::make_shared<size_t>(impl_->workers.living().size());
-  const auto answer = [left, all_answered = std::move(all_answered)] {
-    if (--*left == 0) all_answered();
-  };
-  impl_->workers.post_all([impl = impl_.get(), answer](proxy::Service&) { impl->loop.post(answer); });
+  impl_->workers.ask_all(std::move(all_answered));
 }
 
 Duration Server::uptime() const {

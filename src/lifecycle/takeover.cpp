@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "lifecycle/estate.h"
 
@@ -33,6 +34,12 @@ Result<net::Descriptor> connect(const std::string& admin_socket) {
 }  // namespace
 
 struct Takeover::Impl final : net::MessageReader {
+  /// Connections, as they came.
+  struct Batch {
+    std::vector<proxy::ConnectionRecord> records;
+    std::vector<net::Descriptor> descriptors;
+  };
+
   Impl(net::Loop& the_loop, Log& the_log, net::Descriptor connection)
       : loop(the_loop), log(the_log), channel(std::in_place, the_loop, std::move(connection)) {
     channel->start_reading(*this);
@@ -50,6 +57,9 @@ struct Takeover::Impl final : net::MessageReader {
       is_complete = true;
     } else if (const auto* yours = std::get_if<YoursMessage>(&*parsed)) {
       hear(*yours);
+    } else if (auto* given = std::get_if<ConnectionsMessage>(&*parsed); given != nullptr && is_ours) {
+      arrived.push_back({std::move(given->connections), std::move(message.descriptors)});
+      if (server != nullptr) take_arrived();
     } else if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
       fail({.code = refused->code, .message = concat({"the running process said: ", refused->message})});
     } else {
@@ -64,6 +74,49 @@ struct Takeover::Impl final : net::MessageReader {
     for (size_t i = 0; i < sockets.size(); ++i) {
       estate.sockets.push_back({std::move(sockets[i]), std::move(descriptors[i])});
     }
+  }
+
+  /// Says which it takes before a byte is read from any of them: the others are the old process's, and so are
+  /// all when it never hears of it. Nobody hears of it when that one has ended: then there is nobody else.
+  void take_arrived() {
+    for (auto& batch : std::exchange(arrived, {})) {
+      TakenMessage answer;
+      auto taken = choose(std::move(batch), answer);
+      send(answer);
+      for (auto& connection : taken) server->take(std::move(connection));
+    }
+  }
+
+  std::vector<proxy::MovedConnection> choose(Batch batch, TakenMessage& answer) const {
+    auto connections = matched(std::move(batch));
+    size_t room = server->room_for_clients();
+    std::vector<proxy::MovedConnection> taken;
+    for (size_t i = 0; i < connections.size(); ++i) {
+      auto& connection = connections[i];
+      if (connection.client.is_open() && connection.descriptors() <= room &&
+          server->may_take(connection.record)) {
+        room -= connection.descriptors();
+        taken.push_back(std::move(connection));
+      } else {
+        answer.refused.push_back(i);
+      }
+    }
+    answer.room = room;
+    return taken;
+  }
+
+  /// Each with its descriptors. One without them is nothing to go on with.
+  static std::vector<proxy::MovedConnection> matched(Batch batch) {
+    std::vector<proxy::MovedConnection> connections;
+    size_t next = 0;
+    for (auto& record : batch.records) {
+      connections.push_back({.record = std::move(record)});
+      auto& connection = connections.back();
+      if (next + connection.descriptors() > batch.descriptors.size()) continue;
+      connection.client = std::move(batch.descriptors[next++]);
+      if (connection.record.tunnel) connection.backend = std::move(batch.descriptors[next++]);
+    }
+    return connections;
   }
 
   /// The first one is the word that all is ours.
@@ -112,6 +165,7 @@ struct Takeover::Impl final : net::MessageReader {
   std::optional<Error> error;
   int process = 0;
   Predecessor last;
+  std::vector<Batch> arrived;  // while there is no server for them yet
 };
 
 Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log, const std::string& admin_socket,
@@ -149,7 +203,9 @@ Result<void> Takeover::complete(Server& server) {
   Impl& impl = *impl_;
   impl.estate = {};  // What nobody has taken is not kept open.
   impl.is_ready = true;
-  impl.send(ReadyMessage{.listeners = server.shared_listeners(), .admin = impl.has_admin_socket});
+  impl.send(ReadyMessage{.listeners = server.shared_listeners(),
+                         .admin = impl.has_admin_socket,
+                         .room = server.room_for_clients()});
   const auto over = [&] { return impl.is_ours || impl.error || server.is_stopping(); };
   impl.loop.run_until(over, kNoBound);
   if (impl.error) return *impl.error;
@@ -157,6 +213,7 @@ Result<void> Takeover::complete(Server& server) {
   impl.server = &server;
   server.predecessors().set_last(impl.last);
   server.own();
+  impl.take_arrived();
   return {};
 }
 

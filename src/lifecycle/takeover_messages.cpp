@@ -11,7 +11,6 @@
 namespace sluice::lifecycle {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using upstream::HealthState;
 
 constexpr std::array<std::string_view, 3> kKinds = {"listener", "admin", "state_lock"};
@@ -67,7 +66,7 @@ Json json_of(const StateMessage& state) {
 }
 
 Json json_of(const ReadyMessage& ready) {
-  return {{"message", "ready"}, {"listeners", ready.listeners}, {"admin", ready.admin}};
+  return {{"message", "ready"}, {"listeners", ready.listeners}, {"admin", ready.admin}, {"room", ready.room}};
 }
 
 Json json_of(const RefusedMessage& refused) {
@@ -78,50 +77,11 @@ Json json_of(const YoursMessage& yours) {
   return {{"message", "yours"}, {"totals", totals_json(yours.totals)}, {"predecessors", yours.predecessors}};
 }
 
+Json json_of(const TakenMessage& taken) {
+  return taken_json(taken);
+}
+
 // ---- in
-
-/// Reads members by name; remembers whether one was not as it has to be.
-class Members {
- public:
-  explicit Members(const Json& object) : object_(object) { is_good_ = object.is_object(); }
-
-  const Json& member(std::string_view name) {
-    static const Json nothing;
-    if (!object_.is_object()) return nothing;
-    const auto found = object_.find(name);
-    return found == object_.end() ? nothing : *found;
-  }
-  void number(std::string_view name, auto& value) {
-    const Json& found = member(name);
-    if (!check(found.is_number_unsigned())) return;
-    using Number = std::remove_reference_t<decltype(value)>;
-    const auto given = found.get<uint64_t>();
-    if (check(std::in_range<Number>(given))) value = static_cast<Number>(given);
-  }
-  void text(std::string_view name, std::string& value) {
-    const Json& found = member(name);
-    if (check(found.is_string())) value = found.get<std::string>();
-  }
-  void flag(std::string_view name, bool& value) {
-    const Json& found = member(name);
-    if (check(found.is_boolean())) value = found.get<bool>();
-  }
-  /// The members of the array, one after the other.
-  const Json& list(std::string_view name) {
-    static const Json nothing = Json::array();
-    const Json& found = member(name);
-    return check(found.is_array()) ? found : nothing;
-  }
-  bool check(bool is_good) {
-    is_good_ = is_good_ && is_good;
-    return is_good;
-  }
-  bool is_good() const { return is_good_; }
-
- private:
-  const Json& object_;
-  bool is_good_ = true;
-};
 
 /// What a newer release counts and this one does not know is a failure of some kind: the sum has to hold.
 void read_totals(const Json& json, Members& outer, Totals& totals) {
@@ -198,6 +158,7 @@ TakeoverMessage read_state(Members& members) {
 TakeoverMessage read_ready(Members& members) {
   ReadyMessage ready;
   members.flag("admin", ready.admin);
+  if (!members.member("room").is_null()) members.number("room", ready.room);
   for (const Json& name : members.list("listeners")) {
     if (members.check(name.is_string())) ready.listeners.insert(name.get<std::string>());
   }
@@ -213,6 +174,14 @@ TakeoverMessage read_refused(Members& members) {
   return refused;
 }
 
+TakeoverMessage read_given(Members& members) {
+  return read_connections(members);
+}
+
+TakeoverMessage read_answer(Members& members) {
+  return read_taken(members);
+}
+
 TakeoverMessage read_yours(Members& members) {
   YoursMessage yours;
   read_totals(members.member("totals"), members, yours.totals);
@@ -224,9 +193,10 @@ struct Kind {
   std::string_view name;
   TakeoverMessage (*read)(Members&);
 };
-constexpr std::array kMessages = {Kind{"hello", read_hello},     Kind{"sockets", read_sockets},
-                                  Kind{"state", read_state},     Kind{"ready", read_ready},
-                                  Kind{"refused", read_refused}, Kind{"yours", read_yours}};
+constexpr std::array kMessages = {Kind{"hello", read_hello},       Kind{"sockets", read_sockets},
+                                  Kind{"state", read_state},       Kind{"ready", read_ready},
+                                  Kind{"refused", read_refused},   Kind{"yours", read_yours},
+                                  Kind{"connections", read_given}, Kind{"taken", read_answer}};
 
 Error malformed(std::string message) {
   return {.code = ErrorCode::malformed, .message = std::move(message)};
@@ -235,16 +205,27 @@ Error malformed(std::string message) {
 }  // namespace
 
 Result<std::string> takeover_text(const TakeoverMessage& message) {
-  const Json json = std::visit([](const auto& what) { return json_of(what); }, message);
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string bytes;
+  const auto json_with_bytes = [&](const auto& what) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(what)>, ConnectionsMessage>) {
+      return connections_json(what, bytes);
+    } else {
+      return json_of(what);
+    }
+  };
+  std::string text =
+      std::visit(json_with_bytes, message).dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!bytes.empty()) text += concat({"\n", bytes});
   const auto again = parse_takeover(text);
   if (again && *again == message) return text;
   return Error{.code = ErrorCode::failed, .message = "a name in it cannot be written to the other process"};
 }
 
 Result<TakeoverMessage> parse_takeover(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
-  Members members(json);
+  const auto json_end = std::min(text.find('\n'), text.size());
+  const Json json = Json::parse(text.substr(0, json_end), nullptr, false);
+  std::string_view bytes = text.substr(std::min(json_end + 1, text.size()));
+  Members members(json, &bytes);
   std::string kind;
   members.text("message", kind);
   const auto found = std::ranges::find(kMessages, kind, &Kind::name);
@@ -252,7 +233,8 @@ Result<TakeoverMessage> parse_takeover(std::string_view text) {
     return malformed("the other process said what this version does not know");
   }
   TakeoverMessage message = found->read(members);
-  if (!members.is_good()) return malformed(concat({"the other process said a damaged \"", kind, "\""}));
+  if (!members.is_good() || !bytes.empty())
+    return malformed(concat({"the other process said a damaged \"", kind, "\""}));
   return message;
 }
 

@@ -1,6 +1,6 @@
 // What the two processes of a takeover say to each other, as values and as text. Pure. The new process says
 // hello, is given sockets (with their descriptors) and the state, says ready, and is told that all is its
-// own; then the old one reports on its way out. Either may refuse.
+// own; then the old one gives it clients' connections, and reports on its way out. Either may refuse.
 #pragma once
 
 #include <sluice/base/error.h>
@@ -16,13 +16,16 @@
 #include <variant>
 #include <vector>
 
+#include "lifecycle/connection_messages.h"
 #include "lifecycle/state_file.h"
 
 namespace sluice::lifecycle {
 
 /// Of the conversation: the newest one that this process speaks, and the oldest.
-inline constexpr uint64_t kNewestTakeover = 1;
+inline constexpr uint64_t kNewestTakeover = 2;
 inline constexpr uint64_t kOldestTakeover = 1;
+/// The first version in which client connections move.
+inline constexpr uint64_t kConnectionsMove = 2;
 
 /// Versions have nothing but this message in common for good.
 struct HelloMessage {
@@ -67,6 +70,7 @@ struct StateMessage {
 struct ReadyMessage {
   std::set<std::string> listeners{};  ///< those it accepts on; the others are the old one's to drain
   bool admin = false;                 ///< the admin socket is the same
+  size_t room = 0;                    ///< for how many descriptors of clients' connections
   bool operator==(const ReadyMessage&) const = default;
 };
 
@@ -83,10 +87,11 @@ struct YoursMessage {
   bool operator==(const YoursMessage&) const = default;
 };
 
-using TakeoverMessage =
-    std::variant<HelloMessage, SocketsMessage, StateMessage, ReadyMessage, RefusedMessage, YoursMessage>;
+using TakeoverMessage = std::variant<HelloMessage, SocketsMessage, StateMessage, ReadyMessage, RefusedMessage,
+                                     YoursMessage, ConnectionsMessage, TakenMessage>;
 
-/// An error when parse_takeover() would not give just this back, as of a name that is no UTF-8.
+/// JSON on one line; behind a line feed, bytes that it counts. An error when parse_takeover() would not give
+/// just this back, as of a name that is no UTF-8.
 Result<std::string> takeover_text(const TakeoverMessage& message);
 /// Members that this version does not know are passed over; an unknown kind of message is an error.
 Result<TakeoverMessage> parse_takeover(std::string_view text);

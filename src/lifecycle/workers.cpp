@@ -58,4 +58,36 @@ void Workers::post_all(const Task& task) {
   }
 }
 
+void Workers::ask_all(std::function<void()> all_answered) {
+  const auto left = std::make_shared<size_t>(living().size());
+  const auto answer = [left, all_answered = std::move(all_answered)] {
+    if (--*left == 0) all_answered();
+  };
+  post_all([&loop = loop_, answer](proxy::Service&) { loop.post(answer); });
+}
+
+void Workers::give(proxy::MovedConnection connection, void (proxy::Service::*how)(proxy::MovedConnection)) {
+  ++giving_;
+  const auto shared = std::make_shared<proxy::MovedConnection>(std::move(connection));
+  post(next_++ % accepting_, [this, shared, how](proxy::Service& service) {
+    (service.*how)(std::move(*shared));
+    loop_.post([this] { --giving_; });
+  });
+}
+
+uint64_t Workers::connections() const {
+  uint64_t sum = giving_;
+  for (const auto& worker : counters_) sum += worker.connections.get();
+  return sum;
+}
+
+void Workers::add_to(Totals& totals) const {
+  for (const auto& worker : counters_) totals.add(worker);
+}
+
+observe::WorkerCounters& Workers::counters(unsigned worker) {
+  while (counters_.size() <= worker) counters_.emplace_back();
+  return counters_[worker];
+}
+
 }  // namespace sluice::lifecycle

@@ -1,11 +1,16 @@
-// The workers, and how their number changes while they serve: a worker that is one too many accepts nothing
-// more, finishes what it has, and then ends.
+// The workers, with what control keeps of each, and how their number changes while they serve: a worker that is
+// one too many accepts nothing more, finishes what it has, and then ends.
 #pragma once
 
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
+#include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
+#include <sluice/observe/counters.h>
+#include <sluice/proxy/client_counts.h>
 
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <set>
@@ -42,6 +47,18 @@ class Workers {
 
   void post(unsigned worker, Task task) { slots_[worker].worker->post(std::move(task)); }
   void post_all(const Task& task);
+  /// Runs the callback once every worker has been through its loop.
+  void ask_all(std::function<void()> all_answered);
+
+  /// To one accepting worker after the other: `how` is to take it.
+  void give(proxy::MovedConnection connection, void (proxy::Service::*how)(proxy::MovedConnection));
+  /// Open ones, and those on their way to a worker. What workers have posted is not looked at.
+  uint64_t connections() const;
+  void add_to(Totals& totals) const;
+
+  /// For the settings of a worker; they outlive it, so that none goes back.
+  observe::WorkerCounters& counters(unsigned worker);
+  proxy::ClientCounts& client_counts() { return client_counts_; }
 
  private:
   struct Slot {
@@ -57,7 +74,11 @@ class Workers {
   std::function<void(unsigned)> on_gone_;
   unsigned accepting_ = 0;
   bool holds_all_ = false;
-  std::vector<Slot> slots_;
+  std::deque<observe::WorkerCounters> counters_;
+  proxy::ClientCounts client_counts_;
+  uint64_t giving_ = 0;
+  unsigned next_ = 0;
+  std::vector<Slot> slots_;  // Last: their threads end before what they use does.
 };
 
 }  // namespace sluice::lifecycle

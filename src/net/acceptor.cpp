@@ -1,14 +1,13 @@
 #include <sluice/base/alive.h>
 #include <sluice/net/acceptor.h>
+#include <sluice/net/descriptors.h>
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <utility>
 
 #include "net/handle.h"
@@ -21,14 +20,6 @@ namespace {
 constexpr size_t kBatch = 64;  // a turn: the rest waits for the next, so that connections are served too
 constexpr size_t kAll = size_t{1} << 20;
 constexpr Duration kPauseAtLimit{100};
-
-/// Descriptors from this number on are not for clients: backends, probes and the admin socket need some, too.
-int first_reserved() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
-  const auto all = static_cast<int>(limit.rlim_cur);
-  return all - std::min(all / 4, 64);
-}
 
 }  // namespace
 
@@ -81,7 +72,7 @@ struct Acceptor::Impl {
     if (connection < 0) return false;
     auto transport = StreamTransport::adopt(loop, connection, peer());
     if (!transport) return true;
-    near_limit = keeps_reserve && connection >= first_reserved();
+    near_limit = keeps_reserve && connection >= first_reserved_descriptor();
     const auto callback = on_connection;  // Lives to the end of this call.
     (*callback)(*std::move(transport));
     return true;
@@ -104,7 +95,7 @@ struct Acceptor::Impl {
   bool is_short_of_descriptors() const {
     const int lowest = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     if (lowest >= 0) ::close(lowest);
-    return lowest < 0 || lowest >= first_reserved();
+    return lowest < 0 || lowest >= first_reserved_descriptor();
   }
 
   Address peer() const { return is_local ? Address::local("") : from_socket_address(peer_address); }

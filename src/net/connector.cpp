@@ -80,4 +80,20 @@ Wait connect(Loop& loop, const Address& address, OnConnected on_connected) {
   return Connecting::start(std::make_unique<Connecting>(loop, address), std::move(on_connected));
 }
 
+Result<std::unique_ptr<Transport>> adopt(Loop& loop, Descriptor connection) {
+  SocketAddress local;
+  local.size = sizeof local.storage;
+  if (::getsockname(connection.get(), local.get(), &local.size) != 0) {
+    return error_of("cannot take over a connection", -errno);
+  }
+  if (local.storage.ss_family == AF_UNIX) {
+    return StreamTransport::adopt(loop, connection.release(), Address::local(""));
+  }
+  SocketAddress peer;
+  peer.size = sizeof peer.storage;
+  // One that the peer has reset has none any more: to be found out by reading.
+  const bool has_peer = ::getpeername(connection.get(), peer.get(), &peer.size) == 0;
+  return StreamTransport::adopt(loop, connection.release(), has_peer ? from_socket_address(peer) : Address());
+}
+
 }  // namespace sluice::net

@@ -143,7 +143,7 @@ Flow StreamTransport::write(std::span<const std::string_view> pieces) {
   CHECK(!is_shut_down_);
   if (write_error_ != 0) return Flow::blocked;
   size_t taken = 0;
-  if (kept() == nullptr) {
+  if (kept_write() == nullptr) {
     size_t size = 0;
     for (const auto piece : pieces) size += piece.size();
     taken = try_write(pieces);
@@ -189,7 +189,7 @@ void StreamTransport::keep(std::span<const std::string_view> pieces, size_t take
 }
 
 void StreamTransport::write_kept() {
-  KeptWrite& write = *kept();
+  KeptWrite& write = *kept_write();
   const uv_buf_t buffer{.base = write.in_flight.data(), .len = write.in_flight.size()};
   const auto on_written = [](uv_write_t* request, int status) {
     if (auto* self = owner_of<StreamTransport>(request->handle)) self->on_written(status);
@@ -200,7 +200,7 @@ void StreamTransport::write_kept() {
 
 void StreamTransport::on_written(int status) {
   if (status != 0) return break_off(status);
-  KeptWrite& write = *kept();
+  KeptWrite& write = *kept_write();
   if (!write.next.empty()) {
     write.in_flight.clear();
     write.in_flight.swap(write.next);
@@ -219,18 +219,25 @@ void StreamTransport::break_off(int status) {
 }
 
 Wait StreamTransport::when_writable(std::function<void(Result<void>)> callback) {
-  if (kept() == nullptr) loop_.later().add(later_);
+  if (kept_write() == nullptr) loop_.later().add(later_);
   return writable_.wait(std::move(callback));
 }
 
 size_t StreamTransport::kept_bytes() const {
-  return kept() == nullptr ? 0 : uv_stream_get_write_queue_size(raw()) + kept()->next.size();
+  return kept_write() == nullptr ? 0 : uv_stream_get_write_queue_size(raw()) + kept_write()->next.size();
+}
+
+std::string StreamTransport::kept() const {
+  const KeptWrite* write = kept_write();
+  if (write == nullptr) return {};
+  const size_t left = uv_stream_get_write_queue_size(raw());
+  return write->in_flight.substr(write->in_flight.size() - left) + write->next;
 }
 
 /// One of the two at a time, since each may destroy us.
 void StreamTransport::tell_later() {
   const bool is_end = read_error_ != 0 && reader_ != nullptr;
-  const bool is_writable = kept() == nullptr && writable_.is_waited_for();
+  const bool is_writable = kept_write() == nullptr && writable_.is_waited_for();
   if (is_end && is_writable) loop_.later().add(later_);
   if (is_end) return std::exchange(reader_, nullptr)->on_end(reason(read_error_));
   if (!is_writable) return;
@@ -243,7 +250,7 @@ void StreamTransport::tell_later() {
 void StreamTransport::shutdown() {
   if (std::exchange(is_shut_down_, true)) return;
   // Not by uv_shutdown, which would take a turn of the loop even when nothing is kept.
-  if (kept() == nullptr) ::shutdown(descriptor_, SHUT_WR);
+  if (kept_write() == nullptr) ::shutdown(descriptor_, SHUT_WR);
 }
 
 void StreamTransport::reset_on_close() {

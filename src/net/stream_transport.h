@@ -50,6 +50,7 @@ class StreamTransport final : public Transport {
   Flow write(std::span<const std::string_view> pieces) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
   size_t kept_bytes() const override;
+  std::string kept() const override;
   void shutdown() override;
   void reset_on_close() override;
   bool is_stale() const override;
@@ -58,7 +59,7 @@ class StreamTransport final : public Transport {
 
  private:
   uv_stream_t* raw() const { return &stream_.get()->stream; }
-  KeptWrite* kept() const { return stream_.get()->kept.get(); }
+  KeptWrite* kept_write() const { return stream_.get()->kept.get(); }
 
   void receive();
   void end_reading(int error);

@@ -78,6 +78,33 @@ TEST_CASE("a slow reader blocks the writer, and then gets every byte") {
   }
 }
 
+TEST_CASE("another owner goes on with the connection where the kernel stopped taking bytes") {
+  for (const Kind kind : kKinds) {
+    Pair pair(kind);
+    pair.open();
+    Collector reader;
+    std::string written = fill(*pair.a, 8'000'000);
+    written += "the end of the first";
+    write(*pair.a, "the end of the first");
+    pair.b->start_reading(reader);  // So that some of what is kept leaves.
+    const size_t all = pair.a->kept_bytes();
+    REQUIRE(pair.until([&] { return pair.a->kept_bytes() < all && pair.a->kept_bytes() > 0; }));
+    const std::string kept = pair.a->kept();
+    CHECK(kept.size() == pair.a->kept_bytes());
+    auto connection = pair.a->duplicate();
+    REQUIRE(connection);
+    pair.a.reset();
+    auto next = adopt(pair.loop, *std::move(connection));
+    REQUIRE(next);
+    write(**next, kept);
+    write(**next, "and the second");
+    written += "and the second";
+    CHECK(pair.until([&] { return reader.bytes.size() >= written.size(); }));
+    CHECK((reader.bytes == written));
+    CHECK_FALSE(reader.ended);
+  }
+}
+
 TEST_CASE("bytes keep their order when writes go on while something is kept") {
   Pair pair(Kind::tcp);
   pair.open();

@@ -1,5 +1,6 @@
 #include "proxy/client_connection.h"
 
+#include <limits>
 #include <utility>
 
 #include "proxy/access.h"
@@ -26,6 +27,39 @@ ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transp
   return connection;
 }
 
+ClientConnection& ClientConnection::adopt(std::unique_ptr<net::Transport> transport, ClientContext& context) {
+  auto self = std::make_unique<ClientConnection>(std::move(transport), wire::ServerOptions(), context);
+  ClientConnection& connection = *self;
+  connection.self_ = std::move(self);
+  return connection;
+}
+
+/// It was let in before, and counts; but it is not one too many.
+void ClientConnection::count(const wire::BetweenRequests& from) {
+  const Address& address = from.client.address;
+  if (!from.awaits_preface && is_limited(address)) {
+    counted_ = context_.counts.enter(address, std::numeric_limits<uint64_t>::max());
+  }
+}
+
+void ClientConnection::begin(wire::BetweenRequests from) {
+  count(from);
+  stream_.start(std::move(from));
+}
+
+Result<void> ClientConnection::begin_tunnel(MovedConnection moved,
+                                            const std::shared_ptr<upstream::Pool>& pool) {
+  auto& tunnel = *moved.record.tunnel;
+  count(moved.record.at);
+  auto started = stream_.start_tunnel(std::move(moved.record.at), tunnel.head, std::move(tunnel.up));
+  if (!started) return started;
+  exchange_ = context_.exchanges.take();
+  auto gone_on = exchange_->go_on(context_.exchange, stream_, *context_.generation, context_.worker, pool,
+                                  tunnel, std::move(moved.backend), [this](Ending ending) { leave(ending); });
+  if (!gone_on) exchange_.reset();
+  return gone_on;
+}
+
 ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport,
                                    const wire::ServerOptions& options, ClientContext& context)
     : context_(context), stream_(std::move(transport), options, context.wire, *this) {}
@@ -34,18 +68,51 @@ ClientConnection::~ClientConnection() {
   if (counted_) context_.counts.leave(stream_.client().address);
 }
 
-/// Counts it, when there is a limit. A proxy in front of many clients is not one client.
+/// A proxy in front of many clients is not one client.
+bool ClientConnection::is_limited(const Address& client) const {
+  return config().limits.connections_per_client != 0 && !client.is_local() &&
+         !is_trusted(config().forwarding, client);
+}
+
+/// Counts it, when there is a limit.
 bool ClientConnection::is_one_too_many() {
-  const uint64_t most = config().limits.connections_per_client;
   const Address& address = stream_.client().address;
-  if (most == 0 || address.is_local() || is_trusted(config().forwarding, address)) return false;
-  counted_ = context_.counts.enter(address, most);
+  if (!is_limited(address)) return false;
+  counted_ = context_.counts.enter(address, config().limits.connections_per_client);
   return !counted_;
 }
 
-void ClientConnection::retire(Duration quiet, Duration tunnel_bound) {
-  stream_.retire(quiet);
-  if (exchange_) exchange_->retire(tunnel_bound);
+void ClientConnection::retire() {
+  stream_.retire(kQuiet);
+  if (exchange_) exchange_->retire(context_.tunnel_bound);
+}
+
+void ClientConnection::move() {
+  if (exchange_ && exchange_->is_tunnel()) return move_tunnel();
+  if (exchange_) {
+    exchange_->tell_tunnel([this] { move_tunnel(); });
+  }
+  stream_.tell_between_requests();
+}
+
+void ClientConnection::move_tunnel() {
+  auto left = exchange_->leave_tunnel();
+  if (!left) return retire();
+  MovedConnection moved{.record = {.listener = *listener_, .at = stream_.leave_off()},
+                        .client = std::move(left->client),
+                        .backend = std::move(left->backend)};
+  moved.record.at.bytes.clear();  // They are the tunnel's.
+  moved.record.tunnel = std::move(left->record);
+  context_.on_moved(std::move(moved));
+  on_connection_over();
+}
+
+void ClientConnection::on_between_requests() {
+  auto descriptor = stream_.duplicate();
+  if (!descriptor) return retire();
+  context_.on_moved(
+      {.record = {.listener = *listener_, .at = stream_.leave_off()}, .client = *std::move(descriptor)});
+  on_connection_over();
 }
 
 void ClientConnection::close() {

@@ -1,5 +1,4 @@
 // The way of a response, from a backend to the client; what becomes of attempts that fail; and the end.
-#include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/retry.h>
 
@@ -75,76 +74,6 @@ void Exchange::flush() {
     if (!how) return client_gone(how.error());
     over(disposition_, Ending::finish);
   });
-}
-
-// ---- tunnels
-
-/// From here on both connections are each other's, in flight until both directions have ended: bytes are all
-/// that is known of them. The first direction starts by itself in a moment, so that the second may call out.
-void Exchange::start_tunnel(const http::ResponseHead& head) {
-  if (!http::accepts_upgrade(head, upgrade_)) {
-    return attempt_failed({.code = ErrorCode::malformed,
-                           .message = "the backend switched to another protocol than was asked for",
-                           .origin = Origin::upstream,
-                           .status = 502});
-  }
-  is_tunnel_ = true;
-  status_ = 101;
-  disposition_ = Disposition::ok;
-  reason_ = "tunnel";
-  upstream_->switch_protocols();
-  const Flow flow = client_->switch_protocols(head, rules_->response.empty() ? nullptr : &rules_->response);
-  lease_->backend().tell_of_drain(drain_notice_);
-  arm_response_deadline();
-  const auto on_up = [this](std::string_view piece) {
-    received_ += piece.size();
-    arm_response_deadline();
-  };
-  const auto on_piece = [this](std::string_view piece) {
-    sent_ += piece.size();
-    arm_response_deadline();
-  };
-  upload_.start_blocked(*client_, *upstream_, on_up, [this](Result<void> how) {
-    on_tunnel_end(std::move(how), *upstream_, tunnel_up_ended_);
-  });
-  const auto on_down_end = [this](Result<void> how) {
-    on_tunnel_end(std::move(how), *client_, tunnel_down_ended_);
-  };
-  if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_down_end);
-  download_.start(*upstream_, *client_, on_piece, on_down_end);
-}
-
-/// One direction has ended: the other side is told, and may go on in its own.
-void Exchange::on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended) {
-  if (!how) {
-    const Error error = std::move(how).error();
-    if (error.origin == Origin::downstream) return client_gone(error);
-    reason_ = reason_for_backend(error);
-    return over(Disposition::backend_error, Ending::abort);
-  }
-  ended = true;
-  const Flow flow = sink.end_body({});
-  if (!tunnel_up_ended_ || !tunnel_down_ended_) return;
-  if (flow == Flow::open) return over(Disposition::ok, Ending::finish);
-  wait_ = sink.when_writable([this](Result<void> flushed) {
-    if (flushed) return over(Disposition::ok, Ending::finish);
-    if (flushed.error().origin == Origin::downstream) return client_gone(flushed.error());
-    over(Disposition::backend_error, Ending::abort);
-  });
-}
-
-/// Says to both sides that nothing more comes.
-void Exchange::close_tunnel(std::string_view reason) {
-  reason_ = reason;
-  upload_.stop();
-  download_.stop();
-  if (!tunnel_up_ended_) upstream_->end_body({});
-  if (!tunnel_down_ended_) client_->end_body({});
-  over(Disposition::ok, Ending::finish);
-}
-
-void Exchange::retire(Duration bound) {
-  if (is_tunnel_) context_->deadlines.arm(side_deadline_, bound);
 }
 
 // ---- what goes wrong
@@ -289,6 +218,7 @@ void Exchange::log_access(Disposition disposition) {
 void Exchange::clear() {
   drop_attempt();
   on_over_ = nullptr;
+  on_tunnel_ = nullptr;
   pool_.reset();
   settings_.reset();
   route_ = nullptr;

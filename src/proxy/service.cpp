@@ -1,12 +1,14 @@
 #include <sluice/base/memory.h>
 #include <sluice/net/acceptor.h>
 #include <sluice/proxy/local_generation.h>
+#include <sluice/net/connector.h>
 #include <sluice/proxy/service.h>
 #include <sluice/upstream/dialer.h>
 
 #include <algorithm>
 #include <list>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "proxy/client_connection.h"
@@ -14,11 +16,9 @@
 namespace sluice::proxy {
 namespace {
 
-/// How long a connection that is to end stays open between requests: long enough for a request that was on
-/// its way.
-constexpr Duration kQuiet{500};
 constexpr Duration kAccessLogFlush{200};
 constexpr uint64_t kManyConnections = 1000;
+constexpr size_t kMovedInATurn = 64;  // so that those that stay are served in between
 
 wire::ServerSettings server_settings(const config::Config& config) {
   return {.head = {.bytes = config.limits.head_bytes,
@@ -55,7 +55,8 @@ struct Service::Impl {
                 .exchanges = exchanges,
                 .worker = settings.worker,
                 .counts = settings.client_counts,
-                .on_connection_over = [this] { on_connection_over(); }} {
+                .on_connection_over = [this] { on_connection_over(); },
+                .on_moved = settings.on_moved} {
     log_access_to(std::exchange(settings.access_log, nullptr));
   }
 
@@ -68,6 +69,7 @@ struct Service::Impl {
 
   ClientConnection* any_connection() {
     if (ClientConnection* connection = left.front()) return connection;
+    if (ClientConnection* connection = moving.front()) return connection;
     for (auto& [id, listener] : listening) {
       if (ClientConnection* connection = listener.connections.front()) return connection;
     }
@@ -96,7 +98,7 @@ struct Service::Impl {
       local.settings_of_route.push_back(pool == pools.end() ? nullptr : config.pools.at(route.pool));
     }
     for (auto& [id, listener] : listening) set_options(id, listener, config);
-    tunnel_bound = config.server.drain_timeout * 3 / 4;
+    clients.tunnel_bound = config.server.drain_timeout * 3 / 4;
     local.shared = std::move(next);
     clients.generation = &local;
     if (before != generations.end()) drain_generation(before, config.server.drain_timeout);
@@ -178,6 +180,36 @@ struct Service::Impl {
     if (connections >= most_connections) pause_accepting();
   }
 
+  /// It was counted as accepted where it was.
+  void take(MovedConnection moved, bool to_stay) {
+    auto transport = net::adopt(loop, std::move(moved.client));
+    if (!transport) return lose(moved.record);
+    ++connections;
+    settings.counters.connections.set(connections);
+    auto& connection = ClientConnection::adopt(*std::move(transport), clients);
+    // This worker may have no socket of that listener yet.
+    (to_stay ? listening[moved.record.listener].connections : left).push_back(connection);
+    if (connections >= most_connections) pause_accepting();
+    if (moved.record.tunnel) return take_tunnel(connection, std::move(moved), to_stay);
+    if (!to_stay) connection.retire();
+    connection.begin(std::move(moved.record.at));
+  }
+
+  void take_tunnel(ClientConnection& connection, MovedConnection moved, bool to_stay) {
+    const auto pool = pools.find(moved.record.tunnel->pool);
+    const bool begun =
+        pool != pools.end() && connection.begin_tunnel(std::move(moved), pool->second).has_value();
+    if (begun && !to_stay) connection.retire();
+    if (begun) return;
+    settings.counters.end(observe::Disposition::failed_stopped);
+    connection.close();
+  }
+
+  /// A tunnel's request was accepted, in whatever process, and has to come to an end.
+  void lose(const ConnectionRecord& connection) {
+    if (connection.tunnel) settings.counters.end(observe::Disposition::failed_stopped);
+  }
+
   void on_connection_over() {
     --connections;
     settings.counters.connections.set(connections);
@@ -186,8 +218,8 @@ struct Service::Impl {
       give_back_below = connections / 4;
       loop.post(give_back_free_memory);
     }
-    if (connections < most_connections) resume_accepting();
     if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
+    if (connections < most_connections) resume_accepting();
   }
 
   void log_access_to(std::shared_ptr<observe::AccessSink> sink) {
@@ -222,19 +254,50 @@ struct Service::Impl {
     listener->second.acceptors.clear();
     while (ClientConnection* connection = listener->second.connections.pop_front()) {
       left.push_back(*connection);
-      connection->retire(kQuiet, tunnel_bound);
+      connection->retire();
     }
     listening.erase(listener);
   }
 
-  void drain(std::function<void()> callback) {
+  void drain() {
     while (!listening.empty()) stop_listening(listening.begin(), Queue::accept);
-    when_empty(std::move(callback));
   }
 
   void when_empty(std::function<void()> callback) {
     if (callback && connections == 0) return loop.post(std::move(callback));
     on_empty = std::move(callback);
+  }
+
+  // ---- to another process
+
+  void hand_over(std::map<std::string, Listening>::iterator listener) {
+    handed_over.push_back(listener->first);
+    listener->second.acceptors.clear();
+    const bool is_first = moving.empty();
+    while (ClientConnection* connection = listener->second.connections.pop_front()) {
+      moving.push_back(*connection);
+      connection->will_move(handed_over.back());
+    }
+    listening.erase(listener);
+    if (is_first) move_some();
+  }
+
+  void move_some() {
+    for (size_t i = 0; i < kMovedInATurn; ++i) {
+      ClientConnection* connection = moving.pop_front();
+      if (connection == nullptr) return;
+      left.push_back(*connection);
+      connection->move();
+    }
+    loop.post([this] { move_some(); });
+  }
+
+  void finish_moving() {
+    while (ClientConnection* connection = moving.pop_front()) left.push_back(*connection);
+    for (ClientConnection* connection = left.front(); connection != nullptr;
+         connection = left.next(*connection)) {
+      connection->retire();
+    }
   }
 
   net::Loop& loop;
@@ -250,14 +313,15 @@ struct Service::Impl {
   std::list<LocalGeneration> generations;  // the newest last
   std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;
   std::map<std::string, Listening> listening;
-  ClientConnections left;  // of listeners that are gone
+  std::list<std::string> handed_over;  // listeners, which the connections that move refer to
+  ClientConnections moving;            // to be moved in one of the next turns
+  ClientConnections left;              // of listeners that are gone; some are to move as soon as they can
+  std::function<void()> on_empty;
   uint64_t connections = 0;
   uint64_t give_back_below =
       0;  // so few connections left after there were many: memory goes back to the system
   uint64_t most_connections = 1;
-  Duration tunnel_bound{};  // for a tunnel whose listener goes, less than a stopping process may take
   bool accepting_paused = false;
-  std::function<void()> on_empty;
 };
 
 Service::Service(net::Loop& loop, ServiceSettings settings)
@@ -301,8 +365,25 @@ void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& sta
   impl_->backend_checked(state);
 }
 
-void Service::drain(std::function<void()> on_empty) {
-  impl_->drain(std::move(on_empty));
+void Service::hand_over(const std::string& id) {
+  const auto found = impl_->listening.find(id);
+  if (found != impl_->listening.end()) impl_->hand_over(found);
+}
+
+void Service::take(MovedConnection connection) {
+  impl_->take(std::move(connection), true);
+}
+
+void Service::finish(MovedConnection connection) {
+  impl_->take(std::move(connection), false);
+}
+
+void Service::finish_moving() {
+  impl_->finish_moving();
+}
+
+void Service::drain() {
+  impl_->drain();
 }
 
 }  // namespace sluice::proxy

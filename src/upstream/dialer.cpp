@@ -20,4 +20,12 @@ Wait SocketDialer::dial(const Address& address, OnDialed on_dialed) {
       });
 }
 
+Result<std::unique_ptr<wire::ClientStream>> SocketDialer::adopt_tunnel(net::Descriptor connection,
+                                                                       std::string read) {
+  auto transport = net::adopt(loop_, std::move(connection));
+  if (!transport) return std::move(transport).error();
+  return std::unique_ptr<wire::ClientStream>(std::make_unique<wire::Http1ClientConnection>(
+      *std::move(transport), loop_.deadlines(), out_, std::move(read)));
+}
+
 }  // namespace sluice::upstream

@@ -43,6 +43,13 @@ void Pool::retire() {
   }
 }
 
+std::optional<Lease> Pool::lease_on(const Address& address) {
+  for (const auto& backend : backends_) {
+    if (backend->address() == address) return Lease(backend, backend->enter());
+  }
+  return std::nullopt;
+}
+
 std::optional<Lease> Pool::try_pick(std::span<const Backend* const> tried) {
   auto lease = pick(tried);
   if (!lease && !tried.empty()) lease = pick({});

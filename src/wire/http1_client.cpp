@@ -13,6 +13,19 @@ Error backend_error(ErrorCode code, std::string message) {
 }  // namespace
 
 Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines,
+                                             std::string& out, std::string read)
+    : Http1ClientConnection(std::move(transport), deadlines, out) {
+  transport_->stop_reading();  // Until what has been read is passed on.
+  reading_stopped_ = true;
+  kept_ = std::move(read);
+  exchanges_ = 1;
+  answered_ = true;
+  state_ = State::body;
+  body_.begin({.kind = http::Framing::Kind::until_close});
+  become_tunnel();
+}
+
+Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines,
                                              std::string& out)
     : transport_(std::move(transport)),
       deadlines_(deadlines),
@@ -154,8 +167,21 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
 
 void Http1ClientConnection::switch_protocols() {
   CHECK(state_ == State::body && head_.status == 101);
+  become_tunnel();
+}
+
+void Http1ClientConnection::become_tunnel() {
   is_tunnel_ = single_use_ = true;
   out_framing_ = {.kind = http::Framing::Kind::until_close};
+}
+
+Result<TunnelEnd> Http1ClientConnection::leave_tunnel() {
+  CHECK(is_tunnel_);
+  auto connection = transport_->duplicate();
+  if (!connection) return std::move(connection).error();
+  return TunnelEnd{.connection = *std::move(connection),
+                   .read = std::string(in_hand_).append(kept_),
+                   .unsent = transport_->kept()};
 }
 
 /// Delivers one piece; returns how much of `bytes` was used. Calls out.

@@ -43,6 +43,34 @@ void Http1ServerConnection::start() {
   transport_->start_reading(*this);
 }
 
+void Http1ServerConnection::start(BetweenRequests from) {
+  client_ = std::move(from.client);
+  requests_ = from.requests;
+  state_ = from.awaits_preface ? State::preface : State::idle;
+  start();
+  if (!from.bytes.empty()) process(from.bytes);
+}
+
+Result<void> Http1ServerConnection::start_tunnel(BetweenRequests from, std::string_view head,
+                                                 std::string read) {
+  client_ = std::move(from.client);
+  requests_ = from.requests;
+  head_ = context_.heads.take();
+  // It was within the limits when it came.
+  http::HeadDecoder decoder(http::HeadDecoder::Of::request,
+                            {.bytes = head.size(), .fields = head.size(), .target_bytes = head.size()});
+  const auto progress = decoder.decode(head, *head_);
+  if (!progress) return progress.error();
+  if (!progress->complete) return client_error(ErrorCode::malformed, "not a whole head", 400);
+  state_ = State::exchange;
+  is_tunnel_ = closing_ = committed_ = true;
+  out_framing_ = {.kind = http::Framing::Kind::until_close};
+  body_.begin(out_framing_);
+  kept_ = std::move(read);
+  reading_stopped_ = true;
+  return {};
+}
+
 void Http1ServerConnection::start_refused(const Error& error) {
   reading_stopped_ = true;  // Until the answer lingers.
   refuse(error);
@@ -50,6 +78,7 @@ void Http1ServerConnection::start_refused(const Error& error) {
 
 void Http1ServerConnection::retire(Duration quiet) {
   closing_ = true;
+  is_awaited_ = false;
   quiet_ = quiet;
   if (state_ == State::idle) context_.deadlines.arm(deadline_, quiet);
 }

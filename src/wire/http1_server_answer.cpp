@@ -58,6 +58,15 @@ Flow Http1ServerConnection::switch_protocols(const http::ResponseHead& head, con
   return write({});
 }
 
+Result<TunnelEnd> Http1ServerConnection::leave_tunnel() {
+  CHECK(is_tunnel_);
+  auto connection = transport_->duplicate();
+  if (!connection) return std::move(connection).error();
+  return TunnelEnd{.connection = *std::move(connection),
+                   .read = std::string(in_hand_).append(kept_),
+                   .unsent = transport_->kept()};
+}
+
 void Http1ServerConnection::take_back_head() {
   CHECK(!committed_);
   out_head_.clear();
@@ -158,7 +167,26 @@ void Http1ServerConnection::finish() {
     return linger();
   }
   become_idle();
+  if (std::exchange(is_awaited_, false)) {
+    const Alive::Watch watch(alive_);
+    handler_.on_between_requests();
+    if (!watch) return;
+  }
   if (!processing_) process_kept();
+}
+
+void Http1ServerConnection::tell_between_requests() {
+  const bool is_free = state_ == State::preface || state_ == State::idle || state_ == State::head;
+  if (is_free && !closing_) return handler_.on_between_requests();
+  is_awaited_ = !closing_;
+}
+
+BetweenRequests Http1ServerConnection::leave_off() {
+  BetweenRequests left{
+      .client = client_, .requests = requests_, .awaits_preface = state_ == State::preface, .bytes = {}};
+  if (head_) left.bytes = decoder_.taken(*head_);
+  left.bytes.append(in_hand_).append(kept_);
+  return left;
 }
 
 void Http1ServerConnection::become_idle() {

@@ -16,7 +16,9 @@ inline const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A connection whose owner notes what it is told.
 struct Owner final : ServerHandler {
-  explicit Owner(const ServerOptions& options = {}) {
+  enum class Start { now, later };
+  explicit Owner(Start start) : Owner(ServerOptions(), start) {}
+  explicit Owner(const ServerOptions& options = {}, Start start = Start::now) {
     auto made = std::make_unique<MemoryTransport>();
     transport = made.get();
     context.settings = {.head_timeout = Duration{10'000},
@@ -24,7 +26,7 @@ struct Owner final : ServerHandler {
                         .write_timeout = Duration{20'000},
                         .idle_timeout = Duration{60'000}};
     connection = std::make_unique<Http1ServerConnection>(std::move(made), options, context, *this);
-    connection->start();
+    if (start == Start::now) connection->start();
   }
   void on_request() override {
     targets += std::string(connection->request().target()) + " ";
@@ -36,6 +38,13 @@ struct Owner final : ServerHandler {
     connection->finish();
   }
   void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
+  void on_between_requests() override {
+    if (!is_leaving) return;
+    left = connection->leave_off();
+    written = transport->written;
+    connection.reset();
+    transport = nullptr;
+  }
   void on_connection_over() override {
     is_over = true;
     resets = transport->resets;
@@ -67,6 +76,9 @@ struct Owner final : ServerHandler {
   std::string gone;
   int bad_status = 0;
   bool answer_at_once = false;
+  bool is_leaving = false;                // to the next owner, as soon as it can
+  std::optional<BetweenRequests> left{};  // for that one
+  std::string written{};                  // until then
   bool is_over = false;
   bool resets = false;
 };

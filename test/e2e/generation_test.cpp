@@ -75,7 +75,7 @@ TEST_CASE("a request on which nothing moves is named by generation list, and end
 
 TEST_CASE("what still moves outlives its generation: a response, an upload, a tunnel") {
   const DemoApp app;
-  const EchoOrigin echo;
+  const UpgradingOrigin echo;
   const std::string toml =
       "[[route]]\npath = \"/tunnel\"\npool = \"echo\"\n[[route]]\npool = \"shop\"\n"
       "response_fields = { set = { X-From = \"the first\" } }\n" +
@@ -112,7 +112,7 @@ TEST_CASE("what still moves outlives its generation: a response, an upload, a tu
 }
 
 TEST_CASE("10,000 reloads, with a load and a tunnel over all of them: memory and descriptors stay") {
-  const EchoOrigin origin;
+  const UpgradingOrigin origin;
   Proxy proxy(origin.pool());
   REQUIRE(proxy.wait_for_healthy(1));
   Tunnel tunnel(proxy.port());

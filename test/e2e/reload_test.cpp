@@ -90,7 +90,7 @@ TEST_CASE(
   const DescriptorLimit enough(8192);
   const DemoApp one;
   const DemoApp two;
-  const EchoOrigin echo;
+  const UpgradingOrigin echo;
   Proxy proxy("[[route]]\npath = \"/tunnel\"\npool = \"echo\"\n[[route]]\npool = \"shop\"\n" +
               Proxy::pool({&one, &two}) + "[pool.echo]\nbackends = [\"" + echo.address() +
               "\"]\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n[timeouts]\nidle = \"10m\"\n");

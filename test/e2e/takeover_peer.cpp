@@ -154,7 +154,8 @@ std::optional<nlohmann::json> TakeoverPeer::hear(milliseconds bound) {
     if (!fill(bound)) return std::nullopt;
   }
   const size_t length = number_at(input_, 0);
-  auto message = nlohmann::json::parse(input_.substr(8, length), nullptr, false);
+  const std::string text = input_.substr(8, length);
+  auto message = nlohmann::json::parse(text.substr(0, text.find('\n')), nullptr, false);
   input_.erase(0, 8 + length);
   return message;
 }

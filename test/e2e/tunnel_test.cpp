@@ -4,36 +4,12 @@
 #include "fixtures.h"
 #include "raw_client.h"
 #include "recording_origin.h"
+#include "websocket_script.h"
 
 #include <doctest/doctest.h>
 
 namespace sluice::e2e {
 namespace {
-
-/// test/e2e/websocket.py as a process.
-class WebSocketScript {
- public:
-  explicit WebSocketScript(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"/usr/bin/python3", WEBSOCKET_SCRIPT});
-    process_ = std::make_unique<Child>(arguments, directory_.path("output"));
-  }
-  bool says(const std::string& what, milliseconds bound = 20s) {
-    return eventually([&] { return said().find(what) != std::string::npos || !process_->is_running(); },
-                      bound) &&
-           said().find(what) != std::string::npos;
-  }
-  std::string said() const { return process_->output(); }
-  Child& process() { return *process_; }
-
- private:
-  TempDir directory_;
-  std::unique_ptr<Child> process_;
-};
-
-std::string echo_server_address(WebSocketScript& server) {
-  REQUIRE_MESSAGE(server.says("\n"), server.said());
-  return "127.0.0.1:" + server.said().substr(0, server.said().find('\n'));
-}
 
 std::string pool_over(const std::string& address, const std::string& more = "") {
   return "[pool.shop]\nbackends = [\"" + address +

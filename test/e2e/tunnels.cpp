@@ -46,7 +46,7 @@ std::string receive_up_to(PlainSocket& socket, std::string& input, std::string_v
 
 }  // namespace
 
-EchoOrigin::EchoOrigin() : listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+UpgradingOrigin::UpgradingOrigin() : listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -60,7 +60,7 @@ EchoOrigin::EchoOrigin() : listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEX
   thread_ = std::thread([this] { run(); });
 }
 
-EchoOrigin::~EchoOrigin() {
+UpgradingOrigin::~UpgradingOrigin() {
   send_all(wake_[1], "x");
   ::close(wake_[1]);
   thread_.join();
@@ -68,12 +68,12 @@ EchoOrigin::~EchoOrigin() {
   ::close(listening_);
 }
 
-std::string EchoOrigin::pool(const std::string& more) const {
+std::string UpgradingOrigin::pool(const std::string& more) const {
   return "[pool.shop]\nbackends = [\"" + address() +
          "\"]\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n" + more;
 }
 
-void EchoOrigin::run() {
+void UpgradingOrigin::run() {
   std::vector<Connection> connections;
   while (true) {
     std::vector<pollfd> ready = {{.fd = wake_[0], .events = POLLIN, .revents = 0},
@@ -99,7 +99,7 @@ void EchoOrigin::run() {
 }
 
 /// False at the end.
-bool EchoOrigin::read(Connection& connection) {
+bool UpgradingOrigin::read(Connection& connection) {
   char buffer[65536];
   const ssize_t count = ::recv(connection.socket, buffer, sizeof buffer, 0);
   if (count <= 0) return false;

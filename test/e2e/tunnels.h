@@ -11,12 +11,12 @@
 namespace sluice::e2e {
 
 /// Answers every upgrade with 101 and echoes from there on; anything else, /ping too, with a plain 200.
-class EchoOrigin {
+class UpgradingOrigin {
  public:
-  EchoOrigin();
-  ~EchoOrigin();
-  EchoOrigin(const EchoOrigin&) = delete;
-  EchoOrigin& operator=(const EchoOrigin&) = delete;
+  UpgradingOrigin();
+  ~UpgradingOrigin();
+  UpgradingOrigin(const UpgradingOrigin&) = delete;
+  UpgradingOrigin& operator=(const UpgradingOrigin&) = delete;
 
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   /// [pool.shop] over it alone.

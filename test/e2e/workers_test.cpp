@@ -56,7 +56,7 @@ TEST_CASE(
     "workers come and go by reload under wrk, ab and 500 idle connections: none fails, none is closed") {
   const DemoApp one;
   const DemoApp two;
-  const EchoOrigin echo;
+  const UpgradingOrigin echo;
   const std::string toml =
       "[[route]]\npath = \"/tunnel\"\npool = \"echo\"\n[[route]]\npool = \"shop\"\n" +
       Proxy::pool({&one, &two}) + "[pool.echo]\nbackends = [\"" + echo.address() +

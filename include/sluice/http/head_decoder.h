@@ -46,6 +46,9 @@ class HeadDecoder {
 
   /// True once a byte of a head that is not complete has come (blank lines before a request do not count).
   bool has_begun() const;
+  /// What has come of a head that is not complete, to be decoded anew by somebody else. `head` is the one
+  /// that the decoder appends to.
+  std::string_view taken(const Head& head) const;
 
  private:
   struct Parser;

@@ -7,6 +7,7 @@
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
 #include <sluice/config/load.h>
+#include <sluice/lifecycle/departures.h>
 #include <sluice/lifecycle/desired_state.h>
 #include <sluice/lifecycle/predecessors.h>
 #include <sluice/lifecycle/totals.h>
@@ -113,8 +114,17 @@ class Server {
   std::set<std::string> shared_listeners() const;
   /// The process that left the estate has stopped accepting: all is this one's now.
   void own();
-  /// Another process accepts on these and answers for all from now on: finishes what it has, as stop().
-  void hand_over(const std::set<std::string>& listeners);
+  /// Another process accepts on these and answers for all from now on: finishes what it has, as stop(). With
+  /// Clients::move their clients' connections go to departures().
+  enum class Clients { finish, move };
+  void hand_over(const std::set<std::string>& listeners, Clients clients);
+  Departures& departures();
+  /// Whether take() would serve it, now.
+  bool may_take(const proxy::ConnectionRecord& connection) const;
+  /// How many more descriptors of clients there is room for.
+  size_t room_for_clients() const;
+  /// Goes on with a connection of the process that left the estate.
+  void take(proxy::MovedConnection connection);
   /// The processes before this one.
   Predecessors& predecessors();
   const Predecessors& predecessors() const;

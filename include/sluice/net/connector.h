@@ -1,6 +1,7 @@
 // Opens connections.
 #pragma once
 
+#include <sluice/net/descriptor.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 
@@ -15,5 +16,9 @@ using OnConnected = std::function<void(Result<std::unique_ptr<Transport>>)>;
 /// callback with the transport or with why there is none (refused, timed_out, ...). Dropping the Wait gives
 /// up. No bound in time of its own: arm a Deadline.
 [[nodiscard]] Wait connect(Loop& loop, const Address& address, OnConnected on_connected);
+
+/// A connection that somebody else has opened or accepted, another process perhaps: a TCP or Unix stream
+/// socket, in whatever state.
+Result<std::unique_ptr<Transport>> adopt(Loop& loop, Descriptor connection);
 
 }  // namespace sluice::net

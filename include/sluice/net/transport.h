@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace sluice::net {
@@ -47,6 +48,8 @@ class Transport {
   [[nodiscard]] virtual Wait when_writable(std::function<void(Result<void>)> callback) = 0;
   /// Bytes kept for the peer.
   virtual size_t kept_bytes() const = 0;
+  /// A copy of them: for who goes on with the connection (see duplicate()).
+  virtual std::string kept() const { return {}; }
 
   /// Ends our direction (TCP FIN) once everything kept has left. No write may follow.
   virtual void shutdown() = 0;
@@ -59,8 +62,8 @@ class Transport {
 
   virtual const Address& peer() const = 0;
 
-  /// The connection itself, for who goes on with it in another way: the transport is to be dropped then, with
-  /// nothing kept. An error when there is no such thing.
+  /// The connection itself, for who goes on with it in another way, or in another process: the transport is
+  /// to be dropped then, and what it has kept has not left. An error when there is no such thing.
   virtual Result<Descriptor> duplicate() const {
     return Error{.code = ErrorCode::unsupported, .message = "no descriptor stands for this connection"};
   }

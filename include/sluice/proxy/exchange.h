@@ -10,6 +10,7 @@
 #include <sluice/observe/counters.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
+#include <sluice/proxy/moved_connection.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
@@ -60,12 +61,27 @@ class Exchange {
   void watch_for_movement() { moved_before_ = sent_ + received_; }
   /// Its generation's time is over: see end_drain().
   void outlive_generation(LocalGeneration& newest, unsigned worker);
+  bool is_tunnel() const { return is_tunnel_; }
+  /// Runs the callback once should the exchange become a tunnel. It may drop the exchange.
+  void tell_tunnel(std::function<void()> on_tunnel) { on_tunnel_ = std::move(on_tunnel); }
+  /// A tunnel for its next owner. Of this one's nothing is left to do but to drop the exchange, which then
+  /// comes to no disposition here. Nothing when it ends here.
+  struct LeftTunnel {
+    TunnelRecord record;
+    net::Descriptor client;
+    net::Descriptor backend;
+  };
+  std::optional<LeftTunnel> leave_tunnel();
+  /// Instead of start(): a tunnel of another owner's goes on. `client` is a tunnel already.
+  Result<void> go_on(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
+                     unsigned worker, const std::shared_ptr<upstream::Pool>& pool, const TunnelRecord& record,
+                     net::Descriptor backend, OnOver on_over);
+
   /// The process stops: drops everything. The owner ends the stream.
   void stop();
 
   /// The one it began with.
   uint64_t generation() const { return number_; }
-  bool is_tunnel() const { return is_tunnel_; }
   Holder as_holder() const;
 
   void clear();
@@ -101,6 +117,8 @@ class Exchange {
 
   // A tunnel.
   void start_tunnel(const http::ResponseHead& head);
+  void be_tunnel();
+  void start_pumps(wire::Flow flow);
   void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
   void close_tunnel(std::string_view reason);
 
@@ -138,6 +156,7 @@ class Exchange {
   wire::ServerStream* client_ = nullptr;
   LocalGeneration* generation_ = nullptr;
   OnOver on_over_;
+  std::function<void()> on_tunnel_;  // when it is to move
   std::optional<Gate::Pass> pass_;
   const config::Route* route_ = nullptr;
   const RouteRules* rules_ = nullptr;

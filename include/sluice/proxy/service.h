@@ -9,6 +9,7 @@
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
+#include <sluice/proxy/moved_connection.h>
 #include <sluice/upstream/backend.h>
 
 #include <functional>
@@ -26,6 +27,7 @@ struct ServiceSettings {
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
   std::shared_ptr<observe::AccessSink> access_log{};  ///< see log_access_to()
+  std::function<void(MovedConnection)> on_moved;
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.
@@ -56,6 +58,16 @@ class Service {
   /// while.
   void stop_listening(const std::string& id, Queue queue = Queue::accept);
 
+  /// Stops at once, and leaves what the kernel has completed. Each connection accepted there goes to
+  /// on_moved(), as soon as no request is being answered on it.
+  void hand_over(const std::string& id);
+  /// Goes on with a connection of another process's, as with one accepted on its listener.
+  void take(MovedConnection connection);
+  /// The same, but it is to end after its next response, or when it has been quiet for a while.
+  void finish(MovedConnection connection);
+  /// Nobody takes connections any more: those that were to move end in that way, too.
+  void finish_moving();
+
   /// Where requests that end from now on are logged; null for nowhere.
   void log_access_to(std::shared_ptr<observe::AccessSink> sink);
 
@@ -65,8 +77,8 @@ class Service {
   /// Runs the callback once no connection is left; null: forgets the one before.
   void when_empty(std::function<void()> callback);
 
-  /// Stops listening everywhere, lets what is in flight end, and runs `on_empty` when no connection is left.
-  void drain(std::function<void()> on_empty);
+  /// Stops listening everywhere, and lets what is in flight end.
+  void drain();
 
  private:
   struct Impl;

@@ -19,6 +19,11 @@ class Dialer {
   virtual ~Dialer() = default;
   /// No bound in time of its own.
   [[nodiscard]] virtual Wait dial(const Address& address, OnDialed on_dialed) = 0;
+  /// A tunnel's connection that another owner has opened; `read` has come on it and is not passed on.
+  virtual Result<std::unique_ptr<wire::ClientStream>> adopt_tunnel(net::Descriptor /*connection*/,
+                                                                   std::string /*read*/) {
+    return wire::cannot_be_left();
+  }
 };
 
 class Backend;
@@ -30,6 +35,8 @@ class DrainNotice {
   DrainNotice() = default;
   explicit DrainNotice(std::function<void()> on_drain) : on_drain_(std::move(on_drain)) {}
   void drop() { hook_.unlink(); }
+  /// The backend has not drained.
+  bool is_waiting() const { return hook_.is_linked(); }
 
  private:
   friend class Backend;

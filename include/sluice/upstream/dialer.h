@@ -13,6 +13,8 @@ class SocketDialer final : public Dialer {
  public:
   SocketDialer(net::Loop& loop, std::string& out) : loop_(loop), out_(out) {}
   Wait dial(const Address& address, OnDialed on_dialed) override;
+  Result<std::unique_ptr<wire::ClientStream>> adopt_tunnel(net::Descriptor connection,
+                                                           std::string read) override;
 
  private:
   net::Loop& loop_;

@@ -50,6 +50,8 @@ class Pool {
   /// What update() was given last.
   const std::shared_ptr<const config::Pool>& config() const { return config_; }
 
+  /// The backend at this address, whether or not it is available; nothing when it is not there.
+  std::optional<Lease> lease_on(const Address& address);
   /// A backend that is available now, one that was not tried if there is one.
   std::optional<Lease> try_pick(std::span<const Backend* const> tried);
 

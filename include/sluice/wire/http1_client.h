@@ -20,6 +20,10 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
  public:
   /// `out` is the worker's buffer that heads are written to first.
   Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out);
+  /// A tunnel of another owner's, which goes on with start_body(). `read` has come from the backend and is
+  /// not passed on.
+  Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out,
+                        std::string read);
   ~Http1ClientConnection() override;
 
   void send_preface(std::string_view bytes) override;
@@ -27,6 +31,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
                  Follows follows) override;
   Wait read_head(OnHead on_head) override;
   void switch_protocols() override;
+  Result<TunnelEnd> leave_tunnel() override;
   bool has_answered() const override { return answered_; }
   bool is_reused() const override { return exchanges_ > 1; }
   bool is_stale() const override { return broken_ || transport_->is_stale(); }
@@ -58,6 +63,8 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   void fail(Error error);
   void complete();
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
+
+  void become_tunnel();
 
   std::unique_ptr<net::Transport> transport_;
   Deadlines& deadlines_;

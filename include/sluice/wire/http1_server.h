@@ -45,6 +45,16 @@ struct ServerContext {
   std::string out;  ///< heads are written here first
 };
 
+/// A connection on which no request is being answered, as one owner leaves it to the next, who may be another
+/// process.
+struct BetweenRequests {
+  Client client{};
+  uint64_t requests = 0;        ///< so far
+  bool awaits_preface = false;  ///< the PROXY protocol header has not been read
+  std::string bytes{};          ///< what has come and was not used: the beginning of what is next
+  bool operator==(const BetweenRequests&) const = default;
+};
+
 /// What a connection tells its owner.
 class ServerHandler {
  public:
@@ -54,6 +64,8 @@ class ServerHandler {
   virtual void on_bad_request(const Error& error) = 0;
   /// The client broke off in the middle of an exchange, or was too slow (the error's code timed_out).
   virtual void on_client_gone(const Error& error) = 0;
+  /// As tell_between_requests() wants it. To be left now, or never. May destroy the connection.
+  virtual void on_between_requests() {}
   /// The connection is over, and no exchange is on it: destroy it.
   virtual void on_connection_over() = 0;
 
@@ -71,6 +83,19 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void start();
   /// Instead of start(): the connection is one too many, and is told so by on_bad_request().
   void start_refused(const Error& error);
+  /// Instead of start(): goes on where another owner has left. May call the handler, which may destroy it:
+  /// the caller's last line.
+  void start(BetweenRequests from);
+  /// Instead of start(): a tunnel of another owner's goes on with the next start_body(). `head` is that of
+  /// its request, `read` what has come from the client and is not passed on. An error when that is no head.
+  Result<void> start_tunnel(BetweenRequests from, std::string_view head, std::string read);
+  /// Calls on_between_requests() once, as soon as the answer to the request that is under way has left;
+  /// within this call when there is none. Never when the connection is to end before that, or with that
+  /// answer.
+  void tell_between_requests();
+  /// For the next owner. Of this one's nothing is left to do but to let go of it.
+  BetweenRequests leave_off();
+  Result<net::Descriptor> duplicate() const { return transport_->duplicate(); }
   /// Says Connection: close with the next response, and ends the connection after it; or when none was asked
   /// for within `quiet`, so that a request already on its way is still answered.
   void retire(Duration quiet);
@@ -84,6 +109,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) override;
   Flow send_own(const http::OwnResponse& response) override;
   Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
+  Result<TunnelEnd> leave_tunnel() override;
   bool is_committed() const override { return committed_; }
   void take_back_head() override;
   void finish() override;
@@ -163,7 +189,8 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   bool continue_awaited_ = false;  // the client waits for a 100 before it sends the body
   bool continue_sent_ = false;     // ... and has got ours
   bool is_tunnel_ = false;
-  bool ended_ = false;  // the client has closed its direction
+  bool is_awaited_ = false;  // the moment between two requests
+  bool ended_ = false;       // the client has closed its direction
   bool closing_ = false;
   bool processing_ = false;
   bool reading_stopped_ = false;

@@ -5,6 +5,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head.h>
+#include <sluice/net/descriptor.h>
 #include <sluice/wire/body.h>
 
 #include <functional>
@@ -21,7 +22,19 @@ struct Client {
   Address address{};  ///< the peer's, or what its PROXY protocol header said
   Address local{};    ///< where it came to, as far as it is known
   std::string ip{};   ///< the address's IP as text, made once for all requests
+  bool operator==(const Client&) const = default;
 };
+
+/// One end of a tunnel, as one owner leaves it to the next, who may be another process.
+struct TunnelEnd {
+  net::Descriptor connection{};
+  std::string read{};    ///< from it, and not passed on
+  std::string unsent{};  ///< passed on to it, and not sent
+};
+
+inline Error cannot_be_left() {
+  return {.code = ErrorCode::unsupported, .message = "this tunnel cannot be left to another owner"};
+}
 
 /// Where the client is: its request comes out, our response goes in. Lent to the exchange for one request.
 class ServerStream : public BodySource, public BodySink {
@@ -44,6 +57,9 @@ class ServerStream : public BodySource, public BodySink {
   /// Answers the request's Upgrade with the backend's 101: from now on the body, both ways, is the bytes of
   /// the connection. Ending the body ends one direction alone; the connection ends with finish().
   virtual Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) = 0;
+  /// For the tunnel's next owner: of this one's nothing is left to do but to let go of it. An error when that
+  /// cannot be, and the tunnel goes on here.
+  virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
   /// A byte of the (final) response may have reached the client: there is no other answer any more.
   virtual bool is_committed() const = 0;
   /// Drops a head that was given but not committed, so that another answer can be given.
@@ -72,6 +88,9 @@ class ClientStream : public BodySource, public BodySink {
   /// The head just read was a 101 to the Upgrade that was asked for: from now on the body, both ways, is the
   /// bytes of the connection.
   virtual void switch_protocols() = 0;
+  /// For the tunnel's next owner: of this one's nothing is left to do but to let go of it. An error when that
+  /// cannot be, and the tunnel goes on here.
+  virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
   /// A byte has come back for this request.
   virtual bool has_answered() const = 0;
 

@@ -1,0 +1,50 @@
+// The way out of a process: no more clients, what is there comes to its end, and the end itself; bounded in
+// time.
+#pragma once
+
+#include <sluice/base/deadlines.h>
+#include <sluice/base/log.h>
+#include <sluice/net/loop.h>
+
+#include <functional>
+#include <string_view>
+
+#include "lifecycle/conditions.h"
+#include "lifecycle/workers.h"
+#include "lifecycle/listening.h"
+
+namespace sluice::lifecycle {
+
+/// Control's.
+class Stopping {
+ public:
+  struct Needs {
+    net::Loop& loop;
+    Log& log;
+    Listening& listening;
+    Workers& workers;
+    std::function<bool()> is_empty;  ///< nothing is left that the process has to end first
+    std::function<void()> on_finished;
+  };
+  explicit Stopping(Needs needs);
+
+  bool has_begun() const { return begun_; }
+  /// Ends what is on the listeners that are left, and then everything else. A second call finishes now.
+  void begin(std::string_view why, Duration drain_timeout);
+
+ private:
+  void drain_workers();
+  void wait_until_empty();
+  void finish(std::string_view why);
+
+  Needs needs_;
+  Conditions conditions_;
+  Deadline half_open_;
+  Deadline drain_deadline_;
+  Duration drain_timeout_{};
+  Wait empty_;
+  bool begun_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace sluice::lifecycle

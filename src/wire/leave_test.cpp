@@ -1,0 +1,138 @@
+// A connection that goes from one owner to the next: between two requests, or as a tunnel; nothing that came
+// is lost.
+#include <sluice/wire/http1_client.h>
+
+#include <string>
+
+#include "wire/test_owner.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::wire {
+namespace {
+
+/// Whose bytes the next owner is given at the moment it may be.
+BetweenRequests leave(Owner& owner) {
+  owner.is_leaving = true;
+  owner.connection->tell_between_requests();
+  REQUIRE(owner.left);
+  return *owner.left;
+}
+
+TEST_CASE("a head that is half read is the next owner's, wherever it was cut") {
+  const std::string request = "\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n";
+  for (size_t cut = 0; cut < request.size(); ++cut) {
+    CAPTURE(cut);
+    Owner before;
+    for (const char byte : request.substr(0, cut)) before.transport->arrive(std::string(1, byte));
+    Owner after(Owner::Start::later);
+    after.connection->start(leave(before));
+    after.transport->arrive(request.substr(cut));
+    CHECK(before.targets.empty());
+    CHECK(after.targets == "/x ");
+  }
+}
+
+TEST_CASE("who answers leaves with the answer, and the pipelined rest is the next owner's") {
+  Owner before;
+  before.is_leaving = true;
+  before.transport->arrive(kGet + kGet + "GET /half");
+  before.connection->tell_between_requests();
+  CHECK_FALSE(before.left);
+  before.answer();
+  REQUIRE(before.left);
+  CHECK(before.left->requests == 1);
+  CHECK(before.left->bytes == kGet + "GET /half");
+  CHECK(before.written.find("Connection: close") == std::string::npos);
+  Owner after(Owner::Start::later);
+  after.connection->start(*before.left);
+  CHECK(after.targets == "/ ");
+  after.answer();
+  after.transport->arrive(" HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(after.targets == "/ /half ");
+}
+
+/// Has the request answered as soon as its body is whole.
+struct AnswerAtEnd final : BodyReceiver {
+  explicit AnswerAtEnd(Owner& the_owner) : owner(the_owner) {}
+  void on_body(std::string_view) override {}
+  void on_body_end(Result<void>) override { owner.answer(); }
+  Owner& owner;
+};
+
+TEST_CASE("an answer that is given in the middle of a read leaves the rest of it to the next owner") {
+  Owner before;
+  before.is_leaving = true;
+  before.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
+  before.connection->tell_between_requests();
+  AnswerAtEnd receiver(before);
+  before.connection->start_body(receiver);
+  before.transport->arrive("abc" + kGet + "GET");
+  REQUIRE(before.left);
+  CHECK(before.left->bytes == kGet + "GET");
+  CHECK(before.targets == "/ ");
+}
+
+TEST_CASE("a connection that is to end with its answer is not left to anybody") {
+  Owner owner;
+  owner.is_leaving = true;
+  owner.transport->arrive("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  owner.connection->tell_between_requests();
+  owner.answer();
+  CHECK_FALSE(owner.left);
+  CHECK(owner.is_over);
+}
+
+TEST_CASE("who is to end after all says so, and is not left any more") {
+  Owner owner;
+  owner.is_leaving = true;
+  owner.transport->arrive(kGet);
+  owner.connection->tell_between_requests();
+  owner.connection->retire(Duration{500});
+  owner.answer();
+  CHECK_FALSE(owner.left);
+  CHECK(owner.transport->written.find("Connection: close") != std::string::npos);
+}
+
+TEST_CASE("a tunnel goes on at its next owner with what was read and not passed on") {
+  const std::string head = "GET /t HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+  Owner owner(Owner::Start::later);
+  REQUIRE(owner.connection->start_tunnel({.requests = 3}, head, "early "));
+  CHECK(owner.connection->request().target() == "/t");
+  CHECK_FALSE(owner.transport->reading);
+  KeepingReceiver receiver;
+  owner.connection->start_body(receiver);
+  owner.transport->arrive("GET / HTTP/1.1\r\n");
+  CHECK(receiver.body == "early GET / HTTP/1.1\r\n");
+  owner.connection->write_body("down");
+  CHECK(owner.transport->written == "down");
+  owner.transport->end();
+  CHECK(receiver.ended);
+  CHECK(receiver.error.empty());
+  CHECK_FALSE(Owner(Owner::Start::later).connection->start_tunnel({}, "GET / HTTP", ""));
+}
+
+TEST_CASE("a tunnel's other side, too") {
+  HeldClock clock;
+  Deadlines deadlines(clock);
+  std::string out;
+  auto made = std::make_unique<MemoryTransport>();
+  MemoryTransport& transport = *made;
+  Http1ClientConnection connection(std::move(made), deadlines, out, "early ");
+  CHECK_FALSE(transport.reading);
+  KeepingReceiver receiver;
+  connection.start_body(receiver);
+  CHECK(transport.reading);
+  transport.arrive("late");
+  CHECK(receiver.body == "early late");
+  connection.write_body("up");
+  CHECK(transport.written == "up");
+  connection.end_body({});
+  CHECK(transport.is_shut_down);
+  transport.end();
+  CHECK(receiver.ended);
+  CHECK_FALSE(connection.may_be_reused());
+}
+
+}  // namespace
+}  // namespace sluice::wire
