@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "lifecycle/conditions.h"
-#include "lifecycle/workers.h"
 #include "lifecycle/listening.h"
+#include "lifecycle/workers.h"
 
 namespace sluice::lifecycle {
 

@@ -1,5 +1,5 @@
-// The workers, with what control keeps of each, and how their number changes while they serve: a worker that is
-// one too many accepts nothing more, finishes what it has, and then ends.
+// The workers, with what control keeps of each, and how their number changes while they serve: a worker that
+// is one too many accepts nothing more, finishes what it has, and then ends.
 #pragma once
 
 #include <sluice/base/log.h>

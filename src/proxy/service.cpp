@@ -1,7 +1,7 @@
 #include <sluice/base/memory.h>
 #include <sluice/net/acceptor.h>
-#include <sluice/proxy/local_generation.h>
 #include <sluice/net/connector.h>
+#include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/service.h>
 #include <sluice/upstream/dialer.h>
 
