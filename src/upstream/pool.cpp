@@ -16,7 +16,7 @@ Pool::Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned wor
     : name_(std::move(name)),
       deadlines_(deadlines),
       workers_(workers),
-      policy_(std::make_unique<balance::RoundRobin>(worker)) {}
+      policy_(balance::make_policy({}, worker)) {}
 
 void Pool::update(std::shared_ptr<const config::Pool> config,
                   std::vector<std::shared_ptr<Backend>> backends) {
@@ -56,7 +56,7 @@ std::optional<Lease> Pool::pick(std::span<const Backend* const> tried) {
     candidates_[i].available =
         backend.is_available() && (tried.empty() || std::ranges::find(tried, &backend) == tried.end());
   }
-  const auto choice = policy_->choose(candidates_);
+  const auto choice = policy_->choose(candidates_, {});
   if (!choice) return std::nullopt;
   const auto& backend = backends_[*choice];
   return Lease(backend, backend->enter());
