@@ -16,6 +16,9 @@ void parse_forwarding(Reader& root, Forwarding& forwarding);
 void parse_limits(Reader& root, Limits& limits);
 void parse_timeouts(Reader& root, Timeouts& timeouts);
 
+/// Takes its key from `pool`, the table of one pool.
+void parse_balance(Reader& pool, Balance& balance);
+
 // Each takes its key from `route`, the table of one route.
 void parse_redirect(Reader& route, std::optional<Redirect>& redirect);
 void parse_respond(Reader& route, std::optional<FixedResponse>& respond);

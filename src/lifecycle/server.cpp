@@ -90,7 +90,11 @@ struct Server::Impl {
                   loop.post([this, state] { monitor->check_now(state); });
                 },
             .on_generation_drained =
-                [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); }};
+                [this](uint64_t number) { loop.post([this, number] { on_drained(number); }); },
+            .on_room =
+                [this](const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
+                  loop.post([this, state, worker] { tell_room(state, worker); });
+                }};
   }
 
   // ---- generations
@@ -133,6 +137,10 @@ struct Server::Impl {
     for (auto& worker : workers) {
       worker->post([state](proxy::Service& service) { service.backend_checked(state); });
     }
+  }
+
+  void tell_room(const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
+    workers[worker]->post([state](proxy::Service& service) { service.backend_has_room(state); });
   }
 
   void on_drained(uint64_t number) {

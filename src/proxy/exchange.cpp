@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "proxy/answers.h"
+#include "proxy/balance_key.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -43,6 +44,7 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   may_replay_ = request.is_idempotent() || settings_->retry.non_idempotent;
   upgrade_ = http::wanted_upgrade(request, route_->upgrade);
   is_trusted_client_ = is_trusted(config().forwarding, client.client().address);
+  key_ = balance_key(settings_->balance, config(), client, is_trusted_client_);
   rewrite_target();
   choose_request_id();
   pick_backend();
@@ -106,7 +108,7 @@ void Exchange::choose_request_id() {
 }
 
 void Exchange::pick_backend() {
-  lease_ = pool_->try_pick(tried_);
+  lease_ = pool_->try_pick({.tried = tried_, .key = key_});
   if (!lease_) return wait_for_backend();
   connect();
 }
@@ -119,7 +121,8 @@ void Exchange::wait_for_backend() {
   if (left <= Duration::zero() || pool_->is_queue_full()) {
     return reply(503, "unavailable", "no backend is available", Disposition::failed_unavailable);
   }
-  wait_ = pool_->wait_for_backend(place_, tried_, left, [this](Result<upstream::Lease> lease) {
+  const upstream::Ask ask{.tried = tried_, .key = key_};
+  wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
     if (!lease) return reply(503, "unavailable", lease.error().message, Disposition::failed_unavailable);
     lease_ = *std::move(lease);
     connect();
@@ -201,6 +204,7 @@ http::RequestForwarding Exchange::forwarding() {
 void Exchange::send_request() {
   const auto& request = client_->request();
   interims_ = 0;
+  sent_at_ = context_->deadlines.clock().now();
   const bool body_at_once = request.framing.has_body() && (!replay_.empty() || client_->has_body_in_hand());
   const Flow flow = upstream_->send_head(request, forwarding(),
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);

@@ -106,19 +106,35 @@ struct Service::Impl {
     auto pool = known != pools.end() ? known->second
                                      : std::make_shared<upstream::Pool>(name, loop.deadlines(),
                                                                         settings.worker, settings.workers);
-    if (pool->config() == config) return pool;
+    const std::string& zone = next.config().server.zone;
+    if (pool->config() == config && pool->zone() == zone) return pool;
     std::vector<std::shared_ptr<upstream::Backend>> backends;
     for (const auto& state : next.states(name)) backends.push_back(backend_for(*pool, state));
-    pool->update(config, std::move(backends));
+    pool->update(config, std::move(backends), zone);
     return pool;
   }
 
   std::shared_ptr<upstream::Backend> backend_for(const upstream::Pool& pool,
-                                                 const std::shared_ptr<upstream::BackendState>& state) const {
+                                                 const std::shared_ptr<upstream::BackendState>& state) {
     for (const auto& backend : pool.backends()) {
       if (backend->state() == state) return backend;
     }
-    return std::make_shared<upstream::Backend>(state, settings.worker, settings.on_trouble);
+    return std::make_shared<upstream::Backend>(
+        state, settings.worker, settings.on_trouble,
+        [this](const auto& its_state, unsigned worker) { on_room(its_state, worker); });
+  }
+
+  /// In a later turn, even here: who gives back a lease is in the middle of something.
+  void on_room(const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
+    if (worker != settings.worker) return settings.on_room(state, worker);
+    loop.post([this, state] { backend_has_room(*state); });
+  }
+
+  void backend_has_room(const upstream::BackendState& state) {
+    const auto found = pools.find(state.pool());
+    if (found == pools.end()) return;
+    const auto pool = found->second;  // Kept: who is served may do anything.
+    pool->room_at(state);
   }
 
   void drain_generation(std::list<LocalGeneration>::iterator old) {
@@ -272,6 +288,10 @@ void Service::log_access_to(std::shared_ptr<observe::AccessSink> sink) {
 
 void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& state) {
   impl_->backend_checked(state);
+}
+
+void Service::backend_has_room(const std::shared_ptr<upstream::BackendState>& state) {
+  impl_->backend_has_room(*state);
 }
 
 void Service::drain(std::function<void()> on_empty) {

@@ -63,6 +63,7 @@ struct Settings {
       0;  ///< percent of a group that have to be available for it to take all; 0: one is enough
   bool has_zones = false;    ///< some are local and some are not
   unsigned zone_share = 70;  ///< likewise of the local ones
+  bool operator==(const Settings&) const = default;
 };
 
 /// `seed`: each worker's own, so that a few requests do not all go to the first candidate.

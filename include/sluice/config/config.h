@@ -5,6 +5,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
+#include <sluice/config/balance.h>
 
 #include <chrono>
 #include <cstdint>
@@ -41,6 +42,7 @@ struct Server {
   Duration drain_timeout = 30s;
   Duration takeover_timeout = 10s;  ///< for a new process to be ready
   uint64_t max_connections = 20000;
+  std::string zone{};  ///< where the process is; empty: nowhere in particular
   LogSettings log{};
   std::optional<AccessLog> access_log{};  ///< nothing: none is written
   bool operator==(const Server&) const = default;
@@ -102,13 +104,14 @@ struct Route {
 
 struct Backend {
   Address address{};
-  uint32_t weight = 1;    ///< 1 to 1000
-  std::string version{};  ///< a tag for people and reports; may be empty
-  bool drain = false;     ///< set by an admin drain: finishes what it has, gets nothing new
+  uint32_t weight = 1;        ///< 1 to 1000
+  std::string version{};      ///< a tag for people and reports; may be empty
+  uint32_t max_requests = 0;  ///< at a time, of all workers; 0: no bound
+  uint8_t priority = 0;       ///< 0 to 9; those with a higher one stand by for those with a lower one
+  std::string zone{};         ///< where it is; may be empty
+  bool drain = false;         ///< set by an admin drain: finishes what it has, gets nothing new
   bool operator==(const Backend&) const = default;
 };
-
-enum class Balance { round_robin };
 
 struct Health {
   bool enabled = true;
@@ -148,7 +151,7 @@ enum class ProxyProtocol { none, v1, v2 };
 
 struct Pool {
   std::string name{};
-  Balance balance = Balance::round_robin;
+  Balance balance{};
   std::vector<Backend> backends{};
   Health health{};
   Queue queue{};

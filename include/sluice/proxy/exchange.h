@@ -80,6 +80,8 @@ class Exchange {
   // The response.
   void on_head(Result<const http::ResponseHead*> head);
   void send_response(const http::ResponseHead& head);
+  void measure(int status);
+  const http::FieldEdits* response_edits();
   void on_response_end(Result<void> how);
   void flush();
 
@@ -118,6 +120,8 @@ class Exchange {
   std::unique_ptr<wire::ClientStream> upstream_;
   std::vector<const upstream::Backend*> tried_;
   upstream::QueuePlace place_;
+  std::optional<uint64_t> key_;  // what the balance goes by
+  std::unique_ptr<http::FieldEdits> cookie_edits_;
   wire::Pump upload_;
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's
@@ -131,6 +135,7 @@ class Exchange {
   upstream::DrainNotice drain_notice_;
   Wait wait_;
   TimePoint first_wait_;
+  TimePoint sent_at_;  // of this attempt
   observe::Disposition disposition_{};
   std::string_view reason_;  // why it ends as it does, a word for the access log
   Address backend_;          // of the last attempt

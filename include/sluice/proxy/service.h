@@ -24,6 +24,8 @@ struct ServiceSettings {
   ClientCounts& client_counts;  ///< shared by all workers
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
+  /// A backend has room again that another worker's requests wait for.
+  std::function<void(const std::shared_ptr<upstream::BackendState>&, unsigned worker)> on_room{};
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.
@@ -53,6 +55,9 @@ class Service {
 
   /// A probe has looked at the backend, or its state has changed.
   void backend_checked(const std::shared_ptr<upstream::BackendState>& state);
+
+  /// The backend has room again, and it is this worker's turn.
+  void backend_has_room(const std::shared_ptr<upstream::BackendState>& state);
 
   /// Stops listening everywhere, lets what is in flight end, and runs `on_empty` when no connection is left.
   void drain(std::function<void()> on_empty);

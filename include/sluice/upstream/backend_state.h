@@ -6,6 +6,7 @@
 #include <sluice/base/gate.h>
 #include <sluice/observe/counters.h>
 #include <sluice/upstream/health.h>
+#include <sluice/upstream/room.h>
 
 #include <atomic>
 #include <cstdint>
@@ -25,7 +26,7 @@ class BackendState {
   };
 
   BackendState(std::string pool, Address address, unsigned workers)
-      : pool_(std::move(pool)), address_(std::move(address)), workers_(workers) {}
+      : pool_(std::move(pool)), address_(std::move(address)), workers_(workers), room_(workers) {}
 
   const std::string& pool() const { return pool_; }
   const Address& address() const { return address_; }
@@ -35,6 +36,7 @@ class BackendState {
   void set_health(HealthState health) { health_.store(health, std::memory_order_release); }
 
   PerWorker& worker(unsigned index) { return workers_[index]; }
+  Room& room() { return room_; }
 
   /// Sums over the workers. Any thread.
   size_t in_flight() const;
@@ -46,6 +48,7 @@ class BackendState {
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
   std::vector<PerWorker> workers_;
+  Room room_;
 };
 
 }  // namespace sluice::upstream
