@@ -54,6 +54,10 @@ constexpr std::array kEntries = {
           [](Context& c, const Command&, OnReply) { return now(generation_list(*c.server)); }},
     Entry{"pool list", "", "pools with their backends and requests", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(pool_list(*c.server)); }},
+    Entry{"pool show", "POOL", "one pool: its balance, its backends", 1, 1,
+          [](Context& c, const Command& command, OnReply) {
+            return now(pool_show(*c.server, argument(command, 2)));
+          }},
     Entry{"backend list", "[POOL]", "backends with state, weight and requests", 0, 1,
           [](Context& c, const Command& command, OnReply) {
             return now(backend_list(*c.server, argument(command, 2)));

@@ -49,6 +49,7 @@ Reply refuse_line(Context& context, Error error);
 Reply status(lifecycle::Server& server);
 Reply generation_list(lifecycle::Server& server);
 Reply pool_list(lifecycle::Server& server);
+Reply pool_show(lifecycle::Server& server, const std::string& name);
 Reply backend_list(lifecycle::Server& server, std::string_view pool);
 Reply config_show(const lifecycle::Server& server);
 Reply config_check(const std::string& path);

@@ -8,6 +8,9 @@
 namespace sluice::balance {
 namespace {
 
+constexpr uint32_t kFew =
+    8;  // So many in flight are no load, and a browser's parallel requests stay together.
+
 /// What is known of all that are available.
 struct Sums {
   double weight = 0;
@@ -48,7 +51,8 @@ std::optional<size_t> ConsistentHash::choose(std::span<Candidate> candidates, co
   for (size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
     if (!candidate.available) continue;
-    if (bound_ != 0 && candidate.in_flight >= bound * candidate.weight) continue;
+    const bool is_loaded = bound_ != 0 && candidate.in_flight >= kFew;
+    if (is_loaded && candidate.in_flight >= bound * candidate.weight) continue;
     const double its_score = score(*request.key, candidate, by_weight);
     if (best && its_score >= best_score) continue;
     best = i;

@@ -4,23 +4,20 @@
 #include "config/toml_writer.h"
 
 namespace sluice::config {
-namespace {
 
-std::string_view word(BalancePolicy policy) {
+std::string_view text(BalancePolicy policy) {
   return kBalancePolicies[static_cast<size_t>(policy)];
 }
 
-}  // namespace
-
 std::string balance_text(const Balance& balance) {
-  std::vector<std::pair<std::string, std::string>> pairs = {{"policy", quoted(word(balance.policy))}};
+  std::vector<std::pair<std::string, std::string>> pairs = {{"policy", quoted(text(balance.policy))}};
   if (balance.policy == BalancePolicy::hash) {
     pairs.emplace_back("key", quoted(text(balance.key)));
     pairs.emplace_back("bound", std::to_string(balance.bound));
   }
   if (balance.policy == BalancePolicy::sticky_cookie) {
     pairs.emplace_back("cookie", quoted(balance.cookie));
-    pairs.emplace_back("otherwise", quoted(word(balance.otherwise)));
+    pairs.emplace_back("otherwise", quoted(text(balance.otherwise)));
     pairs.emplace_back("max_age", quoted(balance.max_age));
     pairs.emplace_back("secure", std::string(truth(balance.secure)));
     if (!balance.secret.empty()) pairs.emplace_back("secret", quoted(balance.secret));

@@ -42,9 +42,6 @@ class Writer {
   std::vector<Section> sections_;
 };
 
-/// A pool's balance as the file has it.
-std::string balance_text(const Balance& balance);
-
 void write_server(Writer& out, const Server& server);
 void write_listener(Writer& out, const Listener& listener);
 void write_route(Writer& out, const Route& route);

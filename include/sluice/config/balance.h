@@ -42,5 +42,8 @@ struct Balance {
 
 /// As the file spells it: "client", "header:X-User".
 std::string text(const BalanceKey& key);
+std::string_view text(BalancePolicy policy);
+/// The whole of it, as TOML.
+std::string balance_text(const Balance& balance);
 
 }  // namespace sluice::config
