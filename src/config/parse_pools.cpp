@@ -19,12 +19,6 @@ constexpr std::string_view kTagExpected =
     "expected a tag of at most 100 printable ASCII characters without spaces";
 constexpr std::string_view kNoPortZero = "a backend's port cannot be 0";
 
-bool is_pool_name(std::string_view name) {
-  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-  return !name.empty() && name.size() <= kLongestName &&
-         name.find_first_not_of(kAllowed) == std::string_view::npos;
-}
-
 bool is_tag(std::string_view text) {
   return text.size() <= kLongestName && is_visible(text);
 }
@@ -178,7 +172,7 @@ void parse_pools(Reader& root, Config& config) {
     const std::string& name = element.key;
     auto pool = std::make_shared<Pool>();
     pool->name = name;
-    if (!is_pool_name(name)) {
+    if (!is_name(name)) {
       root.report().add(element.key_place, pools.key_path(name),
                         "expected a pool name of at most 100 letters, digits, '.', '_' and '-'");
     }

@@ -33,14 +33,15 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   pass_ = generation.shared->gate(worker).enter();
   const auto& request = client.request();
   if (http::ends_here(request)) return answer_here();
-  const auto index = generation.shared->routes().match(request.host(), request.path());
+  const auto index = generation.shared->routes().match(request.host(), request.path(), &request);
   if (!index) return reply(404, "no_route", "no route takes this request", Disposition::failed_no_route);
   route_ = &config().routes[*index];
   rules_ = &generation.shared->rules(*index);
   if (route_->redirect) return redirect();
   if (route_->respond) return respond();
-  settings_ = generation.settings_of_route[*index];
-  pool_ = generation.pool_of_route[*index];
+  const Way& way = choose_way(generation.ways_of_route[*index], context.turns);
+  settings_ = way.settings;
+  pool_ = way.pool;
   may_replay_ = request.is_idempotent() || settings_->retry.non_idempotent;
   upgrade_ = http::wanted_upgrade(request, route_->upgrade);
   is_trusted_client_ = is_trusted(config().forwarding, client.client().address);

@@ -1,4 +1,5 @@
 #include <sluice/base/memory.h>
+#include <sluice/config/load.h>
 #include <sluice/net/acceptor.h>
 #include <sluice/proxy/service.h>
 #include <sluice/upstream/dialer.h>
@@ -86,9 +87,10 @@ struct Service::Impl {
 
     LocalGeneration local;
     for (const config::Route& route : config.routes) {
-      const auto pool = pools.find(route.pool);
-      local.pool_of_route.push_back(pool == pools.end() ? nullptr : pool->second);
-      local.settings_of_route.push_back(pool == pools.end() ? nullptr : config.pools.at(route.pool));
+      Ways& ways = local.ways_of_route.emplace_back();
+      for (const auto& [pool, weight] : config::shares(route)) {
+        ways.push_back({.pool = pools.at(pool), .settings = config.pools.at(pool), .weight = weight});
+      }
     }
     for (auto& [id, listener] : listening) set_options(id, listener, config);
     tunnel_bound = config.server.drain_timeout * 3 / 4;

@@ -81,7 +81,7 @@ void World::publish() {
   auto generation =
       std::make_shared<proxy::Generation>(++newest_, "simulated", config, std::move(states), kWorkers);
   generations_.push_back(
-      {.shared = std::move(generation), .pool_of_route = {pool_}, .settings_of_route = {pool}});
+      {.shared = std::move(generation), .ways_of_route = {{{.pool = pool_, .settings = pool}}}});
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);

@@ -86,9 +86,26 @@ struct FixedResponse {
   bool operator==(const FixedResponse&) const = default;
 };
 
+/// A pool's part of a route's requests.
+struct PoolShare {
+  std::string pool{};
+  uint32_t weight = 0;  ///< beside the others'; 0 to 1000, and not 0 for all
+  bool operator==(const PoolShare&) const = default;
+};
+
+/// What a request must have for a route to take it.
+struct FieldMatch {
+  std::string name{};                  ///< of a header (in any case) or a cookie
+  std::optional<std::string> value{};  ///< the whole of it; nothing: any
+  bool operator==(const FieldMatch&) const = default;
+};
+
 struct Route {
+  std::string name{};  ///< for commands and people; may be empty
   std::string host{};  ///< exact, "*.example", or empty for any; lower case
   std::string path = "/";
+  std::optional<FieldMatch> header{};
+  std::optional<FieldMatch> cookie{};
   bool strip_path = false;
   std::optional<std::string> rewrite_path{};      ///< stands in place of `path`
   std::string rewrite_host{};                     ///< the Host to ask for; empty: the client's
@@ -97,9 +114,12 @@ struct Route {
   FieldEdits response_fields{};
   // Exactly one of:
   std::string pool{};
+  std::vector<PoolShare> split{};  ///< by the pool's name, each once
   std::optional<Redirect> redirect{};
   std::optional<FixedResponse> respond{};
   bool operator==(const Route&) const = default;
+
+  bool has_pool() const { return !pool.empty() || !split.empty(); }
 };
 
 struct Backend {

@@ -28,6 +28,7 @@ struct ExchangeContext {
   observe::WorkerCounters& counters;
   observe::AccessLog& access;
   RequestIds ids{};
+  SplitTurns turns{};
 };
 
 /// How the client's stream is to be left when an exchange is over.

@@ -6,8 +6,8 @@
 #include <sluice/config/config.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/proxy/route_table.h>
+#include <sluice/proxy/split.h>
 #include <sluice/upstream/backend_state.h>
-#include <sluice/upstream/pool.h>
 
 #include <cstdint>
 #include <map>
@@ -61,9 +61,7 @@ class Generation {
 /// One worker's view of a generation: its routes lead to the worker's own pools.
 struct LocalGeneration {
   std::shared_ptr<Generation> shared;
-  std::vector<std::shared_ptr<upstream::Pool>>
-      pool_of_route;  ///< by the route's index; null for one without a pool
-  std::vector<std::shared_ptr<const config::Pool>> settings_of_route;
+  std::vector<Ways> ways_of_route;  ///< by the route's index; none for one without a pool
 };
 
 }  // namespace sluice::proxy
