@@ -12,6 +12,7 @@ namespace sluice::admin {
 namespace {
 
 constexpr Duration kAdoption{10'000};
+constexpr size_t kMostPools = 100;         // of one route
 constexpr size_t kMostDifferences = 1000;  // that a reload answers
 
 struct Entry {
@@ -52,6 +53,10 @@ constexpr std::array kEntries = {
     Entry{"stop", "", "drain and stop, as SIGTERM", 0, 0, stop},
     Entry{"generation list", "", "the current generation and those that drain", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(generation_list(*c.server)); }},
+    Entry{"route list", "", "routes, and which pools their requests go to", 0, 0,
+          [](Context& c, const Command&, OnReply) { return now(route_list(*c.server)); }},
+    Entry{"route split", "ROUTE POOL=WEIGHT ... [--if-revision N]",
+          "send its requests to these pools, by weight; the others get none", 2, kMostPools, route_split},
     Entry{"pool list", "", "pools with their backends and requests", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(pool_list(*c.server)); }},
     Entry{"pool show", "POOL", "one pool: its balance, its backends", 1, 1,

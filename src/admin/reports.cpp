@@ -66,9 +66,8 @@ void add_changes(const lifecycle::Server& server, Reply& reply) {
   const std::string& path = server.config().server.state_file;
   const std::string where = path.empty() ? "none, they end with the process" : path;
   std::vector<std::string> waiting;
-  for (const auto& [key, change] : desired.changes()) {
-    const std::string cause = desired.waits_for(key);
-    if (!cause.empty()) waiting.push_back(lifecycle::words(key, change) + field("cause", cause));
+  for (const auto& [change, cause] : desired.told()) {
+    if (!cause.empty()) waiting.push_back(change + field("cause", cause));
   }
   const auto count = [](size_t size) { return static_cast<long long>(size); };
   reply.lines.push_back("changes" + field("admin", count(desired.changes().size())) +
