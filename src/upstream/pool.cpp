@@ -58,35 +58,36 @@ void Pool::retire() {
 
 std::optional<Lease> Pool::try_pick(const Ask& ask) {
   if (queued_ > 0) return std::nullopt;
-  return pick_untried_first(ask);
+  return pick_untried_first(ask, Whose::newcomer);
 }
 
-std::optional<Lease> Pool::pick_untried_first(const Ask& ask) {
-  auto lease = pick(ask);
-  if (!lease && !ask.tried.empty()) lease = pick({.key = ask.key});
+std::optional<Lease> Pool::pick_untried_first(const Ask& ask, Whose whose) {
+  auto lease = pick(ask, whose);
+  if (!lease && !ask.tried.empty()) lease = pick({.key = ask.key}, whose);
   return lease;
 }
 
 /// Makes the candidates what the backends are now.
-void Pool::look_at_backends(const Ask& ask) {
+void Pool::look_at_backends(const Ask& ask, Whose whose) {
   const bool wants_load = policy_->wants_load();
   for (size_t i = 0; i < backends_.size(); ++i) {
     const Backend& backend = *backends_[i];
     balance::Candidate& candidate = candidates_[i];
     candidate.weight = backend.weight();
-    candidate.available = backend.is_available() &&
-                          (ask.tried.empty() || std::ranges::find(ask.tried, &backend) == ask.tried.end());
+    const bool was_tried = !ask.tried.empty() && std::ranges::find(ask.tried, &backend) != ask.tried.end();
+    const bool is_its_turn = whose == Whose::queued || !backend.is_awaited_by_others();
+    candidate.available = backend.is_available() && is_its_turn && !was_tried;
     if (!wants_load || !candidate.available) continue;
     candidate.in_flight = static_cast<uint32_t>(backend.state()->in_flight());
     candidate.latency = backend.latency();
   }
 }
 
-std::optional<Lease> Pool::pick(const Ask& ask) {
+std::optional<Lease> Pool::pick(const Ask& ask, Whose whose) {
   const balance::Request request{.key = ask.key, .now = deadlines_.clock().now()};
   // Other workers may take the last room of the one that was chosen: then there is one fewer to choose from.
   for (size_t tries = 0; tries <= backends_.size(); ++tries) {
-    look_at_backends(ask);
+    look_at_backends(ask, whose);
     const auto choice = policy_->choose(candidates_, request);
     if (!choice) return std::nullopt;
     if (auto lease = Backend::lease(backends_[*choice])) return lease;
@@ -140,7 +141,7 @@ void Pool::wake() {
   for (size_t left = queued_; left > 0; --left) {
     QueuePlace* first = queue_.front();
     if (first == nullptr) break;
-    auto lease = pick_untried_first(first->ask_);
+    auto lease = pick_untried_first(first->ask_, Whose::queued);
     if (!lease) return;
     first->leave();
     first->pending_.fire(std::move(*lease));

@@ -153,6 +153,32 @@ TEST_CASE("who waits for a full backend is told when a request ends, on whicheve
   CHECK(other.rooms.empty());
 }
 
+TEST_CASE("who comes to one worker does not overtake those who wait at another") {
+  World one(1, bounded({1}), 0, 2);
+  World other(1, bounded({1}), 1, 2, &one);
+  auto lease = one.pool.try_pick({});
+  Waiter there(other);
+  lease.reset();
+  CHECK(one.pick() == '-');
+  Waiter here(one);
+  other.pool.room_at(*one.states[0]);
+  REQUIRE(there.lease);
+  there.lease.reset();
+  one.pool.room_at(*one.states[0]);
+  CHECK(here.lease);
+}
+
+TEST_CASE("a worker that waits no more, and has not been told so yet, holds up nobody for long") {
+  World one(1, bounded({1}), 0, 2);
+  World other(1, bounded({1}), 1, 2, &one);
+  auto lease = one.pool.try_pick({});
+  { Waiter gone(other); }
+  lease.reset();
+  Waiter here(one);
+  one.pass(Duration{1});
+  CHECK(here.lease);
+}
+
 TEST_CASE("workers whose requests wait have their turns, and one that waits no more passes its turn on") {
   World one(1, bounded({1}), 0, 2);
   World other(1, bounded({1}), 1, 2, &one);

@@ -10,6 +10,13 @@ bool Room::enter(uint32_t most) {
   return false;
 }
 
+bool Room::is_awaited_by_others(unsigned worker) const {
+  for (unsigned other = 0; other < waiting_.size(); ++other) {
+    if (other != worker && waiting_[other].load(std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
 std::optional<unsigned> Room::next_waiting() {
   const auto workers = static_cast<unsigned>(waiting_.size());
   const unsigned first = turn_.load(std::memory_order_relaxed);

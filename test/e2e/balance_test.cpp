@@ -212,7 +212,8 @@ TEST_CASE("the own zone goes first, as soon as a reload says which that is") {
   CHECK(ask() == before);
 }
 
-TEST_CASE("a backend never has more requests than its bound; the others wait in line, on whichever worker") {
+TEST_CASE(
+    "a backend never has more requests than its bound; the others wait in line, on whichever worker [tsan]") {
   const DemoApp app;
   const Proxy proxy(pool_of({backend(app, "max_requests = 2")}, "queue = { timeout = \"20s\" }\n"));
   REQUIRE(proxy.wait_for_healthy(1));
@@ -230,7 +231,18 @@ TEST_CASE("a backend never has more requests than its bound; the others wait in 
   CHECK(gets.worst() < 2s);
 }
 
-TEST_CASE("policies change by reload under load, and nothing fails") {
+TEST_CASE("few clients of one worker do not starve those of another at a full backend") {
+  const DemoApp app;
+  const Proxy proxy(pool_of({backend(app, "max_requests = 1")}, "queue = { timeout = \"20s\" }\n"));
+  REQUIRE(proxy.wait_for_healthy(1));
+  LoopingClient gets(proxy.port(), 3, get_request("/hello"));
+  REQUIRE(eventually([&] { return gets.ok() > 2000; }));
+  gets.stop();
+  CHECK_MESSAGE(gets.failed() == 0, gets.first_failure());
+  CHECK(gets.worst() < 500ms);
+}
+
+TEST_CASE("policies change by reload under load, and nothing fails [tsan]") {
   const DemoApp one;
   const DemoApp two;
   Proxy proxy(Proxy::pool({&one, &two}));

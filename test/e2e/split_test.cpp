@@ -48,7 +48,7 @@ std::string colour(RawClient& client, const std::string& fields = "", const std:
   return response.head.find("X-Version: blue\r\n") != std::string::npos ? "blue" : "green";
 }
 
-TEST_CASE("shares are as the file and the commands say, and no request fails while they change") {
+TEST_CASE("shares are as the file and the commands say, and no request fails while they change [tsan]") {
   Stage stage("pool = { blue = 90, green = 10 }\n");
   const Proxy& proxy = stage.proxy;
   CHECK(proxy.admin("route list").output == "shop path=/ pool=\"blue=90 green=10\"\nok\n");

@@ -107,6 +107,10 @@ class Backend {
   /// At a time and over all workers; 0: no bound.
   void set_most_requests(uint32_t most) { most_requests_ = most; }
   bool has_room() const { return most_requests_ == 0 || !is_full(); }
+  /// Requests of other workers wait for the next room here: who comes now must not overtake them.
+  bool is_awaited_by_others() const {
+    return most_requests_ != 0 && state_->room().is_awaited_by_others(worker_);
+  }
   /// Nothing when other workers have taken the last room meanwhile. `self` is this.
   static std::optional<Lease> lease(const std::shared_ptr<Backend>& self);
   /// This worker has requests that wait, or has no more: whether it is to be told when there is room.

@@ -88,9 +88,10 @@ class Pool {
   void room_at(const BackendState& state);
 
  private:
-  std::optional<Lease> pick(const Ask& ask);
-  std::optional<Lease> pick_untried_first(const Ask& ask);
-  void look_at_backends(const Ask& ask);
+  enum class Whose { newcomer, queued };
+  std::optional<Lease> pick(const Ask& ask, Whose whose);
+  std::optional<Lease> pick_untried_first(const Ask& ask, Whose whose);
+  void look_at_backends(const Ask& ask, Whose whose);
   void wait_for_room(bool waits);
 
   std::string name_;

@@ -21,6 +21,7 @@ class Room {
   uint32_t inside() const { return inside_.load(); }
 
   void set_waiting(unsigned worker, bool waits) { waiting_[worker].store(waits); }
+  bool is_awaited_by_others(unsigned worker) const;
   /// Each in its turn; nothing when none waits.
   std::optional<unsigned> next_waiting();
 
