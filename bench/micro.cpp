@@ -1,5 +1,6 @@
 // Micro-benchmarks of what a request costs in user code: reading its head, writing the one for the backend,
 // finding its route, choosing its backend.
+#include <sluice/balance/hash.h>
 #include <sluice/balance/policy.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head_decoder.h>
@@ -103,12 +104,15 @@ void route_by_path(benchmark::State& state) {
 }
 BENCHMARK(route_by_path)->Arg(1)->Arg(100)->Arg(10'000);
 
+/// By the kind of policy, and the number of backends.
 void choose_backend(benchmark::State& state) {
-  const std::vector<balance::Candidate> candidates(static_cast<size_t>(state.range(0)));
-  balance::RoundRobin policy;
-  for (auto _ : state) benchmark::DoNotOptimize(policy.choose(candidates));
+  const auto policy = balance::make_policy({.kind = static_cast<balance::Kind>(state.range(0))}, 0);
+  std::vector<balance::Candidate> candidates(static_cast<size_t>(state.range(1)));
+  for (size_t i = 0; i < candidates.size(); ++i) candidates[i].id = balance::hash(std::to_string(i));
+  uint64_t key = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(policy->choose(candidates, {.key = ++key}));
 }
-BENCHMARK(choose_backend)->Arg(1)->Arg(10)->Arg(1'000);
+BENCHMARK(choose_backend)->ArgsProduct({{0, 1, 2, 3}, {1, 10, 1'000}});
 
 }  // namespace
 }  // namespace sluice

@@ -97,20 +97,6 @@ Outcome when_healthy(Server& server, Server::Change change, std::shared_ptr<upst
   return {.wait = std::move(wait)};
 }
 
-/// Between begin and commit.
-Outcome add_to_draft(Context& context, const Command& command, BackendEdit edit, Revision revision) {
-  if (command.has("--wait")) return refuse_usage("--wait cannot stand between begin and commit");
-  if (auto same = context.server->check_revision(revision); !same) return refuse(std::move(same).error());
-  if (revision) context.draft->revision = revision;
-  const auto changed = context.draft->transaction.add(std::move(edit));
-  if (!changed) return refuse(changed.error());
-  const size_t pending = context.draft->transaction.size();
-  Reply reply;
-  reply.ok = concat({"pending=", std::to_string(pending), *changed ? "" : " unchanged"});
-  reply.data = {{"pending", pending}, {"changed", *changed}};
-  return now(std::move(reply));
-}
-
 }  // namespace
 
 Outcome backend_change(Context& context, const Command& command, OnReply on_reply) {
@@ -119,7 +105,10 @@ Outcome backend_change(Context& context, const Command& command, OnReply on_repl
   if (!edit) return refuse(std::move(edit).error());
   const auto revision = parse_revision(command);
   if (!revision) return refuse(revision.error());
-  if (context.draft) return add_to_draft(context, command, *std::move(edit), *revision);
+  if (context.draft && command.has("--wait")) {
+    return refuse_usage("--wait cannot stand between begin and commit");
+  }
+  if (context.draft) return add_to_draft(context, *std::move(edit), *revision);
   Duration bound{};
   if (command.has("--wait")) {
     auto wait = config::parse_duration(command.option("--wait"));

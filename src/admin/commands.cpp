@@ -12,6 +12,7 @@ namespace sluice::admin {
 namespace {
 
 constexpr Duration kAdoption{10'000};
+constexpr size_t kMostPools = 100;         // of one route
 constexpr size_t kMostDifferences = 1000;  // that a reload answers
 
 struct Entry {
@@ -54,8 +55,16 @@ constexpr std::array kEntries = {
           [](Context& c, const Command&, OnReply on_reply) {
             return generation_list(*c.server, std::move(on_reply));
           }},
+    Entry{"route list", "", "routes, and which pools their requests go to", 0, 0,
+          [](Context& c, const Command&, OnReply) { return now(route_list(*c.server)); }},
+    Entry{"route split", "ROUTE POOL=WEIGHT ... [--if-revision N]",
+          "send its requests to these pools, by weight; the others get none", 2, kMostPools, route_split},
     Entry{"pool list", "", "pools with their backends and requests", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(pool_list(*c.server)); }},
+    Entry{"pool show", "POOL", "one pool: its balance, its backends", 1, 1,
+          [](Context& c, const Command& command, OnReply) {
+            return now(pool_show(*c.server, argument(command, 2)));
+          }},
     Entry{"backend list", "[POOL]", "backends with state, weight and requests", 0, 1,
           [](Context& c, const Command& command, OnReply) {
             return now(backend_list(*c.server, argument(command, 2)));

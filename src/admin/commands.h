@@ -49,7 +49,9 @@ Reply refuse_line(Context& context, Error error);
 Reply status(lifecycle::Server& server);
 Outcome generation_list(lifecycle::Server& server, OnReply on_reply);
 Reply pool_list(lifecycle::Server& server);
+Reply pool_show(lifecycle::Server& server, const std::string& name);
 Reply backend_list(lifecycle::Server& server, std::string_view pool);
+Reply route_list(const lifecycle::Server& server);
 Reply config_show(const lifecycle::Server& server);
 Reply config_check(const std::string& path);
 Reply config_diff(const lifecycle::Server& server, const std::string& path);
@@ -58,7 +60,11 @@ Outcome reload(Context& context, const Command& command, OnReply on_reply);
 Outcome upgrade(Context& context, const Command& command, OnReply on_reply);
 Outcome begin(Context& context, const Command& command, OnReply on_reply);
 Outcome commit(Context& context, const Command& command, OnReply on_reply);
+Outcome route_split(Context& context, const Command& command, OnReply on_reply);
 Outcome abort(Context& context, const Command& command, OnReply on_reply);
+
+/// A change between begin and commit: tried, and kept for later.
+Outcome add_to_draft(Context& context, lifecycle::Edit edit, Revision revision);
 
 /// The number behind --if-revision.
 Result<Revision> parse_revision(const Command& command);

@@ -69,21 +69,24 @@ Outcome reload(Context& context, const Command& command, OnReply on_reply) {
 
 std::vector<std::string> change_lines(const lifecycle::DesiredState& desired) {
   std::vector<std::string> lines;
-  for (const auto& [key, change] : desired.changes()) {
-    std::string line = lifecycle::words(key, change);
-    if (const auto cause = desired.waits_for(key); !cause.empty()) line += field("does_not_apply", cause);
-    lines.push_back(std::move(line));
+  for (const auto& [change, cause] : desired.told()) {
+    lines.push_back(cause.empty() ? change : change + field("does_not_apply", cause));
   }
   return lines;
 }
 
 nlohmann::ordered_json changes_json(const lifecycle::DesiredState& desired) {
   auto list = nlohmann::ordered_json::array();
-  for (const auto& [key, change] : desired.changes()) {
+  for (const auto& [key, change] : desired.changes().backends) {
     list.push_back({{"pool", key.first},
                     {"address", key.second.text()},
                     {"change", lifecycle::words(key, change)},
                     {"does_not_apply", desired.waits_for(key)}});
+  }
+  for (const auto& [route, split] : desired.changes().routes) {
+    list.push_back({{"route", route},
+                    {"change", lifecycle::words(route, split)},
+                    {"does_not_apply", desired.waits_for(route)}});
   }
   return list;
 }

@@ -66,9 +66,8 @@ void add_changes(const lifecycle::Server& server, Reply& reply) {
   const std::string& path = server.config().server.state_file;
   const std::string where = path.empty() ? "none, they end with the process" : path;
   std::vector<std::string> waiting;
-  for (const auto& [key, change] : desired.changes()) {
-    const std::string cause = desired.waits_for(key);
-    if (!cause.empty()) waiting.push_back(lifecycle::words(key, change) + field("cause", cause));
+  for (const auto& [change, cause] : desired.told()) {
+    if (!cause.empty()) waiting.push_back(change + field("cause", cause));
   }
   const auto count = [](size_t size) { return static_cast<long long>(size); };
   reply.lines.push_back("changes" + field("admin", count(desired.changes().size())) +
@@ -134,47 +133,95 @@ Reply status(lifecycle::Server& server) {
   return reply;
 }
 
+namespace {
+
+std::string pool_line(const std::string& name, const config::Pool& pool, const PoolCounts& counts) {
+  return concat({name, " balance=", config::text(pool.balance.policy), " healthy=", number(counts.healthy),
+                 "/", number(counts.backends), " in_flight=", number(counts.in_flight),
+                 " requests=", number(counts.requests)});
+}
+
+nlohmann::ordered_json pool_json(const std::string& name, const config::Pool& pool,
+                                 const PoolCounts& counts) {
+  return {{"name", name},
+          {"balance", config::text(pool.balance.policy)},
+          {"backends", counts.backends},
+          {"healthy", counts.healthy},
+          {"in_flight", counts.in_flight},
+          {"requests", counts.requests}};
+}
+
+/// What few backends have is told of those alone.
+std::string backend_words(const lifecycle::BackendInfo& info) {
+  const config::Backend& backend = info.backend;
+  std::string line =
+      concat({backend.address.text(), " ", info.health, " weight=", number(backend.weight),
+              " in_flight=", number(info.state->in_flight()), " requests=", number(info.state->requests()),
+              " failures=", number(info.state->failures())});
+  if (backend.max_requests != 0) line += concat({" max_requests=", number(backend.max_requests)});
+  if (backend.priority != 0) line += concat({" priority=", number(backend.priority)});
+  if (!backend.zone.empty()) line += field("zone", backend.zone);
+  if (!backend.version.empty()) line += field("version", backend.version);
+  if (!info.cause.empty()) line += field("cause", info.cause);
+  return line;
+}
+
+nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
+  return {{"pool", info.pool},
+          {"address", info.backend.address.text()},
+          {"state", info.health},
+          {"weight", info.backend.weight},
+          {"max_requests", info.backend.max_requests},
+          {"priority", info.backend.priority},
+          {"zone", info.backend.zone},
+          {"version", info.backend.version},
+          {"in_flight", info.state->in_flight()},
+          {"requests", info.state->requests()},
+          {"failures", info.state->failures()},
+          {"cause", info.cause}};
+}
+
+Reply no_pool(std::string_view pool) {
+  return Reply::failed({.code = ErrorCode::not_found, .message = concat({"no pool \"", pool, "\""})});
+}
+
+}  // namespace
+
 Reply pool_list(lifecycle::Server& server) {
   Reply reply;
   reply.data["pools"] = nlohmann::ordered_json::array();
-  for (const auto& [name, pool] : count_pools(server)) {
-    reply.lines.push_back(
-        concat({name, " balance=round_robin healthy=", number(pool.healthy), "/", number(pool.backends),
-                " in_flight=", number(pool.in_flight), " requests=", number(pool.requests)}));
-    reply.data["pools"].push_back({{"name", name},
-                                   {"balance", "round_robin"},
-                                   {"backends", pool.backends},
-                                   {"healthy", pool.healthy},
-                                   {"in_flight", pool.in_flight},
-                                   {"requests", pool.requests}});
+  const auto& pools = server.config().pools;
+  for (const auto& [name, counts] : count_pools(server)) {
+    reply.lines.push_back(pool_line(name, *pools.at(name), counts));
+    reply.data["pools"].push_back(pool_json(name, *pools.at(name), counts));
+  }
+  return reply;
+}
+
+Reply pool_show(lifecycle::Server& server, const std::string& name) {
+  const auto found = server.config().pools.find(name);
+  if (found == server.config().pools.end()) return no_pool(name);
+  const config::Pool& pool = *found->second;
+  const PoolCounts counts = count_pools(server).at(name);
+  Reply reply;
+  reply.lines = {pool_line(name, pool, counts), concat({"balance = ", config::balance_text(pool.balance)})};
+  reply.data = pool_json(name, pool, counts);
+  reply.data["settings"] = {{"balance", config::balance_text(pool.balance)}};
+  reply.data["backends"] = nlohmann::ordered_json::array();
+  for (const auto& info : server.backends(name)) {
+    reply.lines.push_back(concat({"backend ", backend_words(info)}));
+    reply.data["backends"].push_back(backend_json(info));
   }
   return reply;
 }
 
 Reply backend_list(lifecycle::Server& server, std::string_view pool) {
-  if (!pool.empty() && !server.config().pools.contains(pool)) {
-    return Reply::failed({.code = ErrorCode::not_found, .message = concat({"no pool \"", pool, "\""})});
-  }
+  if (!pool.empty() && !server.config().pools.contains(pool)) return no_pool(pool);
   Reply reply;
   reply.data["backends"] = nlohmann::ordered_json::array();
   for (const auto& info : server.backends(pool)) {
-    const std::string address = info.backend.address.text();
-    std::string line =
-        concat({info.pool, " ", address, " ", info.health, " weight=", number(info.backend.weight),
-                " in_flight=", number(info.state->in_flight()), " requests=", number(info.state->requests()),
-                " failures=", number(info.state->failures())});
-    if (!info.backend.version.empty()) line += field("version", info.backend.version);
-    if (!info.cause.empty()) line += field("cause", info.cause);
-    reply.lines.push_back(std::move(line));
-    reply.data["backends"].push_back({{"pool", info.pool},
-                                      {"address", address},
-                                      {"state", info.health},
-                                      {"weight", info.backend.weight},
-                                      {"version", info.backend.version},
-                                      {"in_flight", info.state->in_flight()},
-                                      {"requests", info.state->requests()},
-                                      {"failures", info.state->failures()},
-                                      {"cause", info.cause}});
+    reply.lines.push_back(concat({info.pool, " ", backend_words(info)}));
+    reply.data["backends"].push_back(backend_json(info));
   }
   return reply;
 }

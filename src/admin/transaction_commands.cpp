@@ -21,6 +21,18 @@ Outcome begin(Context& context, const Command& command, OnReply) {
   return now(std::move(reply));
 }
 
+Outcome add_to_draft(Context& context, lifecycle::Edit edit, Revision revision) {
+  if (auto same = context.server->check_revision(revision); !same) return refuse(std::move(same).error());
+  if (revision) context.draft->revision = revision;
+  const auto changed = context.draft->transaction.add(std::move(edit));
+  if (!changed) return refuse(changed.error());
+  const size_t pending = context.draft->transaction.size();
+  Reply reply;
+  reply.ok = concat({"pending=", std::to_string(pending), *changed ? "" : " unchanged"});
+  reply.data = {{"pending", pending}, {"changed", *changed}};
+  return now(std::move(reply));
+}
+
 /// It ends the transaction, whatever comes of it.
 Outcome commit(Context& context, const Command& command, OnReply on_reply) {
   if (!context.draft) return refuse_usage("there is no transaction: begin starts one");

@@ -1,22 +1,12 @@
 // Smooth weighted round robin.
-#include <sluice/balance/policy.h>
+#include "balance/round_robin.h"
 
 #include <map>
-#include <string>
 
-#include <doctest/doctest.h>
+#include "balance/test_tools.h"
 
 namespace sluice::balance {
 namespace {
-
-std::string picks(Policy& policy, const std::vector<Candidate>& candidates, int count) {
-  std::string picked;
-  for (int i = 0; i < count; ++i) {
-    const auto choice = policy.choose(candidates);
-    picked += choice ? static_cast<char>('a' + *choice) : '-';
-  }
-  return picked;
-}
 
 TEST_CASE("round robin honours weights by spreading turns, not bunching them") {
   RoundRobin policy;
@@ -43,7 +33,7 @@ TEST_CASE("over every round each candidate gets exactly its weight") {
   }
 }
 
-TEST_CASE("what is not available is never chosen, and nothing is chosen when nothing is") {
+TEST_CASE("round robin passes over what is not available") {
   RoundRobin policy;
   CHECK(picks(policy, {{}, {.available = false}, {}}, 4) == "acac");
   CHECK(picks(policy, {{.available = false}, {.available = false}}, 2) == "--");

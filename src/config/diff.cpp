@@ -73,6 +73,9 @@ std::string words(const Backend& backend) {
   std::string text;
   if (backend.weight != 1) text += concat({" weight=", std::to_string(backend.weight)});
   if (!backend.version.empty()) text += field("version", backend.version);
+  if (backend.max_requests != 0) text += concat({" max_requests=", std::to_string(backend.max_requests)});
+  if (backend.priority != 0) text += concat({" priority=", std::to_string(backend.priority)});
+  if (!backend.zone.empty()) text += field("zone", backend.zone);
   if (backend.drain) text += " draining";
   return text;
 }

@@ -16,7 +16,14 @@ void parse_forwarding(Reader& root, Forwarding& forwarding);
 void parse_limits(Reader& root, Limits& limits);
 void parse_timeouts(Reader& root, Timeouts& timeouts);
 
+/// Takes its key from `pool`, the table of one pool.
+void parse_balance(Reader& pool, Balance& balance);
+
 // Each takes its key from `route`, the table of one route.
+/// `key`: header or cookie.
+void parse_match(Reader& route, std::string_view key, std::optional<FieldMatch>& match);
+/// Its pool or its split.
+void parse_pool_of_route(Reader& reader, const Config& config, Route& route);
 void parse_redirect(Reader& route, std::optional<Redirect>& redirect);
 void parse_respond(Reader& route, std::optional<FixedResponse>& respond);
 /// `key`: request_fields or response_fields.

@@ -13,19 +13,14 @@ namespace {
 constexpr uint64_t kMostRetryBuffer = uint64_t{16} << 20;
 constexpr size_t kLongestName = 100;
 constexpr uint32_t kMostWeight = 1000;
-constexpr std::string_view kVersionExpected =
+constexpr uint32_t kMostRequests = 1'000'000;
+constexpr uint8_t kLastPriority = 9;
+constexpr std::string_view kTagExpected =
     "expected a tag of at most 100 printable ASCII characters without spaces";
 constexpr std::string_view kNoPortZero = "a backend's port cannot be 0";
-constexpr std::array kLaterBalances = {"least_requests", "random_two", "hash"};
 
-bool is_pool_name(std::string_view name) {
-  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-  return !name.empty() && name.size() <= kLongestName &&
-         name.find_first_not_of(kAllowed) == std::string_view::npos;
-}
-
-bool is_version(std::string_view version) {
-  return version.size() <= kLongestName && is_visible(version);
+bool is_tag(std::string_view text) {
+  return text.size() <= kLongestName && is_visible(text);
 }
 
 bool has_port(const Address& address) {
@@ -36,17 +31,6 @@ bool is_no_duration(const Value& value) {
   if (value.kind != Value::Kind::string) return false;
   const auto duration = parse_duration(value.text);
   return duration && *duration == Duration::zero();
-}
-
-void parse_balance(Reader& pool) {
-  const Value* given = pool.take("balance");
-  const bool is_later =
-      given != nullptr && std::ranges::find(kLaterBalances, given->text) != kLaterBalances.end();
-  if (!is_later) {
-    pool.read_word("balance", {"round_robin"});
-  } else {
-    pool.problem("balance", concat({"\"", given->text, "\" is not available in this version of Sluice"}));
-  }
 }
 
 void parse_health(Reader& pool, Health& health) {
@@ -101,15 +85,18 @@ void parse_pool_timeouts(Reader& pool, PoolTimeouts& timeouts) {
   reader->finish();
 }
 
+void read_tag(Reader& reader, std::string_view key, std::string& tag) {
+  if (reader.read(key, tag) && !is_tag(tag)) reader.problem(key, std::string(kTagExpected));
+}
+
 /// Of { address = ..., weight = ..., version = ... }.
 std::optional<Address> parse_backend_table(Reader reader, Backend& backend) {
   const auto address = reader.read_address("address", "an address such as \"10.0.0.1:80\"");
   reader.read_number("weight", backend.weight, 1, kMostWeight);
-  reader.read("version", backend.version);
-  if (!is_version(backend.version)) {
-    reader.problem("version", std::string(kVersionExpected));
-  }
-  reader.not_yet("max_requests");
+  read_tag(reader, "version", backend.version);
+  reader.read_number("max_requests", backend.max_requests, 1, kMostRequests);
+  reader.read_number("priority", backend.priority, 0, kLastPriority);
+  read_tag(reader, "zone", backend.zone);
   reader.finish();
   return address;
 }
@@ -161,7 +148,7 @@ void parse_proxy_protocol(Reader& pool, ProxyProtocol& protocol) {
 }
 
 void parse_pool(Reader& reader, Pool& pool) {
-  parse_balance(reader);
+  parse_balance(reader, pool.balance);
   parse_backends(reader, pool.backends);
   parse_health(reader, pool.health);
   parse_queue(reader, pool.queue);
@@ -185,7 +172,7 @@ void parse_pools(Reader& root, Config& config) {
     const std::string& name = element.key;
     auto pool = std::make_shared<Pool>();
     pool->name = name;
-    if (!is_pool_name(name)) {
+    if (!is_name(name)) {
       root.report().add(element.key_place, pools.key_path(name),
                         "expected a pool name of at most 100 letters, digits, '.', '_' and '-'");
     }
@@ -200,7 +187,7 @@ Result<void> check_backend(const Backend& backend) {
   };
   if (!has_port(backend.address)) return wrong(kNoPortZero);
   if (backend.weight < 1 || backend.weight > kMostWeight) return wrong("expected a weight from 1 to 1000");
-  if (!is_version(backend.version)) return wrong(kVersionExpected);
+  if (!is_tag(backend.version)) return wrong(kTagExpected);
   return {};
 }
 

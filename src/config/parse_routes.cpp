@@ -91,11 +91,9 @@ void parse_upgrade(Reader& reader, std::vector<std::string>& upgrade) {
   }
 }
 
-void parse_pool_name(Reader& reader, const Config& config, std::string& name) {
-  if (!reader.read("pool", name) || config.pools.contains(name)) return;
-  std::vector<std::string_view> names;
-  for (const auto& [known, pool] : config.pools) names.push_back(known);
-  reader.problem("pool", concat({"there is no [pool.", name, "]", hint(name, names)}));
+void parse_name(Reader& reader, std::string& name) {
+  if (!reader.read("name", name) || is_name(name)) return;
+  reader.problem("name", "expected a name of at most 100 letters, digits, '.', '_' and '-'");
 }
 
 void check_actions(Reader& reader) {
@@ -123,9 +121,12 @@ void check_actions(Reader& reader) {
 std::optional<Route> parse_route(Reader& reader, const Config& config) {
   const size_t problems_before = reader.report().problems.size();
   Route route;
+  parse_name(reader, route.name);
   parse_host(reader, route.host);
   parse_path(reader, route.path);
-  parse_pool_name(reader, config, route.pool);
+  parse_match(reader, "header", route.header);
+  parse_match(reader, "cookie", route.cookie);
+  parse_pool_of_route(reader, config, route);
   parse_redirect(reader, route.redirect);
   parse_respond(reader, route.respond);
   parse_rewrites(reader, route);
@@ -138,6 +139,12 @@ std::optional<Route> parse_route(Reader& reader, const Config& config) {
   return route;
 }
 
+/// A header's name has no case.
+bool is_same_match(const std::optional<FieldMatch>& one, const std::optional<FieldMatch>& other) {
+  if (!one || !other) return one.has_value() == other.has_value();
+  return equals_ignoring_case(one->name, other->name) && one->value == other->value;
+}
+
 }  // namespace
 
 void parse_routes(Reader& root, Config& config) {
@@ -145,10 +152,17 @@ void parse_routes(Reader& root, Config& config) {
     auto route = parse_route(reader, config);
     if (!route) continue;
     const auto is_same = [&](const Route& other) {
-      return other.host == route->host && prefix(other.path) == prefix(route->path);
+      return other.host == route->host && prefix(other.path) == prefix(route->path) &&
+             is_same_match(other.header, route->header) && other.cookie == route->cookie;
     };
     if (std::ranges::any_of(config.routes, is_same)) {
-      reader.problem("path", "another route has the same host and path already");
+      const bool has_condition = route->header || route->cookie;
+      reader.problem("path", concat({"another route has the same host",
+                                     has_condition ? ", path, header and cookie" : " and path", " already"}));
+    }
+    const auto has_its_name = [&](const Route& other) { return other.name == route->name; };
+    if (!route->name.empty() && std::ranges::any_of(config.routes, has_its_name)) {
+      reader.problem("name", "another route has this name already");
     }
     config.routes.push_back(*std::move(route));
   }

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "config/parse.h"
+#include "config/syntax.h"
 
 namespace sluice::config {
 namespace {
@@ -62,6 +63,9 @@ void parse_server(Reader& root, Server& server) {
     reader->read_number("max_connections", server.max_connections, 1, 10'000'000);
     if (auto log = reader->sub("log")) parse_log(*std::move(log), server.log);
     if (auto log = reader->sub("access_log")) parse_access_log(*std::move(log), server.access_log);
+    if (reader->read("zone", server.zone) && !is_visible(server.zone)) {
+      reader->problem("zone", "expected a name of visible ASCII characters without spaces");
+    }
     reader->not_yet("observe");
     reader->finish();
   }

@@ -152,7 +152,7 @@ TEST_CASE("the whole of a pool reaches the values it names") {
   REQUIRE(config.pools.size() == 2);
   const Pool api = {
       .name = "api",
-      .balance = Balance::round_robin,
+      .balance = Balance{},
       .backends = {{.address = address("10.0.0.1:80")},
                    {.address = address("10.0.0.2:80"), .weight = 1000, .version = "v2+a:b"},
                    {.address = address("unix:/run/app.sock")}},

@@ -22,7 +22,9 @@ TEST_CASE("mistakes in [[route]]") {
           "3:14: route[0].strip_path: expected true or false, got a string"},
          {"path = \"/\"",
           "1:1: route[0].pool: missing: expected the name of a pool, or redirect or respond instead"},
-         {"pool = false", "2:8: route[0].pool: expected a string, got a boolean"},
+         {"pool = false",
+          "2:8: route[0].pool: expected the name of a pool, or pools with their parts such as { blue = 90, "
+          "green = 10 }, got a boolean"},
          {"pool = \"sohp\"", "2:8: route[0].pool: there is no [pool.sohp], did you mean \"shop\"?"},
          {"pool = \"elsewhere\"", "2:8: route[0].pool: there is no [pool.elsewhere]"},
          {"pool = \"shop\"\n[[route]]\npool = \"shop\"",

@@ -8,6 +8,7 @@
 namespace sluice::config {
 namespace {
 
+constexpr size_t kLongestName = 100;
 constexpr size_t kLongestHost = 253;  // RFC 1035 2.3.4, as text
 constexpr uint64_t kLastPort = 65535;
 
@@ -18,6 +19,12 @@ bool is_token_character(char c) {
 }
 
 }  // namespace
+
+bool is_name(std::string_view text) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  return !text.empty() && text.size() <= kLongestName &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_token_character);

@@ -5,6 +5,8 @@
 
 namespace sluice::config {
 
+/// Of a pool or a route: at most 100 letters, digits, '.', '_' and '-'.
+bool is_name(std::string_view text);
 /// A field's or a protocol's name (RFC 9110 5.6.2).
 bool is_token(std::string_view text);
 /// Visible ASCII alone: what may stand in a request line.

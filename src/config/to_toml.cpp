@@ -8,10 +8,15 @@ namespace sluice::config {
 namespace {
 
 std::string backend_text(const Backend& backend) {
-  if (backend.weight == 1 && backend.version.empty()) return quoted(backend.address.text());
+  Backend plain{.address = backend.address};
+  plain.drain = backend.drain;
+  if (backend == plain) return quoted(backend.address.text());
   std::vector<std::pair<std::string, std::string>> pairs = {{"address", quoted(backend.address.text())},
                                                             {"weight", std::to_string(backend.weight)}};
   if (!backend.version.empty()) pairs.emplace_back("version", quoted(backend.version));
+  if (backend.max_requests != 0) pairs.emplace_back("max_requests", std::to_string(backend.max_requests));
+  if (backend.priority != 0) pairs.emplace_back("priority", std::to_string(backend.priority));
+  if (!backend.zone.empty()) pairs.emplace_back("zone", quoted(backend.zone));
   return inline_table(pairs);
 }
 
@@ -58,7 +63,7 @@ void write_backends(Writer& out, const std::vector<Backend>& backends) {
 
 void write_pool(Writer& out, const Pool& pool) {
   out.section(concat({"[pool.", quoted(pool.name), "]"}), concat({"pool ", pool.name}));
-  out.line("balance", "\"round_robin\"");
+  out.line("balance", balance_text(pool.balance));
   write_backends(out, pool.backends);
   out.line("health", health_text(pool.health));
   out.line("queue",
@@ -76,6 +81,7 @@ void write_server(Writer& out, const Server& server) {
   out.line("drain_timeout", quoted(server.drain_timeout));
   out.line("takeover_timeout", quoted(server.takeover_timeout));
   out.number("max_connections", server.max_connections);
+  if (!server.zone.empty()) out.line("zone", quoted(server.zone));
   out.line("log", inline_table({{"level", quoted(name(server.log.level))},
                                 {"format", server.log.format == LogFormat::text ? "\"text\"" : "\"json\""},
                                 {"path", quoted(server.log.path)}}));

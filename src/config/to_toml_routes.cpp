@@ -37,6 +37,25 @@ void write_fields(Writer& out, std::string_view key, const FieldEdits& edits) {
   out.line(key, inline_table(pairs));
 }
 
+std::string pool_text(const Route& route) {
+  if (route.split.empty()) return quoted(route.pool);
+  Pairs pairs;
+  for (const auto& [pool, weight] : route.split) pairs.emplace_back(quoted(pool), std::to_string(weight));
+  return inline_table(pairs);
+}
+
+std::string match_text(const FieldMatch& match) {
+  Pairs pairs = {{"name", quoted(match.name)}};
+  if (match.value) pairs.emplace_back("value", quoted(*match.value));
+  return inline_table(pairs);
+}
+
+/// Beside the path, for people; no two routes of a file have the same.
+std::string condition(std::string_view what, const std::optional<FieldMatch>& match) {
+  if (!match) return {};
+  return concat({" ", what, " ", match->name, match->value ? concat({"=", quoted(*match->value)}) : ""});
+}
+
 void write_way_to_pool(Writer& out, const Route& route) {
   if (route.rewrite_path) {
     out.line("rewrite_path", quoted(*route.rewrite_path));
@@ -47,15 +66,19 @@ void write_way_to_pool(Writer& out, const Route& route) {
   out.line("upgrade", quoted_array(route.upgrade));
   write_fields(out, "request_fields", route.request_fields);
   write_fields(out, "response_fields", route.response_fields);
-  out.line("pool", quoted(route.pool));
+  out.line("pool", pool_text(route));
 }
 
 }  // namespace
 
 void write_route(Writer& out, const Route& route) {
-  out.section("[[route]]", concat({"route ", route.host, route.path}));
+  out.section("[[route]]", concat({"route ", route.host, route.path, condition("header", route.header),
+                                   condition("cookie", route.cookie)}));
+  if (!route.name.empty()) out.line("name", quoted(route.name));
   if (!route.host.empty()) out.line("host", quoted(route.host));
   out.line("path", quoted(route.path));
+  if (route.header) out.line("header", match_text(*route.header));
+  if (route.cookie) out.line("cookie", match_text(*route.cookie));
   if (!route.redirect && !route.respond) return write_way_to_pool(out, route);
   write_fields(out, "response_fields", route.response_fields);
   if (route.redirect) {

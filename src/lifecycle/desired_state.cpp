@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "lifecycle/not_found.h"
+
 namespace sluice::lifecycle {
 namespace {
 
@@ -39,7 +41,7 @@ std::string words(const BackendKey& key, const BackendChange& change) {
   return text;
 }
 
-DesiredState::DesiredState(config::Config file, BackendChanges changes) : changes_(std::move(changes)) {
+DesiredState::DesiredState(config::Config file, Changes changes) : changes_(std::move(changes)) {
   replace_file(std::move(file));
 }
 
@@ -53,14 +55,15 @@ const config::Backend* DesiredState::in_file(const BackendKey& key) const {
 
 std::optional<config::Backend> DesiredState::backend(const BackendKey& key) const {
   if (!file_->pools.contains(key.first)) return std::nullopt;
-  const auto change = changes_.find(key);
-  return apply_change(in_file(key), key.second, change == changes_.end() ? BackendChange{} : change->second);
+  const auto change = changes_.backends.find(key);
+  return apply_change(in_file(key), key.second,
+                      change == changes_.backends.end() ? BackendChange{} : change->second);
 }
 
 config::Config DesiredState::effective() const {
   config::Config config = *file_;
   std::map<std::string, std::shared_ptr<config::Pool>, std::less<>> changed;
-  for (const auto& [key, change] : changes_) {
+  for (const auto& [key, change] : changes_.backends) {
     const auto& [pool_name, address] = key;
     const auto in_config = config.pools.find(pool_name);
     if (in_config == config.pools.end()) continue;  // Its pool is gone; the change waits for it.
@@ -77,14 +80,16 @@ config::Config DesiredState::effective() const {
     }
   }
   for (auto& [name, pool] : changed) config.pools[name] = std::move(pool);
+  apply_routes(config);
   return config;
 }
 
 void DesiredState::replace_file(config::Config file) {
   file_ = std::make_shared<const config::Config>(std::move(file));
-  std::erase_if(changes_, [this](const auto& entry) {
+  std::erase_if(changes_.backends, [this](const auto& entry) {
     return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
   });
+  forget_routes_of_the_file();
 }
 
 /// Beyond the file. What is said of a backend that the file has no more may be meant for when it is back.
@@ -96,18 +101,23 @@ bool DesiredState::says_nothing(const BackendKey& key, const BackendChange& chan
 
 std::string DesiredState::waits_for(const BackendKey& key) const {
   if (!file_->pools.contains(key.first)) return concat({"no pool \"", key.first, "\""});
-  const auto change = changes_.find(key);
-  const bool waits = change != changes_.end() && change->second.presence == Presence::as_in_file;
+  const auto change = changes_.backends.find(key);
+  const bool waits = change != changes_.backends.end() && change->second.presence == Presence::as_in_file;
   return waits && in_file(key) == nullptr ? no_backend(key) : "";
+}
+
+std::vector<ToldChange> DesiredState::told() const {
+  std::vector<ToldChange> told;
+  for (const auto& [key, change] : changes_.backends) told.push_back({words(key, change), waits_for(key)});
+  for (const auto& [route, split] : changes_.routes) told.push_back({words(route, split), waits_for(route)});
+  return told;
 }
 
 Result<void> DesiredState::check_pool(std::string_view pool) const {
   if (file_->pools.contains(pool)) return {};
   std::vector<std::string_view> names;
   for (const auto& [name, unused] : file_->pools) names.push_back(name);
-  std::string message = concat({"no pool \"", pool, "\""});
-  if (const auto near = closest_match(pool, names)) message += concat({", did you mean \"", *near, "\"?"});
-  return Error{.code = ErrorCode::not_found, .message = std::move(message)};
+  return not_found("pool", pool, names);
 }
 
 /// What is said of the backend with the edit done.
@@ -117,9 +127,9 @@ Result<BackendChange> DesiredState::changed(const BackendEdit& edit) const {
   if (!is_there && edit.verb != Verb::add) {
     return Error{.code = ErrorCode::not_found, .message = no_backend(edit.key)};
   }
-  const auto known = changes_.find(edit.key);
+  const auto known = changes_.backends.find(edit.key);
   // What was said of a backend that is not there any more is not meant for the one that comes.
-  BackendChange change = is_there && known != changes_.end() ? known->second : BackendChange{};
+  BackendChange change = is_there && known != changes_.backends.end() ? known->second : BackendChange{};
   if (edit.verb == Verb::add) {
     change.presence = in_file(edit.key) != nullptr ? Presence::as_in_file : Presence::added;
     if (edit.version) change.version = edit.version;
@@ -129,15 +139,19 @@ Result<BackendChange> DesiredState::changed(const BackendEdit& edit) const {
   return change;
 }
 
+Result<bool> DesiredState::apply(const Edit& edit) {
+  return std::visit([this](const auto& each) { return apply(each); }, edit);
+}
+
 Result<bool> DesiredState::apply(const BackendEdit& edit) {
   if (auto known = check_pool(edit.key.first); !known) return std::move(known).error();
   auto change = changed(edit);
   if (!change) return std::move(change).error();
   const auto before = backend(edit.key);
   if (says_nothing(edit.key, *change)) {
-    changes_.erase(edit.key);
+    changes_.backends.erase(edit.key);
   } else {
-    changes_[edit.key] = *std::move(change);
+    changes_.backends[edit.key] = *std::move(change);
   }
   return before != backend(edit.key);
 }

@@ -106,10 +106,11 @@ TEST_CASE("a change whose pool is gone says what it waits for") {
 
 TEST_CASE("saved changes lie over the file, and what it has caught up with disappears at once") {
   using Presence = BackendChange::Presence;
-  const DesiredState state(file_with({9001, 9002}), {{{"shop", at(9002)}, {.presence = Presence::added}},
-                                                     {{"shop", at(9003)}, {.presence = Presence::removed}},
-                                                     {{"shop", at(9001)}, {.weight = 4}},
-                                                     {{"gone", at(9001)}, {.presence = Presence::removed}}});
+  const DesiredState state(file_with({9001, 9002}),
+                           {.backends = {{{"shop", at(9002)}, {.presence = Presence::added}},
+                                         {{"shop", at(9003)}, {.presence = Presence::removed}},
+                                         {{"shop", at(9001)}, {.weight = 4}},
+                                         {{"gone", at(9001)}, {.presence = Presence::removed}}}});
   CHECK(backends(state) == "9001*4 9002");
   CHECK(state.changes().size() == 2);
 }

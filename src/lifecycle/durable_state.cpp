@@ -102,12 +102,11 @@ Result<void> DurableState::advance(DesiredState next, uint64_t number) {
 
 void tell_waiting(const DesiredState& desired, Log& log) {
   int told = 0;
-  for (const auto& [key, change] : desired.changes()) {
-    const std::string cause = desired.waits_for(key);
+  for (const auto& [change, cause] : desired.told()) {
     if (cause.empty()) continue;
     if (++told > kMostTold) return log.warning("more admin changes do not apply; see `sluice status`");
-    log.warning("admin change does not apply, it is kept until reload --reset" +
-                field("change", words(key, change)) + field("cause", cause));
+    log.warning("admin change does not apply, it is kept until reload --reset" + field("change", change) +
+                field("cause", cause));
   }
 }
 

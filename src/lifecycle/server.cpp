@@ -103,7 +103,9 @@ struct Server::Impl {
                 [this](proxy::MovedConnection moved) {
                   const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
                   loop.post([this, shared] { departures.add(std::move(*shared)); });
-                }};
+                },
+            .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
+                              unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); }};
   }
 
   void on_worker_gone(unsigned worker) {
@@ -150,6 +152,17 @@ struct Server::Impl {
 
   void tell_checked(const std::shared_ptr<upstream::BackendState>& state) {
     workers.post_all([state](proxy::Service& service) { service.backend_checked(state); });
+  }
+
+  /// One that has ended since may still be noted as one that waits.
+  void tell_room(const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
+    while (!workers.lives(worker)) {
+      state->room().set_waiting(worker, false);
+      const auto next = state->room().next_waiting();
+      if (!next) return;
+      worker = *next;
+    }
+    workers.post(worker, [state](proxy::Service& service) { service.backend_has_room(state); });
   }
 
   void tell_ended(uint64_t number) {

@@ -15,7 +15,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Presence = BackendChange::Presence;
 
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kVersion = 2;
+/// Which a Sluice that knows nothing of routes reads, as long as there is nothing of them to read.
+constexpr uint64_t kWithoutRoutes = 1;
 constexpr uint64_t kMostGenerations = uint64_t{1} << 53;  // What every reader of JSON can hold.
 /// In the order of Presence.
 constexpr std::array<std::string_view, 3> kPresences = {"as_in_file", "added", "removed"};
@@ -28,6 +30,12 @@ Json change_json(const BackendKey& key, const BackendChange& change) {
   if (change.version) json["version"] = *change.version;
   if (change.drain) json["drain"] = *change.drain;
   return json;
+}
+
+Json route_json(const std::string& route, const std::vector<config::PoolShare>& split) {
+  Json pools = Json::object();
+  for (const auto& [pool, weight] : split) pools[pool] = weight;
+  return {{"route", route}, {"split", std::move(pools)}};
 }
 
 /// Reads one object's members, each by its name; all that are there must have been asked for.
@@ -107,6 +115,31 @@ std::string read_change(const Json& json, std::string where, BackendChanges& cha
   return members.finish();
 }
 
+bool is_object(const Json& json) {
+  return json.is_object();
+}
+
+/// One entry of "routes"; likewise.
+std::string read_route(const Json& json, std::string where, RouteChanges& routes) {
+  if (!json.is_object()) return concat({where, "it is no object"});
+  Members members(json, std::move(where));
+  std::string route;
+  std::vector<config::PoolShare> split;
+  if (const Json* name = members.required("route", "a string", is_text)) route = name->get<std::string>();
+  if (const Json* pools = members.required("split", "an object", is_object)) {
+    for (const auto& [pool, weight] : pools->items()) {
+      if (!is_number(weight)) members.wrong("a weight is not a number");
+      const uint64_t number = is_number(weight) ? weight.get<uint64_t>() : 0;
+      split.push_back(
+          {.pool = pool, .weight = static_cast<uint32_t>(std::min<uint64_t>(number, UINT32_MAX))});
+    }
+  }
+  std::ranges::sort(split, {}, &config::PoolShare::pool);
+  if (auto holds = config::check_split(split); !holds) members.wrong(holds.error().message);
+  if (!routes.emplace(std::move(route), std::move(split)).second) members.wrong("it is there twice");
+  return members.finish();
+}
+
 Error damaged(std::string message) {
   return {.code = ErrorCode::malformed, .message = std::move(message)};
 }
@@ -114,8 +147,12 @@ Error damaged(std::string message) {
 }  // namespace
 
 Result<std::string> state_text(const SavedState& state) {
-  Json json = {{"version", kVersion}, {"generation", state.generation}, {"changes", Json::array()}};
-  for (const auto& [key, change] : state.changes) json["changes"].push_back(change_json(key, change));
+  const auto& [backends, routes] = state.changes;
+  Json json = {{"version", routes.empty() ? kWithoutRoutes : kVersion},
+               {"generation", state.generation},
+               {"changes", Json::array()}};
+  for (const auto& [key, change] : backends) json["changes"].push_back(change_json(key, change));
+  for (const auto& [route, split] : routes) json["routes"].push_back(route_json(route, split));
   std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   const auto again = parse_state(text);
   if (again && *again == state) return text;
@@ -133,7 +170,7 @@ Result<SavedState> parse_state(std::string_view text) {
                  .message = concat({"a newer Sluice wrote it (its version is ", version->dump(),
                                     ", this one reads ", std::to_string(kVersion), ")"})};
   }
-  if (version != nullptr && version->get<uint64_t>() != kVersion) members.wrong("version is not 1");
+  if (version != nullptr && version->get<uint64_t>() < kWithoutRoutes) members.wrong("version is not 1 or 2");
   SavedState state;
   if (const Json* number = members.required("generation", "a number", is_number)) {
     state.generation = number->get<uint64_t>();
@@ -141,8 +178,16 @@ Result<SavedState> parse_state(std::string_view text) {
   const auto is_list = [](const Json& value) { return value.is_array(); };
   if (const Json* changes = members.required("changes", "an array", is_list)) {
     for (const Json& change : *changes) {
-      const std::string where = concat({"changes[", std::to_string(state.changes.size()), "]: "});
-      if (std::string wrong = read_change(change, where, state.changes); !wrong.empty())
+      const std::string where = concat({"changes[", std::to_string(state.changes.backends.size()), "]: "});
+      if (std::string wrong = read_change(change, where, state.changes.backends); !wrong.empty())
+        return damaged(wrong);
+    }
+  }
+  const bool knows_routes = version != nullptr && version->get<uint64_t>() != kWithoutRoutes;
+  if (const Json* routes = knows_routes ? members.optional("routes", "an array", is_list) : nullptr) {
+    for (const Json& route : *routes) {
+      const std::string where = concat({"routes[", std::to_string(state.changes.routes.size()), "]: "});
+      if (std::string wrong = read_route(route, where, state.changes.routes); !wrong.empty())
         return damaged(wrong);
     }
   }

@@ -12,7 +12,7 @@ namespace sluice::lifecycle {
 
 struct SavedState {
   uint64_t generation = 0;  ///< the newest one's number, so that a number never means two things
-  BackendChanges changes{};
+  Changes changes{};
   bool operator==(const SavedState&) const = default;
 };
 

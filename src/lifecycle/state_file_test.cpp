@@ -15,11 +15,13 @@ Address at(const std::string& text) {
 }
 
 SavedState one_of_each() {
-  return {.generation = 17,
-          .changes = {{{"shop", at("127.0.0.1:9003")},
-                       {.presence = Presence::added, .weight = 2, .version = "v2", .drain = false}},
-                      {{"shop", at("[::1]:80")}, {.presence = Presence::removed}},
-                      {{"api", at("unix:/run/a.sock")}, {.drain = true}}}};
+  return {
+      .generation = 17,
+      .changes = {.backends = {{{"shop", at("127.0.0.1:9003")},
+                                {.presence = Presence::added, .weight = 2, .version = "v2", .drain = false}},
+                               {{"shop", at("[::1]:80")}, {.presence = Presence::removed}},
+                               {{"api", at("unix:/run/a.sock")}, {.drain = true}}},
+                  .routes = {{"shop", {{"blue", 90}, {"green", 10}}}, {"api", {{"api.v2", 1}}}}}};
 }
 
 constexpr std::string_view kText = R"({
@@ -40,8 +42,8 @@ constexpr std::string_view kText = R"({
 
 const SavedState kState = {
     .generation = 3,
-    .changes = {{{"shop", at("127.0.0.1:9003")},
-                 {.presence = Presence::added, .weight = 2, .version = "v2", .drain = true}}}};
+    .changes = {.backends = {{{"shop", at("127.0.0.1:9003")},
+                              {.presence = Presence::added, .weight = 2, .version = "v2", .drain = true}}}}};
 
 /// kText with `before` replaced.
 std::string with(std::string_view before, std::string_view after) {
@@ -79,7 +81,7 @@ TEST_CASE("every kind of damage is told, and nothing of the file is taken") {
       {"[]", "it is no JSON object"},
       {"{}", "there is no version"},
       {with("\"version\": 1", "\"version\": \"1\""), "version is not a number"},
-      {with("\"version\": 1", "\"version\": 0"), "version is not 1"},
+      {with("\"version\": 1", "\"version\": 0"), "version is not 1 or 2"},
       {with("\"version\": 1", "\"version\": -1"), "version is not a number"},
       {with("\"generation\": 3", "\"generation\": 1e99"), "generation is not a number"},
       {with("\"generation\": 3", "\"generation\": 18446744073709551615"), "generation is not a number"},
@@ -114,19 +116,60 @@ TEST_CASE("every kind of damage is told, and nothing of the file is taken") {
   }
 }
 
+constexpr std::string_view kRouteText = R"({
+  "version": 2,
+  "generation": 4,
+  "changes": [],
+  "routes": [
+    {
+      "route": "shop",
+      "split": {
+        "blue": 90,
+        "green": 10
+      }
+    }
+  ]
+}
+)";
+
+TEST_CASE("routes are saved, and only a file that has some is of the version that knows them") {
+  const SavedState state = {.generation = 4,
+                            .changes = {.routes = {{"shop", {{"blue", 90}, {"green", 10}}}}}};
+  CHECK(*state_text(state) == kRouteText);
+  CHECK(*parse_state(kRouteText) == state);
+  CHECK(parse_state(R"({"version": 2, "generation": 1, "changes": []})")->changes.empty());
+}
+
+TEST_CASE("damage among the routes is told, too") {
+  const auto damage = [](std::string_view before, std::string_view after) {
+    std::string text(kRouteText);
+    const auto place = text.find(before);
+    REQUIRE(place != std::string::npos);
+    const auto state = parse_state(text.replace(place, before.size(), after));
+    REQUIRE_FALSE(state);
+    return state.error().message;
+  };
+  CHECK(damage("90", "-1") == "routes[0]: a weight is not a number");
+  CHECK(damage("90", "1001") == "routes[0]: expected weights from 0 to 1000");
+  CHECK(damage("\"split\"", "\"x\"").starts_with("routes[0]: there is no split"));
+  CHECK(damage("\"shop\"", "1") == "routes[0]: route is not a string");
+  CHECK(damage("{\n      \"route\"", "1, {\n      \"route\"") == "routes[0]: it is no object");
+  CHECK(damage("\"version\": 2", "\"version\": 1") == "there is a member that this version does not know");
+}
+
 TEST_CASE("a newer version's file is no damage") {
-  const auto state = parse_state(with("\"version\": 1", "\"version\": 2, \"more\": {}"));
+  const auto state = parse_state(with("\"version\": 1", "\"version\": 3, \"more\": {}"));
   REQUIRE_FALSE(state);
   CHECK(state.error().code == ErrorCode::unsupported);
-  CHECK(state.error().message == "a newer Sluice wrote it (its version is 2, this one reads 1)");
+  CHECK(state.error().message == "a newer Sluice wrote it (its version is 3, this one reads 2)");
 }
 
 TEST_CASE("what would not come back is refused rather than written") {
   SavedState state = kState;
-  state.changes = {{{"shop", Address::local("/\xff.sock")}, {.presence = Presence::added}}};
+  state.changes.backends = {{{"shop", Address::local("/\xff.sock")}, {.presence = Presence::added}}};
   CHECK(state_text(state).error().code == ErrorCode::usage);
   state = kState;
-  state.changes.begin()->second.weight = 0;
+  state.changes.backends.begin()->second.weight = 0;
   CHECK_FALSE(state_text(state));
 }
 

@@ -20,7 +20,7 @@ TEST_CASE("every message comes back as it was") {
   Totals totals{.accepted = 6, .retries = 7, .connections_accepted = 8, .connections = 9};
   totals.ended = {1, 0, 2, 0, 0, 0, 0, 3};
   SavedState saved{.generation = 12};
-  saved.changes[{"shop", at(9001)}] = {.presence = BackendChange::Presence::removed};
+  saved.changes.backends[{"shop", at(9001)}] = {.presence = BackendChange::Presence::removed};
   const TakeoverMessage messages[] = {
       HelloMessage{.newest = 3, .oldest = 2, .sluice = "1.2.3", .process = 4711},
       SocketsMessage{{{PassedSocket::Kind::listener, "0.0.0.0:80", 0},

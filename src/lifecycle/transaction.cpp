@@ -2,20 +2,55 @@
 #include <sluice/lifecycle/transaction.h>
 
 #include <set>
+#include <string>
 
 namespace sluice::lifecycle {
 namespace {
 
 constexpr size_t kMostEdits = 10'000;
 
-Error conflict(const BackendKey& key, std::string_view why) {
-  return {.code = ErrorCode::conflict,
-          .message = concat({"nothing was changed: backend ", key.first, " ", key.second.text(), why})};
+Error conflict(const std::string& what, std::string_view why) {
+  return {.code = ErrorCode::conflict, .message = concat({"nothing was changed: ", what, why})};
+}
+
+std::string name_of(const BackendKey& key) {
+  return concat({"backend ", key.first, " ", key.second.text()});
+}
+
+std::string name_of(const std::string& route) {
+  return concat({"route ", route});
+}
+
+/// What edits name, each once.
+struct Touched {
+  explicit Touched(const std::vector<Edit>& edits) {
+    for (const Edit& edit : edits) {
+      if (const auto* backend = std::get_if<BackendEdit>(&edit)) backends.insert(backend->key);
+      if (const auto* route = std::get_if<RouteEdit>(&edit)) routes.insert(route->route);
+    }
+  }
+  /// The first that is not the same in both; empty when all are.
+  std::string difference(const DesiredState& one, const DesiredState& other) const {
+    for (const BackendKey& key : backends) {
+      if (one.backend(key) != other.backend(key)) return name_of(key);
+    }
+    for (const std::string& route : routes) {
+      if (one.split(route) != other.split(route)) return name_of(route);
+    }
+    return "";
+  }
+  std::set<BackendKey> backends;
+  std::set<std::string> routes;
+};
+
+std::string name_of(const Edit& edit) {
+  if (const auto* backend = std::get_if<BackendEdit>(&edit)) return name_of(backend->key);
+  return name_of(std::get<RouteEdit>(edit).route);
 }
 
 }  // namespace
 
-Result<bool> Transaction::add(BackendEdit edit) {
+Result<bool> Transaction::add(Edit edit) {
   if (edits_.size() == kMostEdits) {
     return Error{
         .code = ErrorCode::failed,
@@ -28,18 +63,16 @@ Result<bool> Transaction::add(BackendEdit edit) {
 
 Result<bool> Transaction::commit_to(DesiredState& state) const {
   DesiredState next = state;
-  std::set<BackendKey> touched;
-  for (const BackendEdit& edit : edits_) touched.insert(edit.key);
-  for (const BackendKey& key : touched) {
-    if (state.backend(key) != base_.backend(key)) {
-      return conflict(key, " has been changed by another since begin");
+  const Touched touched(edits_);
+  if (const std::string other = touched.difference(state, base_); !other.empty()) {
+    return conflict(other, " has been changed by another since begin");
+  }
+  for (const Edit& edit : edits_) {
+    if (auto done = next.apply(edit); !done) {
+      return conflict(name_of(edit), concat({": ", done.error().message}));
     }
   }
-  for (const BackendEdit& edit : edits_) {
-    if (auto done = next.apply(edit); !done) return conflict(edit.key, concat({": ", done.error().message}));
-  }
-  bool changed = false;
-  for (const BackendKey& key : touched) changed = changed || next.backend(key) != state.backend(key);
+  const bool changed = !touched.difference(next, state).empty();
   state = std::move(next);
   return changed;
 }

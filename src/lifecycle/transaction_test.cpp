@@ -13,7 +13,7 @@ TEST_CASE("a transaction changes nothing until it is committed, and then everyth
   Transaction transaction(state);
   CHECK(*transaction.add(edit(Verb::add, 9002)));
   CHECK(*transaction.add(edit(Verb::drain, 9001)));
-  CHECK(*transaction.add({.verb = Verb::weight, .key = {"shop", at(9002)}, .weight = 3}));
+  CHECK(*transaction.add(BackendEdit{.verb = Verb::weight, .key = {"shop", at(9002)}, .weight = 3}));
   CHECK(backends(state) == "9001");
   CHECK(*transaction.commit_to(state));
   CHECK(backends(state) == "9001- 9002*3");

@@ -44,6 +44,7 @@ class Workers {
   /// All numbers are below this.
   unsigned bound() const { return static_cast<unsigned>(slots_.size()); }
   std::set<unsigned> living() const;
+  bool lives(unsigned worker) const { return worker < slots_.size() && slots_[worker].worker != nullptr; }
 
   void post(unsigned worker, Task task) { slots_[worker].worker->post(std::move(task)); }
   void post_all(const Task& task);

@@ -223,7 +223,8 @@ int check(const std::string& config_path) {
   for (const auto& listener : config.listeners) std::printf("listen on %s\n", listener.bind.text().c_str());
   for (const auto& route : config.routes) {
     const std::string host = route.host.empty() ? "any host" : route.host;
-    std::printf("route %s %s to pool %s\n", host.c_str(), route.path.c_str(), route.pool.c_str());
+    std::printf("route %s %s to pool %s\n", host.c_str(), route.path.c_str(),
+                config::shares_text(config::shares(route)).c_str());
   }
   if (!config.server.state_file.empty()) {
     std::printf("admin changes are kept in %s\n", config.server.state_file.c_str());

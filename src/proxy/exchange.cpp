@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "proxy/answers.h"
+#include "proxy/balance_key.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -35,17 +36,19 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   generation.inside.push_back(*this);
   const auto& request = client.request();
   if (http::ends_here(request)) return answer_here();
-  const auto index = generation.shared->routes().match(request.host(), request.path());
+  const auto index = generation.shared->routes().match(request.host(), request.path(), &request);
   if (!index) return reply(404, "no_route", "no route takes this request", Disposition::failed_no_route);
   route_ = &config().routes[*index];
   rules_ = &generation.shared->rules(*index);
   if (route_->redirect) return redirect();
   if (route_->respond) return respond();
-  settings_ = generation.settings_of_route[*index];
-  pool_ = generation.pool_of_route[*index];
+  const Way& way = choose_way(generation.ways_of_route[*index], context.turns);
+  settings_ = way.settings;
+  pool_ = way.pool;
   may_replay_ = request.is_idempotent() || settings_->retry.non_idempotent;
   upgrade_ = http::wanted_upgrade(request, route_->upgrade);
   is_trusted_client_ = is_trusted(config().forwarding, client.client().address);
+  key_ = balance_key(settings_->balance, config(), client, is_trusted_client_);
   rewrite_target();
   choose_request_id();
   pick_backend();
@@ -111,7 +114,7 @@ void Exchange::choose_request_id() {
 }
 
 void Exchange::pick_backend() {
-  lease_ = pool_->try_pick(tried_);
+  lease_ = pool_->try_pick({.tried = tried_, .key = key_});
   if (!lease_) return wait_for_backend();
   connect();
 }
@@ -124,7 +127,8 @@ void Exchange::wait_for_backend() {
   if (left <= Duration::zero() || pool_->is_queue_full()) {
     return reply(503, "unavailable", "no backend is available", Disposition::failed_unavailable);
   }
-  wait_ = pool_->wait_for_backend(place_, tried_, left, [this](Result<upstream::Lease> lease) {
+  const upstream::Ask ask{.tried = tried_, .key = key_};
+  wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
     if (!lease) return reply(503, "unavailable", lease.error().message, Disposition::failed_unavailable);
     lease_ = *std::move(lease);
     connect();
@@ -206,6 +210,7 @@ http::RequestForwarding Exchange::forwarding() {
 void Exchange::send_request() {
   const auto& request = client_->request();
   interims_ = 0;
+  sent_at_ = context_->deadlines.clock().now();
   const bool body_at_once = request.framing.has_body() && (!replay_.empty() || client_->has_body_in_hand());
   const Flow flow = upstream_->send_head(request, forwarding(),
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);

@@ -1,6 +1,7 @@
 // The way of a response, from a backend to the client; what becomes of attempts that fail; and the end.
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/retry.h>
+#include <sluice/upstream/affinity.h>
 
 #include <algorithm>
 #include <utility>
@@ -41,8 +42,9 @@ void Exchange::send_response(const http::ResponseHead& head) {
   status_ = head.status;
   const bool has_body = head.framing.has_body();
   const bool body_at_once = has_body && upstream_->has_body_in_hand();
-  const Flow flow = client_->send_head(head, rules_->response.empty() ? nullptr : &rules_->response,
-                                       body_at_once ? Follows::body_at_once : Follows::nothing_yet);
+  measure(head.status);
+  const Flow flow =
+      client_->send_head(head, response_edits(), body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   if (!has_body) return on_response_end({});
   const auto on_piece = [this](std::string_view piece) {
     sent_ += piece.size();
@@ -51,6 +53,22 @@ void Exchange::send_response(const http::ResponseHead& head) {
   const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
   if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_done);
   download_.start(*upstream_, *client_, on_piece, on_done);
+}
+
+/// An error that comes quickly is no merit.
+void Exchange::measure(int status) {
+  if (settings_->balance.policy != config::BalancePolicy::random_two || status >= 500) return;
+  const TimePoint now = context_->deadlines.clock().now();
+  lease_->backend().answered(now, now - sent_at_);
+}
+
+/// The route's, with a new sticky cookie when there is one to be set; null for none.
+const http::FieldEdits* Exchange::response_edits() {
+  const auto id = pool_->new_sticky_id(lease_->backend(), key_);
+  if (!id) return rules_->response.empty() ? nullptr : &rules_->response;
+  cookie_edits_ = std::make_unique<http::FieldEdits>(rules_->response);
+  cookie_edits_->added += upstream::set_cookie_line(settings_->balance, *id);
+  return cookie_edits_.get();
 }
 
 void Exchange::on_response_end(Result<void> how) {
@@ -231,6 +249,8 @@ void Exchange::clear() {
   attempts_ = interims_ = 0;
   sent_ = received_ = 0;
   status_ = 0;
+  key_.reset();
+  cookie_edits_.reset();
   continue_awaited_ = false;
   has_waited_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;

@@ -24,7 +24,7 @@ void Exchange::start_tunnel(const http::ResponseHead& head) {
                            .status = 502});
   }
   upstream_->switch_protocols();
-  const Flow flow = client_->switch_protocols(head, rules_->response.empty() ? nullptr : &rules_->response);
+  const Flow flow = client_->switch_protocols(head, response_edits());
   be_tunnel();
   if (!on_tunnel_) return start_pumps(flow);
   start_pumps(Flow::blocked);

@@ -1,8 +1,10 @@
 #include <sluice/base/text.h>
+#include <sluice/http/lookup.h>
 #include <sluice/proxy/route_table.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::proxy {
 namespace {
@@ -16,6 +18,10 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, colon);
 }
 
+bool is_met(const config::FieldMatch& wanted, std::optional<std::string_view> found) {
+  return found && (!wanted.value || *found == *wanted.value);
+}
+
 }  // namespace
 
 RouteTable::RouteTable(const std::vector<config::Route>& routes) {
@@ -26,19 +32,22 @@ RouteTable::RouteTable(const std::vector<config::Route>& routes) {
     Entries& entries = route.host.empty()            ? any_
                        : route.host.starts_with("*") ? wildcard_[route.host.substr(1)]
                                                      : exact_[route.host];
-    entries.push_back({std::move(path), i});
+    entries.push_back({std::move(path), i, route.header, route.cookie});
   }
   const auto sort = [](Entries& entries) {
-    std::ranges::stable_sort(entries, std::ranges::greater{},
-                             [](const Entry& entry) { return entry.path.size(); });
+    std::ranges::stable_sort(entries, std::ranges::greater{}, [](const Entry& entry) {
+      return std::pair(entry.path.size(), entry.conditions());
+    });
   };
   sort(any_);
   for (auto& [host, entries] : exact_) sort(entries);
   for (auto& [suffix, entries] : wildcard_) sort(entries);
 }
 
-std::optional<size_t> RouteTable::match(std::string_view host, std::string_view path) const {
-  if (exact_.empty() && wildcard_.empty()) return match_path(any_, path);
+std::optional<size_t> RouteTable::match(std::string_view host, std::string_view path,
+                                        const http::RequestHead* head) const {
+  const Query query{path, head};
+  if (exact_.empty() && wildcard_.empty()) return match_path(any_, query);
   host = without_port(host);
   std::array<char, kLongestHost> lower;
   if (host.size() <= lower.size()) {
@@ -46,23 +55,33 @@ std::optional<size_t> RouteTable::match(std::string_view host, std::string_view 
     host = {lower.data(), host.size()};
     if (host.ends_with('.')) host.remove_suffix(1);  // a fully qualified name is the same host
     if (const auto found = exact_.find(host); found != exact_.end()) {
-      if (const auto index = match_path(found->second, path)) return index;
+      if (const auto index = match_path(found->second, query)) return index;
     }
     // From the first dot on: the longest suffix comes first.
     for (auto dot = host.find('.', 1); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
       const auto found = wildcard_.find(host.substr(dot));
       if (found == wildcard_.end()) continue;
-      if (const auto index = match_path(found->second, path)) return index;
+      if (const auto index = match_path(found->second, query)) return index;
     }
   }
-  return match_path(any_, path);
+  return match_path(any_, query);
 }
 
-std::optional<size_t> RouteTable::match_path(const Entries& entries, std::string_view path) {
+bool RouteTable::Entry::takes(const http::RequestHead* head) const {
+  if (conditions() == 0) return true;
+  if (head == nullptr) return false;
+  return (!header || is_met(*header, http::find_field(*head, header->name))) &&
+         (!cookie || is_met(*cookie, http::find_cookie(*head, cookie->name)));
+}
+
+std::optional<size_t> RouteTable::match_path(const Entries& entries, const Query& query) {
+  const std::string_view path = query.path;
   for (const Entry& entry : entries) {
     if (!path.starts_with(entry.path)) continue;
-    if (path.size() == entry.path.size() || path[entry.path.size()] == '/') return entry.index;
-    if (entry.path.empty()) return entry.index;  // "*" of OPTIONS begins with no slash
+    // "*" of OPTIONS begins with no slash.
+    const bool is_whole =
+        path.size() == entry.path.size() || path[entry.path.size()] == '/' || entry.path.empty();
+    if (is_whole && entry.takes(query.head)) return entry.index;
   }
   return std::nullopt;
 }

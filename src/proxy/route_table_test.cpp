@@ -1,4 +1,5 @@
 // Routing.
+#include <sluice/http/head_decoder.h>
 #include <sluice/proxy/route_table.h>
 
 #include <doctest/doctest.h>
@@ -57,6 +58,39 @@ TEST_CASE("what no route takes is taken by none") {
   const std::vector routes = {route("shop.example", "/", "shop"), route("", "/api", "api")};
   CHECK(taken_by(routes, "other.example", "/") == "-");
   CHECK(taken_by(routes, std::string(300, 'a'), "/x") == "-");
+}
+
+TEST_CASE("of one path the route that asks for more goes first, and the plain one takes the rest") {
+  auto canary = route("", "/a", "header");
+  canary.header = {.name = "X-Canary", .value = "1"};
+  auto any_value = route("", "/a", "cookie");
+  any_value.cookie = {.name = "canary"};
+  auto both = route("", "/a", "both");
+  both.header = canary.header;
+  both.cookie = any_value.cookie;
+  const std::vector routes = {route("", "/", "root"), route("", "/a", "plain"), canary, any_value, both};
+  const RouteTable table(routes);
+  const auto taken = [&](const std::string& fields, std::string_view path = "/a/b") {
+    http::RequestHead head;
+    http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
+    REQUIRE(decoder.decode("GET / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n", head)->complete);
+    return routes[*table.match("h", path, &head)].pool;
+  };
+  CHECK(taken("") == "plain");
+  CHECK(taken("x-canary: 1\r\n") == "header");
+  CHECK(taken("X-Canary: 10\r\n") == "plain");
+  CHECK(taken("Cookie: x=1; canary=\r\n") == "cookie");
+  CHECK(taken("Cookie: canary=1\r\nX-Canary: 1\r\n") == "both");
+  CHECK(taken("X-Canary: 1\r\n", "/b") == "root");
+  CHECK(table.match("h", "/a") == 1);
+}
+
+TEST_CASE("a condition that is not met falls back to a shorter path, and to a less specific host") {
+  auto canary = route("shop.example", "/a", "canary");
+  canary.header = {.name = "X-Canary"};
+  CHECK(taken_by({canary, route("shop.example", "/", "shop")}, "shop.example", "/a") == "shop");
+  CHECK(taken_by({canary, route("", "/", "any")}, "shop.example", "/a") == "any");
+  CHECK(taken_by({canary}, "shop.example", "/a") == "-");
 }
 
 TEST_CASE("strip_path takes the prefix off and leaves a path") {

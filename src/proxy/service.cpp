@@ -1,4 +1,5 @@
 #include <sluice/base/memory.h>
+#include <sluice/config/load.h>
 #include <sluice/net/acceptor.h>
 #include <sluice/net/connector.h>
 #include <sluice/proxy/local_generation.h>
@@ -93,9 +94,10 @@ struct Service::Impl {
     const auto before = generations.empty() ? generations.end() : std::prev(generations.end());
     LocalGeneration& local = generations.emplace_back();
     for (const config::Route& route : config.routes) {
-      const auto pool = pools.find(route.pool);
-      local.pool_of_route.push_back(pool == pools.end() ? nullptr : pool->second);
-      local.settings_of_route.push_back(pool == pools.end() ? nullptr : config.pools.at(route.pool));
+      Ways& ways = local.ways_of_route.emplace_back();
+      for (const auto& [pool, weight] : config::shares(route)) {
+        ways.push_back({.pool = pools.at(pool), .settings = config.pools.at(pool), .weight = weight});
+      }
     }
     for (auto& [id, listener] : listening) set_options(id, listener, config);
     clients.tunnel_bound = config.server.drain_timeout * 3 / 4;
@@ -113,19 +115,35 @@ struct Service::Impl {
                     ? known->second
                     : std::make_shared<upstream::Pool>(name, loop.deadlines(), settings.worker,
                                                        next.config().server.workers);
-    if (pool->config() == config) return pool;
+    const std::string& zone = next.config().server.zone;
+    if (pool->config() == config && pool->zone() == zone) return pool;
     std::vector<std::shared_ptr<upstream::Backend>> backends;
     for (const auto& state : next.states(name)) backends.push_back(backend_for(*pool, state));
-    pool->update(config, std::move(backends));
+    pool->update(config, std::move(backends), zone);
     return pool;
   }
 
   std::shared_ptr<upstream::Backend> backend_for(const upstream::Pool& pool,
-                                                 const std::shared_ptr<upstream::BackendState>& state) const {
+                                                 const std::shared_ptr<upstream::BackendState>& state) {
     for (const auto& backend : pool.backends()) {
       if (backend->state() == state) return backend;
     }
-    return std::make_shared<upstream::Backend>(state, settings.worker, settings.on_trouble);
+    return std::make_shared<upstream::Backend>(
+        state, settings.worker, settings.on_trouble,
+        [this](const auto& its_state, unsigned worker) { on_room(its_state, worker); });
+  }
+
+  /// In a later turn, even here: who gives back a lease is in the middle of something.
+  void on_room(const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
+    if (worker != settings.worker) return settings.on_room(state, worker);
+    loop.post([this, state] { backend_has_room(*state); });
+  }
+
+  void backend_has_room(const upstream::BackendState& state) {
+    const auto found = pools.find(state.pool());
+    if (found == pools.end()) return;
+    const auto pool = found->second;  // Kept: who is served may do anything.
+    pool->room_at(state);
   }
 
   void drain_generation(std::list<LocalGeneration>::iterator old, Duration bound) {
@@ -380,6 +398,10 @@ void Service::finish(MovedConnection connection) {
 
 void Service::finish_moving() {
   impl_->finish_moving();
+}
+
+void Service::backend_has_room(const std::shared_ptr<upstream::BackendState>& state) {
+  impl_->backend_has_room(*state);
 }
 
 void Service::drain() {

@@ -5,35 +5,59 @@
 
 namespace sluice::upstream {
 
+BackendState::~BackendState() {
+  for (PerWorker* each = first_.load(); each != nullptr;) {
+    const std::unique_ptr<PerWorker> gone(each);
+    each = each->next;
+  }
+}
+
 BackendState::PerWorker& BackendState::worker(unsigned index) {
-  const std::lock_guard lock(mutex_);
-  while (workers_.size() <= index) workers_.push_back(std::make_unique<PerWorker>());
-  return *workers_[index];
+  const std::lock_guard lock(adding_);
+  for (PerWorker* each = first_.load(); each != nullptr; each = each->next) {
+    if (each->index == index) return *each;
+  }
+  auto made = std::make_unique<PerWorker>();
+  made->index = index;
+  made->next = first_.load();
+  first_.store(made.get(), std::memory_order_release);
+  return *made.release();
 }
 
 size_t BackendState::in_flight() const {
-  const std::lock_guard lock(mutex_);
   size_t sum = 0;
-  for (const auto& worker : workers_) sum += worker->in_flight.inside();
+  for (const PerWorker* each = first_.load(std::memory_order_acquire); each != nullptr; each = each->next) {
+    sum += each->in_flight.inside();
+  }
   return sum;
 }
 
 uint64_t BackendState::requests() const {
-  const std::lock_guard lock(mutex_);
   uint64_t sum = 0;
-  for (const auto& worker : workers_) sum += worker->requests.get();
+  for (const PerWorker* each = first_.load(std::memory_order_acquire); each != nullptr; each = each->next) {
+    sum += each->requests.get();
+  }
   return sum;
 }
 
 uint64_t BackendState::failures() const {
-  const std::lock_guard lock(mutex_);
   uint64_t sum = 0;
-  for (const auto& worker : workers_) sum += worker->failures.get();
+  for (const PerWorker* each = first_.load(std::memory_order_acquire); each != nullptr; each = each->next) {
+    sum += each->failures.get();
+  }
   return sum;
 }
 
-Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble)
-    : state_(std::move(state)), mine_(state_->worker(worker)), on_trouble_(std::move(on_trouble)) {}
+Lease::Place::~Place() {
+  if (backend_ != nullptr) backend_->leave(is_counted_);
+}
+
+Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room)
+    : state_(std::move(state)),
+      mine_(state_->worker(worker)),
+      on_trouble_(std::move(on_trouble)),
+      on_room_(std::move(on_room)),
+      worker_(worker) {}
 
 Backend::~Backend() = default;
 
@@ -60,10 +84,42 @@ void Backend::pool_gone() {
   while (DrainNotice* notice = notices_.pop_front()) notice->on_drain_();
 }
 
-Gate::Pass Backend::enter() {
-  mine_.requests.add();
-  return *mine_.in_flight.enter();  // This gate is never closed: it is a count.
+// ---- requests
+
+/// What began while there was no bound has no place, and counts all the same.
+bool Backend::is_full() const {
+  return state_->room().inside() >= most_requests_ || state_->in_flight() >= most_requests_;
 }
+
+std::optional<Lease> Backend::lease(const std::shared_ptr<Backend>& self) {
+  const bool is_bounded = self->most_requests_ != 0;
+  if (is_bounded && (self->is_full() || !self->state_->room().enter(self->most_requests_)))
+    return std::nullopt;
+  self->mine_.requests.add();
+  auto pass = *self->mine_.in_flight.enter();  // This gate is never closed: it is a count.
+  return Lease(self, Lease::Place(*self, is_bounded), std::move(pass));
+}
+
+Lease Backend::lease_beyond_bound(const std::shared_ptr<Backend>& self) {
+  auto pass = *self->mine_.in_flight.enter();
+  return Lease(self, Lease::Place(*self, false), std::move(pass));
+}
+
+void Backend::leave(bool was_counted) {
+  if (was_counted) state_->room().leave();
+  pass_on_room();
+}
+
+void Backend::wait_for_room(bool waits) {
+  if (most_requests_ != 0 || !waits) state_->room().set_waiting(worker_, waits);
+}
+
+void Backend::pass_on_room() {
+  if (most_requests_ == 0 || !on_room_ || is_full()) return;
+  if (const auto next = state_->room().next_waiting()) on_room_(state_, *next);
+}
+
+// ---- connections
 
 std::unique_ptr<wire::ClientStream> Backend::take_idle() {
   if (idle_.empty()) return nullptr;

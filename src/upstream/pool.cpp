@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "upstream/balancing.h"
+
 namespace sluice::upstream {
 
 void QueuePlace::leave() {
@@ -13,29 +15,38 @@ void QueuePlace::leave() {
 }
 
 Pool::Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers)
-    : name_(std::move(name)),
-      deadlines_(deadlines),
-      workers_(workers),
-      policy_(std::make_unique<balance::RoundRobin>(worker)) {}
+    : name_(std::move(name)), deadlines_(deadlines), worker_(worker), workers_(workers) {}
 
-void Pool::update(std::shared_ptr<const config::Pool> config,
-                  std::vector<std::shared_ptr<Backend>> backends) {
-  config_ = std::move(config);
-  CHECK(config_->backends.size() == backends.size());
+Pool::~Pool() {
+  wait_for_room(false);
+}
+
+void Pool::update(std::shared_ptr<const config::Pool> config, std::vector<std::shared_ptr<Backend>> backends,
+                  const std::string& zone) {
+  CHECK(config->backends.size() == backends.size());
+  wait_for_room(false);
   for (const auto& old : backends_) {
     if (std::ranges::find(backends, old) == backends.end()) old->configure(old->weight(), true, {});
   }
+  const auto settings = settings_for(*config, zone);
+  if (!policy_ || settings != settings_) policy_ = balance::make_policy(settings, worker_);
   if (backends != backends_) policy_->reset();
+  settings_ = settings;
+  config_ = std::move(config);
   backends_ = std::move(backends);
+  zone_ = zone;
+  candidates_ = candidates_for(*config_, zone_);
   for (size_t i = 0; i < backends_.size(); ++i) {
-    const auto& settings = config_->backends[i];
-    backends_[i]->configure(settings.weight, settings.drain, config_->timeouts.idle);
+    const auto& backend = config_->backends[i];
+    backends_[i]->set_most_requests(backend.max_requests);
+    backends_[i]->configure(backend.weight, backend.drain, config_->timeouts.idle);
   }
-  candidates_.resize(backends_.size());
+  if (queued_ > 0) wait_for_room(true);
   wake();
 }
 
 void Pool::retire() {
+  soon_.disarm();
   for (const auto& backend : backends_) backend->pool_gone();
   while (QueuePlace* place = queue_.front()) {
     place->leave();
@@ -45,43 +56,81 @@ void Pool::retire() {
 
 std::optional<Lease> Pool::lease_on(const Address& address) {
   for (const auto& backend : backends_) {
-    if (backend->address() == address) return Lease(backend, backend->enter());
+    if (backend->address() == address) return Backend::lease_beyond_bound(backend);
   }
   return std::nullopt;
 }
 
-std::optional<Lease> Pool::try_pick(std::span<const Backend* const> tried) {
-  auto lease = pick(tried);
-  if (!lease && !tried.empty()) lease = pick({});
+// ---- picking
+
+std::optional<Lease> Pool::try_pick(const Ask& ask) {
+  if (queued_ > 0) return std::nullopt;
+  return pick_untried_first(ask, Whose::newcomer);
+}
+
+std::optional<Lease> Pool::pick_untried_first(const Ask& ask, Whose whose) {
+  auto lease = pick(ask, whose);
+  if (!lease && !ask.tried.empty()) lease = pick({.key = ask.key}, whose);
   return lease;
 }
 
-std::optional<Lease> Pool::pick(std::span<const Backend* const> tried) {
+/// Makes the candidates what the backends are now.
+void Pool::look_at_backends(const Ask& ask, Whose whose) {
+  const bool wants_load = policy_->wants_load();
   for (size_t i = 0; i < backends_.size(); ++i) {
     const Backend& backend = *backends_[i];
-    candidates_[i].weight = backend.weight();
-    candidates_[i].available =
-        backend.is_available() && (tried.empty() || std::ranges::find(tried, &backend) == tried.end());
+    balance::Candidate& candidate = candidates_[i];
+    candidate.weight = backend.weight();
+    const bool was_tried = !ask.tried.empty() && std::ranges::find(ask.tried, &backend) != ask.tried.end();
+    const bool is_its_turn = whose == Whose::queued || !backend.is_awaited_by_others();
+    candidate.available = backend.is_available() && is_its_turn && !was_tried;
+    if (!wants_load || !candidate.available) continue;
+    candidate.in_flight = static_cast<uint32_t>(backend.state()->in_flight());
+    candidate.latency = backend.latency();
   }
-  const auto choice = policy_->choose(candidates_);
-  if (!choice) return std::nullopt;
-  const auto& backend = backends_[*choice];
-  return Lease(backend, backend->enter());
 }
+
+std::optional<Lease> Pool::pick(const Ask& ask, Whose whose) {
+  const balance::Request request{.key = ask.key, .now = deadlines_.clock().now()};
+  // Other workers may take the last room of the one that was chosen: then there is one fewer to choose from.
+  for (size_t tries = 0; tries <= backends_.size(); ++tries) {
+    look_at_backends(ask, whose);
+    const auto choice = policy_->choose(candidates_, request);
+    if (!choice) return std::nullopt;
+    if (auto lease = Backend::lease(backends_[*choice])) return lease;
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> Pool::new_sticky_id(const Backend& backend, std::optional<uint64_t> key) const {
+  if (config_->balance.policy != config::BalancePolicy::sticky_cookie) return std::nullopt;
+  std::optional<uint64_t> id;
+  for (size_t i = 0; i < backends_.size(); ++i) {
+    // One that only has too much to do at the moment keeps its clients.
+    if (candidates_[i].id == key && backends_[i]->is_usable()) return std::nullopt;
+    if (backends_[i].get() == &backend) id = candidates_[i].id;
+  }
+  return id;
+}
+
+// ---- the queue
 
 bool Pool::is_queue_full() const {
   const uint64_t share = (config_->queue.max + workers_ - 1) / workers_;
   return queued_ >= share;
 }
 
-Wait Pool::wait_for_backend(QueuePlace& place, std::span<const Backend* const> tried, Duration bound,
-                            QueuePlace::OnLease on_lease) {
+Wait Pool::wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound, QueuePlace::OnLease on_lease) {
   CHECK(!is_queue_full());
   CHECK(bound > Duration::zero());
-  place.tried_ = tried;
+  place.ask_ = ask;
   place.length_ = &queued_;
   queue_.push_back(place);
   ++queued_;
+  wait_for_room(true);
+  // Nobody else may tell of what became available a moment ago.
+  const auto is_available = [](const auto& backend) { return backend->is_available(); };
+  if (std::ranges::any_of(backends_, is_available)) deadlines_.arm(soon_, Duration{1});
   place.deadline_.set_callback([&place] {
     place.leave();
     place.pending_.fire(Error{.code = ErrorCode::unavailable,
@@ -94,15 +143,33 @@ Wait Pool::wait_for_backend(QueuePlace& place, std::span<const Backend* const> t
 }
 
 void Pool::wake() {
+  const Alive::Watch watch(alive_);
   // Those that fail at once and come back wait for the next wake: each is served once.
   for (size_t left = queued_; left > 0; --left) {
     QueuePlace* first = queue_.front();
-    if (first == nullptr) return;
-    auto lease = try_pick(first->tried_);
+    if (first == nullptr) break;
+    auto lease = pick_untried_first(first->ask_, Whose::queued);
     if (!lease) return;
     first->leave();
     first->pending_.fire(std::move(*lease));
+    if (!watch) return;
   }
+  if (queued_ == 0) wait_for_room(false);
+}
+
+void Pool::room_at(const BackendState& state) {
+  const Alive::Watch watch(alive_);
+  wake();
+  if (!watch) return;
+  if (queued_ > 0) return;  // It was taken, or is none for those who wait.
+  for (const auto& backend : backends_) {
+    if (backend->state().get() == &state) return backend->pass_on_room();
+  }
+}
+
+void Pool::wait_for_room(bool waits) {
+  if (std::exchange(awaits_room_, waits) == waits) return;
+  for (const auto& backend : backends_) backend->wait_for_room(waits);
 }
 
 }  // namespace sluice::upstream

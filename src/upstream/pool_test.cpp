@@ -1,39 +1,8 @@
 // A pool on one worker: picking, and the queue of those who wait.
-#include <sluice/upstream/pool.h>
-
-#include <doctest/doctest.h>
+#include "upstream/test_tools.h"
 
 namespace sluice::upstream {
 namespace {
-
-struct World {
-  explicit World(size_t backends, config::Queue queue = {}) {
-    auto made = std::make_shared<config::Pool>();
-    made->queue = queue;
-    for (size_t i = 0; i < backends; ++i) {
-      const Address address = Address::parse("192.0.2.1:9000")->with_port(static_cast<uint16_t>(9001 + i));
-      made->backends.push_back({.address = address});
-      states.push_back(std::make_shared<BackendState>("shop", address));
-      states.back()->set_health(HealthState::healthy);
-      members.push_back(std::make_shared<Backend>(states.back(), 0, [this](const auto&) { ++reports; }));
-    }
-    config = made;
-    pool.update(config, members);
-  }
-  /// The last digit of the port that is picked, or -.
-  char pick(std::vector<const Backend*> tried = {}) {
-    const auto lease = pool.try_pick(tried);
-    return lease ? static_cast<char>('0' + lease->backend().address().port() % 10) : '-';
-  }
-
-  HeldClock clock;
-  Deadlines deadlines{clock};
-  std::vector<std::shared_ptr<BackendState>> states;
-  std::vector<std::shared_ptr<Backend>> members;
-  std::shared_ptr<const config::Pool> config;
-  int reports = 0;
-  Pool pool{"shop", deadlines, 0, 1};
-};
 
 TEST_CASE("only healthy backends are picked, and one that was tried only when there is no other") {
   World world(3);
@@ -92,7 +61,7 @@ TEST_CASE("those who wait are served in order of arrival as soon as a backend is
 }
 
 TEST_CASE("a wait ends at its bound, and a queue is full at its own") {
-  World world(1, {.max = 1});
+  World world(1, {.queue = {.max = 1}});
   world.states[0]->set_health(HealthState::down);
   QueuePlace place;
   std::string error;

@@ -57,7 +57,7 @@ TEST_CASE("all mistakes of a file are told in one go") {
       sluice("check", "[[listener]]\nbind = \"nowhere\"\n[pool.a]\nbalance = \"magic\"\nqueue = 5\n");
   CHECK(done.exit_code == 3);
   CHECK(done.output.find("s.toml:4:8: listener[0].bind: ") != std::string::npos);
-  CHECK(done.output.find("s.toml:6:11: pool.a.balance: expected \"round_robin\", got \"magic\"") !=
+  CHECK(done.output.find("s.toml:6:11: pool.a.balance: expected one of \"round_robin\", ") !=
         std::string::npos);
   CHECK(done.output.find("s.toml:7:9: pool.a.queue: expected a table, got an integer") != std::string::npos);
 }

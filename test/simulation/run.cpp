@@ -35,7 +35,10 @@ World::World(uint64_t seed)
     const Address address = Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + i));
     states_.push_back(std::make_shared<upstream::BackendState>("shop", address));
     states_.back()->set_health(upstream::HealthState::healthy);
-    backends_.push_back(std::make_shared<upstream::Backend>(states_.back(), 0, [](const auto&) {}));
+    bounds_.push_back(random_.chance(30) ? static_cast<uint32_t>(1 + random_.below(2)) : 0);
+    backends_.push_back(std::make_shared<upstream::Backend>(
+        states_.back(), 0, [](const auto&) {},
+        [this](const auto& state, unsigned) { with_room_.push_back(state); }));
   }
   publish();
 }
@@ -63,8 +66,13 @@ void World::publish() {
   pool->retry.buffer_bytes = random_.chance(50) ? 1000 : 100;
   pool->queue.max = 1 + random_.below(4);
   for (size_t i = 0; i < kBackends; ++i) {
-    pool->backends.push_back({.address = states_[i]->address(), .drain = drained_[i]});
+    pool->backends.push_back({.address = states_[i]->address(),
+                              .weight = static_cast<uint32_t>(1 + random_.below(2)),
+                              .max_requests = bounds_[i],
+                              .priority = static_cast<uint8_t>(random_.below(8) == 0 ? 1 : 0),
+                              .drain = drained_[i]});
   }
+  pool->balance.policy = static_cast<config::BalancePolicy>(random_.below(config::kBalancePolicies.size()));
   auto config = std::make_shared<config::Config>();
   config->pools["shop"] = pool;
   config->routes.push_back({.path = "/taken", .pool = "shop"});
@@ -74,8 +82,7 @@ void World::publish() {
       std::make_shared<proxy::Generation>(++newest_, "simulated", config, std::move(states), kWorkers);
   proxy::LocalGeneration& local = generations_.emplace_back();
   local.shared = std::move(generation);
-  local.pool_of_route = {pool_};
-  local.settings_of_route = {pool};
+  local.ways_of_route = {{{.pool = pool_, .settings = pool}}};
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);
@@ -125,6 +132,7 @@ void World::start_client() {
 /// generation.
 void World::request_began(size_t backend, const http::RequestHead& head) {
   CHECK(!barrier_[backend]);
+  CHECK(bounds_[backend] == 0 || states_[backend]->in_flight() <= bounds_[backend]);
   const unsigned begins = ++begins_[std::string(head.target())];
   if (head.method() == "POST") CHECK(begins == 1);  // What is not idempotent is never sent twice.
 }
@@ -133,6 +141,11 @@ void World::look_at_barriers() {
   for (size_t i = 0; i < kBackends; ++i) {
     barrier_[i] = drained_[i] && (barrier_[i] || states_[i]->in_flight() == 0);
   }
+}
+
+/// Those who gave back a lease to a bounded backend have said so.
+void World::give_room() {
+  for (const auto& state : std::exchange(with_room_, {})) pool_->room_at(*state);
 }
 
 void World::step_dialling() {
@@ -195,6 +208,7 @@ void World::settle() {
     for (size_t client = 0; client < clients_.size(); ++client) clients_[client]->step();
     step_dialling();
     step_connection();
+    give_room();
     for (const auto& backend : backends_) backend->checked();
     pool_->wake();
     clock_.advance(Duration{20});
@@ -233,6 +247,7 @@ void World::play() {
   const size_t steps = 20 + random_.below(300);
   for (size_t i = 0; i < steps; ++i) {
     step();
+    give_room();
     look_at_barriers();
   }
   while (to_come_ > 0) start_client();

@@ -42,6 +42,7 @@ class World {
   void step_dialling();
   void step_connection();
   void change_health();
+  void give_room();
   void look_at_barriers();
   void settle();
   void check() const;
@@ -61,6 +62,8 @@ class World {
   std::vector<std::unique_ptr<Dialling>> diallings_;
   std::vector<std::shared_ptr<upstream::BackendState>> states_;
   std::vector<std::shared_ptr<upstream::Backend>> backends_;
+  std::vector<uint32_t> bounds_;  // requests at a time; 0: none
+  std::vector<std::shared_ptr<upstream::BackendState>> with_room_;
   std::vector<bool> drained_;
   std::vector<bool> barrier_;  // drained, and seen with nothing in flight
   std::shared_ptr<upstream::Pool> pool_;

@@ -5,6 +5,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
+#include <sluice/config/balance.h>
 
 #include <chrono>
 #include <cstdint>
@@ -41,6 +42,7 @@ struct Server {
   Duration drain_timeout = 30s;
   Duration takeover_timeout = 10s;  ///< for a new process to be ready
   uint64_t max_connections = 20000;
+  std::string zone{};  ///< where the process is; empty: nowhere in particular
   LogSettings log{};
   std::optional<AccessLog> access_log{};  ///< nothing: none is written
   bool operator==(const Server&) const = default;
@@ -84,9 +86,26 @@ struct FixedResponse {
   bool operator==(const FixedResponse&) const = default;
 };
 
+/// A pool's part of a route's requests.
+struct PoolShare {
+  std::string pool{};
+  uint32_t weight = 0;  ///< beside the others'; 0 to 1000, and not 0 for all
+  bool operator==(const PoolShare&) const = default;
+};
+
+/// What a request must have for a route to take it.
+struct FieldMatch {
+  std::string name{};                  ///< of a header (in any case) or a cookie
+  std::optional<std::string> value{};  ///< the whole of it; nothing: any
+  bool operator==(const FieldMatch&) const = default;
+};
+
 struct Route {
+  std::string name{};  ///< for commands and people; may be empty
   std::string host{};  ///< exact, "*.example", or empty for any; lower case
   std::string path = "/";
+  std::optional<FieldMatch> header{};
+  std::optional<FieldMatch> cookie{};
   bool strip_path = false;
   std::optional<std::string> rewrite_path{};      ///< stands in place of `path`
   std::string rewrite_host{};                     ///< the Host to ask for; empty: the client's
@@ -95,20 +114,24 @@ struct Route {
   FieldEdits response_fields{};
   // Exactly one of:
   std::string pool{};
+  std::vector<PoolShare> split{};  ///< by the pool's name, each once
   std::optional<Redirect> redirect{};
   std::optional<FixedResponse> respond{};
   bool operator==(const Route&) const = default;
+
+  bool has_pool() const { return !pool.empty() || !split.empty(); }
 };
 
 struct Backend {
   Address address{};
-  uint32_t weight = 1;    ///< 1 to 1000
-  std::string version{};  ///< a tag for people and reports; may be empty
-  bool drain = false;     ///< set by an admin drain: finishes what it has, gets nothing new
+  uint32_t weight = 1;        ///< 1 to 1000
+  std::string version{};      ///< a tag for people and reports; may be empty
+  uint32_t max_requests = 0;  ///< at a time, of all workers; 0: no bound
+  uint8_t priority = 0;       ///< 0 to 9; those with a higher one stand by for those with a lower one
+  std::string zone{};         ///< where it is; may be empty
+  bool drain = false;         ///< set by an admin drain: finishes what it has, gets nothing new
   bool operator==(const Backend&) const = default;
 };
-
-enum class Balance { round_robin };
 
 struct Health {
   bool enabled = true;
@@ -148,7 +171,7 @@ enum class ProxyProtocol { none, v1, v2 };
 
 struct Pool {
   std::string name{};
-  Balance balance = Balance::round_robin;
+  Balance balance{};
   std::vector<Backend> backends{};
   Health health{};
   Queue queue{};

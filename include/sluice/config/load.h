@@ -44,6 +44,15 @@ Error as_error(const Problems& problems);
 /// error says what was expected.
 Result<void> check_backend(const Backend& backend);
 
+/// What holds for a split wherever it was said: some weight, and none above 1000. The error says what was
+/// expected.
+Result<void> check_split(const std::vector<PoolShare>& split);
+
+/// The pools of a route with their parts: of one with a single pool, all of it.
+std::vector<PoolShare> shares(const Route& route);
+/// `blue=90 green=10`; with one pool alone, its name.
+std::string shares_text(const std::vector<PoolShare>& shares);
+
 /// "250ms", "30s", "5m", "1h" (also "1.5s"); the error says what was expected.
 Result<Duration> parse_duration(std::string_view text);
 /// "512B", "64KiB", "10MiB", "1GiB" (and kB, MB, GB of 1000).

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace sluice::lifecycle {
 
@@ -28,6 +30,18 @@ struct BackendChange {
 using BackendKey = std::pair<std::string, Address>;
 using BackendChanges = std::map<BackendKey, BackendChange>;
 
+/// What an admin said of a route's pools, by the route's name; over what the file says. Sorted by pool.
+using RouteChanges = std::map<std::string, std::vector<config::PoolShare>>;
+
+/// All that an admin has changed.
+struct Changes {
+  BackendChanges backends{};
+  RouteChanges routes{};
+  size_t size() const { return backends.size() + routes.size(); }
+  bool empty() const { return size() == 0; }
+  bool operator==(const Changes&) const = default;
+};
+
 /// "backend shop 127.0.0.1:9003 added weight=2".
 std::string words(const BackendKey& key, const BackendChange& change);
 
@@ -40,37 +54,66 @@ struct BackendEdit {
   std::optional<std::string> version{};  ///< of add
 };
 
+/// "route shop split blue=90 green=10".
+std::string words(const std::string& route, const std::vector<config::PoolShare>& split);
+
+/// What a command asks of one route.
+struct RouteEdit {
+  std::string route{};
+  std::vector<config::PoolShare> split{};
+};
+
+using Edit = std::variant<BackendEdit, RouteEdit>;
+
+/// One change, for people.
+struct ToldChange {
+  std::string words{};
+  std::string waits_for{};  ///< why it does not apply, as `no pool "shop"`; empty when it does. It is kept
+                            ///< all the same: the file may get that back
+};
+
 class DesiredState {
  public:
   /// Changes that the file has caught up with disappear at once.
-  explicit DesiredState(config::Config file, BackendChanges changes = {});
+  explicit DesiredState(config::Config file, Changes changes = {});
 
   /// The file's configuration with the changes applied. Pools without changes are the file's very objects.
   config::Config effective() const;
   /// One backend of it.
   std::optional<config::Backend> backend(const BackendKey& key) const;
+  /// One route of it, by name: the pools that get something, with their parts; empty when there is no such
+  /// route.
+  std::vector<config::PoolShare> split(const std::string& route) const;
 
   /// A new file. Changes that it has caught up with disappear; the others stay over it.
   void replace_file(config::Config file);
-  void drop_changes() { changes_.clear(); }
-  const BackendChanges& changes() const { return changes_; }
-  /// What a change waits for, as `no pool "shop"`; empty when it applies. It is kept all the same: the file
-  /// may get it back.
+  void drop_changes() { changes_ = {}; }
+  const Changes& changes() const { return changes_; }
+  std::vector<ToldChange> told() const;
+  /// As ToldChange has it.
   std::string waits_for(const BackendKey& key) const;
+  std::string waits_for(const std::string& route) const;
 
   /// Answers whether the backend is any different now; doing a thing twice is no error. An unknown pool or
   /// backend is one, of code not_found. To add a backend that is there already gives it the weight and
   /// version, and undoes its drain.
   Result<bool> apply(const BackendEdit& edit);
+  /// Likewise of a route that has a name and leads to pools.
+  Result<bool> apply(const RouteEdit& edit);
+  Result<bool> apply(const Edit& edit);
 
  private:
   const config::Backend* in_file(const BackendKey& key) const;
   Result<void> check_pool(std::string_view pool) const;
   Result<BackendChange> changed(const BackendEdit& edit) const;
   bool says_nothing(const BackendKey& key, const BackendChange& change) const;
+  const config::Route* route_in_file(std::string_view name) const;
+  Result<void> check_route(const RouteEdit& edit) const;
+  void apply_routes(config::Config& config) const;
+  void forget_routes_of_the_file();
 
   std::shared_ptr<const config::Config> file_;  // Copies of a state share it.
-  BackendChanges changes_;
+  Changes changes_;
 };
 
 }  // namespace sluice::lifecycle

@@ -15,17 +15,17 @@ class Transaction {
   explicit Transaction(const DesiredState& state) : base_(state), draft_(state) {}
 
   /// As DesiredState::apply, of the state with all that came before.
-  Result<bool> add(BackendEdit edit);
+  Result<bool> add(Edit edit);
   size_t size() const { return edits_.size(); }
 
-  /// Does all of it; the answer is whether any backend is different then. An error of code conflict, and
-  /// nothing done, when a backend that it names is not as it was at the beginning.
+  /// Does all of it; the answer is whether any backend or route is different then. An error of code conflict,
+  /// and nothing done, when one that it names is not as it was at the beginning.
   Result<bool> commit_to(DesiredState& state) const;
 
  private:
   DesiredState base_;
   DesiredState draft_;
-  std::vector<BackendEdit> edits_;
+  std::vector<Edit> edits_;
 };
 
 }  // namespace sluice::lifecycle

@@ -33,6 +33,7 @@ struct ExchangeContext {
   observe::WorkerCounters& counters;
   observe::AccessLog& access;
   RequestIds ids{};
+  SplitTurns turns{};
 };
 
 /// How the client's stream is to be left when an exchange is over.
@@ -112,6 +113,8 @@ class Exchange {
   // The response.
   void on_head(Result<const http::ResponseHead*> head);
   void send_response(const http::ResponseHead& head);
+  void measure(int status);
+  const http::FieldEdits* response_edits();
   void on_response_end(Result<void> how);
   void flush();
 
@@ -168,6 +171,8 @@ class Exchange {
   std::unique_ptr<wire::ClientStream> upstream_;
   std::vector<const upstream::Backend*> tried_;
   upstream::QueuePlace place_;
+  std::optional<uint64_t> key_;  // what the balance goes by
+  std::unique_ptr<http::FieldEdits> cookie_edits_;
   wire::Pump upload_;
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's
@@ -181,6 +186,7 @@ class Exchange {
   upstream::DrainNotice drain_notice_;
   Wait wait_;
   TimePoint first_wait_;
+  TimePoint sent_at_;  // of this attempt
   observe::Disposition disposition_{};
   std::string_view reason_;  // why it ends as it does, a word for the access log
   Address backend_;          // of the last attempt

@@ -5,6 +5,7 @@
 #include <sluice/config/config.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/proxy/route_table.h>
+#include <sluice/proxy/split.h>
 #include <sluice/upstream/backend_state.h>
 
 #include <cstdint>

@@ -7,6 +7,7 @@
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
+#include <sluice/proxy/split.h>
 #include <sluice/upstream/pool.h>
 
 #include <memory>
@@ -16,9 +17,7 @@ namespace sluice::proxy {
 
 struct LocalGeneration {
   std::shared_ptr<Generation> shared{};
-  /// By the route's index; null for one without a pool.
-  std::vector<std::shared_ptr<upstream::Pool>> pool_of_route{};
-  std::vector<std::shared_ptr<const config::Pool>> settings_of_route{};
+  std::vector<Ways> ways_of_route{};  ///< by the route's index; none for one without a pool
   List<Exchange, &Exchange::hook> inside{};
   Deadline drain_bound{};  ///< for what is inside, once a newer generation is there
 };

@@ -1,7 +1,9 @@
-// Which route takes a request: the most specific host, then the longest path prefix on whole segments. Pure.
+// Which route takes a request: the most specific host, then the longest path prefix on whole segments, then
+// what more it asks for. Pure.
 #pragma once
 
 #include <sluice/config/config.h>
+#include <sluice/http/head.h>
 
 #include <optional>
 #include <string>
@@ -17,16 +19,28 @@ class RouteTable {
   explicit RouteTable(const std::vector<config::Route>& routes);
 
   /// The index of the route that takes it: an exact host before "*.suffix" (the longer suffix first) before
-  /// any host; among the routes of that host the longest path prefix. A host none of whose routes has the
-  /// path falls back to the less specific ones. `host` may carry a port, and its case does not matter.
-  std::optional<size_t> match(std::string_view host, std::string_view path) const;
+  /// any host; among the routes of that host the longest path prefix; of the same path those that ask for
+  /// a header and a cookie, then for one of them, then for none. A host none of whose routes takes it falls
+  /// back to the less specific ones. `host` may carry a port, and its case does not matter. Without a head
+  /// there are no fields.
+  std::optional<size_t> match(std::string_view host, std::string_view path,
+                              const http::RequestHead* head = nullptr) const;
 
  private:
   struct Entry {
     std::string path;  ///< without the trailing '/'; empty matches every path
     size_t index;
+    std::optional<config::FieldMatch> header;
+    std::optional<config::FieldMatch> cookie;
+
+    int conditions() const { return (header ? 1 : 0) + (cookie ? 1 : 0); }
+    bool takes(const http::RequestHead* head) const;
   };
-  using Entries = std::vector<Entry>;  // the longest path first
+  using Entries = std::vector<Entry>;  // the longest path first, of one path the most conditions
+  struct Query {
+    std::string_view path;
+    const http::RequestHead* head;
+  };
 
   struct Hash {
     using is_transparent = void;
@@ -34,7 +48,7 @@ class RouteTable {
   };
   using ByHost = std::unordered_map<std::string, Entries, Hash, std::equal_to<>>;
 
-  static std::optional<size_t> match_path(const Entries& entries, std::string_view path);
+  static std::optional<size_t> match_path(const Entries& entries, const Query& query);
 
   ByHost exact_;
   ByHost wildcard_;  // by the suffix with its dot: ".example"

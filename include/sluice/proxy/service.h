@@ -28,6 +28,8 @@ struct ServiceSettings {
   std::function<void(uint64_t generation)> on_generation_drained;
   std::shared_ptr<observe::AccessSink> access_log{};  ///< see log_access_to()
   std::function<void(MovedConnection)> on_moved;
+  /// A backend has room again that another worker's requests wait for.
+  std::function<void(const std::shared_ptr<upstream::BackendState>&, unsigned worker)> on_room{};
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.
@@ -76,6 +78,9 @@ class Service {
 
   /// Runs the callback once no connection is left; null: forgets the one before.
   void when_empty(std::function<void()> callback);
+
+  /// The backend has room again, and it is this worker's turn.
+  void backend_has_room(const std::shared_ptr<upstream::BackendState>& state);
 
   /// Stops listening everywhere, and lets what is in flight end.
   void drain();

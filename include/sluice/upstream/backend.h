@@ -1,6 +1,7 @@
 // One backend as one worker sees it: what is in flight to it, and its idle connections.
 #pragma once
 
+#include <sluice/balance/latency.h>
 #include <sluice/base/clock.h>
 #include <sluice/base/list.h>
 #include <sluice/upstream/backend_state.h>
@@ -8,6 +9,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace sluice::upstream {
@@ -47,12 +50,40 @@ class DrainNotice {
 /// The right to send one attempt to a backend. While it lives the attempt is in flight.
 class Lease {
  public:
-  Lease(std::shared_ptr<Backend> backend, Gate::Pass pass)
-      : backend_(std::move(backend)), pass_(std::move(pass)) {}
+  Lease(Lease&& other) = default;
+  /// What this one had goes with `other`.
+  Lease& operator=(Lease&& other) noexcept {
+    std::swap(backend_, other.backend_);
+    std::swap(place_, other.place_);
+    std::swap(pass_, other.pass_);
+    return *this;
+  }
   Backend& backend() const { return *backend_; }
 
  private:
-  std::shared_ptr<Backend> backend_;  // Before pass_: outlives it.
+  friend class Backend;
+  /// Of those that the backend takes at a time, when there is a bound.
+  class Place {
+   public:
+    Place(Backend& backend, bool is_counted) : backend_(&backend), is_counted_(is_counted) {}
+    Place(Place&& other) noexcept
+        : backend_(std::exchange(other.backend_, nullptr)), is_counted_(other.is_counted_) {}
+    Place& operator=(Place&& other) noexcept {
+      std::swap(backend_, other.backend_);
+      std::swap(is_counted_, other.is_counted_);
+      return *this;
+    }
+    ~Place();
+
+   private:
+    Backend* backend_;
+    bool is_counted_;
+  };
+  Lease(std::shared_ptr<Backend> backend, Place place, Gate::Pass pass)
+      : backend_(std::move(backend)), place_(std::move(place)), pass_(std::move(pass)) {}
+
+  std::shared_ptr<Backend> backend_;  // Outlives the others.
+  Place place_;                       // Left when nothing is in flight for it any more.
   Gate::Pass pass_;
 };
 
@@ -62,7 +93,10 @@ class Backend {
   /// Something in traffic says that it is worth a probe at once.
   using OnTrouble = std::function<void(const std::shared_ptr<BackendState>&)>;
 
-  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble);
+  /// A request has ended, and this worker waits for that.
+  using OnRoom = std::function<void(const std::shared_ptr<BackendState>&, unsigned worker)>;
+
+  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room = {});
   ~Backend();
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
@@ -73,9 +107,29 @@ class Backend {
 
   /// As the newest generation has it. `closed`: drained by an admin, or no longer in the pool.
   void configure(uint32_t weight, bool closed, Duration idle);
-  bool is_available() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
+  /// It may be given requests, but for their number.
+  bool is_usable() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
+  bool is_available() const { return is_usable() && has_room(); }
 
-  Gate::Pass enter();
+  /// At a time and over all workers; 0: no bound.
+  void set_most_requests(uint32_t most) { most_requests_ = most; }
+  bool has_room() const { return most_requests_ == 0 || !is_full(); }
+  /// Requests of other workers wait for the next room here: who comes now must not overtake them.
+  bool is_awaited_by_others() const {
+    return most_requests_ != 0 && state_->room().is_awaited_by_others(worker_);
+  }
+  /// Nothing when other workers have taken the last room meanwhile. `self` is this.
+  static std::optional<Lease> lease(const std::shared_ptr<Backend>& self);
+  /// For what goes on that another owner began: it has no place to wait for.
+  static Lease lease_beyond_bound(const std::shared_ptr<Backend>& self);
+  /// This worker has requests that wait, or has no more: whether it is to be told when there is room.
+  void wait_for_room(bool waits);
+  /// Somebody else's turn, when there is room left.
+  void pass_on_room();
+
+  /// A response's head has come, so long after the request was sent.
+  void answered(TimePoint now, Duration took) { latency_.record(now, took); }
+  const balance::Latency& latency() const { return latency_; }
 
   /// The connection used last, or nothing.
   std::unique_ptr<wire::ClientStream> take_idle();
@@ -96,6 +150,9 @@ class Backend {
   void checked();
 
  private:
+  friend class Lease;
+  bool is_full() const;
+  void leave(bool was_counted);
   void report();
   bool drains() const { return closed_ || state_->health() == HealthState::draining; }
   void tell_all();
@@ -104,10 +161,14 @@ class Backend {
   std::shared_ptr<BackendState> state_;
   BackendState::PerWorker& mine_;
   OnTrouble on_trouble_;
+  OnRoom on_room_;
+  balance::Latency latency_;
   std::vector<std::unique_ptr<wire::ClientStream>> idle_;
   List<DrainNotice, &DrainNotice::hook_> notices_;
   Duration idle_timeout_{};
+  unsigned worker_;
   uint32_t weight_ = 1;
+  uint32_t most_requests_ = 0;
   bool closed_ = false;
   bool suspect_ = false;
   bool reported_ = false;

@@ -6,6 +6,7 @@
 #include <sluice/base/gate.h>
 #include <sluice/observe/counters.h>
 #include <sluice/upstream/health.h>
+#include <sluice/upstream/room.h>
 
 #include <atomic>
 #include <cstdint>
@@ -23,9 +24,14 @@ class BackendState {
     Gate in_flight;
     observe::Counter requests;
     observe::Counter failures;
+    unsigned index = 0;
+    PerWorker* next = nullptr;
   };
 
   BackendState(std::string pool, Address address) : pool_(std::move(pool)), address_(std::move(address)) {}
+  ~BackendState();
+  BackendState(const BackendState&) = delete;
+  BackendState& operator=(const BackendState&) = delete;
 
   const std::string& pool() const { return pool_; }
   const Address& address() const { return address_; }
@@ -36,8 +42,9 @@ class BackendState {
 
   /// Stays where it is. Locks for the moment of a look-up: for when a worker first hears of the backend.
   PerWorker& worker(unsigned index);
+  Room& room() { return room_; }
 
-  /// Sums over the workers. Any thread.
+  /// Sums over the workers. Any thread, no lock.
   size_t in_flight() const;
   uint64_t requests() const;
   uint64_t failures() const;
@@ -46,8 +53,11 @@ class BackendState {
   const std::string pool_;
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
-  mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<PerWorker>> workers_;  // guarded by mutex_, but for what is in them
+  /// A list, that no more is kept than there are workers, and that sums need no lock: one that is in it
+  /// stays.
+  std::atomic<PerWorker*> first_{nullptr};
+  std::mutex adding_;
+  Room room_;
 };
 
 }  // namespace sluice::upstream

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sluice/balance/policy.h>
+#include <sluice/base/alive.h>
 #include <sluice/base/deadlines.h>
 #include <sluice/base/list.h>
 #include <sluice/config/config.h>
@@ -17,6 +18,12 @@
 
 namespace sluice::upstream {
 
+/// What a request asks of a pool.
+struct Ask {
+  std::span<const Backend* const> tried{};  ///< to be passed over as long as there is another; the caller's
+  std::optional<uint64_t> key{};  ///< what it is told by, or the backend it is to stay with: affinity.h
+};
+
 /// A request's place in a pool's queue; a member of the request.
 class QueuePlace {
  public:
@@ -27,7 +34,7 @@ class QueuePlace {
   ListHook hook_;
   Deadline deadline_;
   Pending<Result<Lease>> pending_{[this] { leave(); }};
-  std::span<const Backend* const> tried_;
+  Ask ask_;
   size_t* length_ = nullptr;
 
   void leave();
@@ -41,24 +48,34 @@ class Pool {
  public:
   /// `worker` of `workers`: each worker's queue holds its share of the pool's bound.
   Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
 
   const std::string& name() const { return name_; }
 
-  /// The newest generation's settings and backends (of the same order and length as in `config`).
-  void update(std::shared_ptr<const config::Pool> config, std::vector<std::shared_ptr<Backend>> backends);
+  /// The newest generation's settings and backends (of the same order and length as in `config`), and the
+  /// zone that this process is in; may be empty.
+  void update(std::shared_ptr<const config::Pool> config, std::vector<std::shared_ptr<Backend>> backends,
+              const std::string& zone = {});
   const std::vector<std::shared_ptr<Backend>>& backends() const { return backends_; }
   /// What update() was given last.
   const std::shared_ptr<const config::Pool>& config() const { return config_; }
+  const std::string& zone() const { return zone_; }
 
   /// The backend at this address, whether or not it is available; nothing when it is not there.
   std::optional<Lease> lease_on(const Address& address);
-  /// A backend that is available now, one that was not tried if there is one.
-  std::optional<Lease> try_pick(std::span<const Backend* const> tried);
+  /// A backend that is available now, one that was not tried if there is one. Nothing while others wait: it
+  /// is their turn.
+  std::optional<Lease> try_pick(const Ask& ask);
+  /// What a sticky cookie shall say from now on, when the request that carried `key` has got this backend;
+  /// nothing when it may stay as it is.
+  std::optional<uint64_t> new_sticky_id(const Backend& backend, std::optional<uint64_t> key) const;
 
   /// Waits in arrival order until a backend is available: at most `bound`, then an Error of code unavailable.
-  /// `tried` is the caller's and must stay. The queue must not be full.
-  [[nodiscard]] Wait wait_for_backend(QueuePlace& place, std::span<const Backend* const> tried,
-                                      Duration bound, QueuePlace::OnLease on_lease);
+  /// What `ask` points to must stay. The queue must not be full.
+  [[nodiscard]] Wait wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound,
+                                      QueuePlace::OnLease on_lease);
   /// So many workers share the queue's bound from now on.
   void share_among(unsigned workers) { workers_ = workers; }
   bool is_queue_full() const;
@@ -70,17 +87,30 @@ class Pool {
 
   /// Something has become available, perhaps: serves those who wait.
   void wake();
+  /// A request to this backend has ended, and it is this worker's turn: serves one that waits, or passes it
+  /// on.
+  void room_at(const BackendState& state);
 
  private:
-  std::optional<Lease> pick(std::span<const Backend* const> tried);
+  enum class Whose { newcomer, queued };
+  std::optional<Lease> pick(const Ask& ask, Whose whose);
+  std::optional<Lease> pick_untried_first(const Ask& ask, Whose whose);
+  void look_at_backends(const Ask& ask, Whose whose);
+  void wait_for_room(bool waits);
 
   std::string name_;
+  std::string zone_;
   Deadlines& deadlines_;
+  unsigned worker_;
   unsigned workers_;
   std::shared_ptr<const config::Pool> config_;
   std::vector<std::shared_ptr<Backend>> backends_;
-  std::vector<balance::Candidate> candidates_;  // Scratch, of backends_'s length.
+  std::vector<balance::Candidate> candidates_;  // By backend: what is fixed, and scratch.
+  balance::Settings settings_;                  // of policy_
   std::unique_ptr<balance::Policy> policy_;
+  Alive alive_;
+  Deadline soon_{[this] { wake(); }};
+  bool awaits_room_ = false;
   size_t queued_ = 0;  // Before queue_: places that leave count down.
   List<QueuePlace, &QueuePlace::hook_> queue_;
 };

@@ -1,0 +1,16 @@
+#include "balance/sticky.h"
+
+#include <algorithm>
+
+namespace sluice::balance {
+
+std::optional<size_t> Sticky::choose(std::span<Candidate> candidates, const Request& request) {
+  if (request.key) {
+    const auto held = std::ranges::find(candidates, *request.key, &Candidate::id);
+    if (held != candidates.end() && held->available) return static_cast<size_t>(held - candidates.begin());
+  }
+  // Those who lose their backend together must not all go to the same other one.
+  return otherwise_->choose(candidates, {.now = request.now});
+}
+
+}  // namespace sluice::balance
