@@ -148,7 +148,6 @@ struct Service::Impl {
 
   void drain_generation(std::list<LocalGeneration>::iterator old, Duration bound) {
     const uint64_t number = old->shared->number();
-    begin_drain(*old);
     old->drain_bound.set_callback([this, old] { end_drain(*old, generations.back(), settings.worker); });
     loop.deadlines().arm(old->drain_bound, bound);
     old->shared->gate(settings.worker).close([this, old, number] {
