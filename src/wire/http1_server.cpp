@@ -186,16 +186,16 @@ void Http1ServerConnection::refuse(const Error& error) {
   handler_.on_bad_request(error);
 }
 
-/// Delivers one piece; returns how much of `bytes` was used. Calls out.
+/// Delivers what is there of it; returns how much of `bytes` was used. Calls out.
 size_t Http1ServerConnection::read_body(std::string_view bytes) {
-  auto piece = body_.next(bytes);
-  if (!piece) {
-    end_of_body(client_error(ErrorCode::malformed, std::move(piece).error().message, 400));
+  const auto pieces = body_.next_pieces(bytes);
+  if (!pieces) {
+    end_of_body(client_error(ErrorCode::malformed, pieces.error().message, 400));
     return bytes.size();
   }
-  const size_t used = piece->used;
+  const size_t used = pieces->used;
   in_hand_ = bytes.substr(used);
-  body_read_ += piece->data.size();
+  body_read_ += pieces->bytes;
   if (!is_tunnel_ && context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
     end_of_body(client_error(ErrorCode::too_large, "the request body is over the limit", 413));
     return bytes.size();
@@ -207,7 +207,7 @@ size_t Http1ServerConnection::read_body(std::string_view bytes) {
   continue_awaited_ = false;
   expect_body();
   Alive::Watch watch(alive_);
-  if (!piece->data.empty()) receiver_->on_body(piece->data);
+  if (pieces->bytes != 0) receiver_->on_body(pieces->data());
   // Finished within the call: the rest is the next request's.
   if (!watch || state_ != State::exchange || !body_.is_complete()) return used;
   deadline_.disarm();

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "wire/pieces.h"
+
 namespace sluice::wire {
 
 // ---- the response
@@ -92,20 +94,20 @@ Flow Http1ServerConnection::send_own(const http::OwnResponse& response) {
   return write({bytes});
 }
 
-Flow Http1ServerConnection::write_body(std::string_view piece) {
+Flow Http1ServerConnection::write_body(Pieces pieces) {
   committed_ = true;
   switch (out_framing_.kind) {
     case http::Framing::Kind::none:
       return write({});
     case http::Framing::Kind::length:
     case http::Framing::Kind::until_close:
-      return write({piece});
+      return write({}, pieces, {});
     case http::Framing::Kind::chunked:
       break;
   }
   std::string start;  // Within the small string's own room: no allocation.
-  http::write_chunk_start(start, piece.size());
-  return write({start, piece, http::kChunkEnd});
+  http::write_chunk_start(start, size_of(pieces));
+  return write(start, pieces, http::kChunkEnd);
 }
 
 Flow Http1ServerConnection::end_body(std::string_view trailers) {
@@ -121,15 +123,15 @@ Flow Http1ServerConnection::end_body(std::string_view trailers) {
   return out_head_.empty() ? transport_->write({}) : write({});
 }
 
-/// Writes what was given of the head, then `pieces`, as one.
 Flow Http1ServerConnection::write(std::initializer_list<std::string_view> pieces) {
-  std::array<std::string_view, 4> all;
-  size_t count = 0;
-  if (!out_head_.empty()) {
-    all[count++] = out_head_;
-    committed_ = true;
-  }
-  for (const auto piece : pieces) all[count++] = piece;
+  return write({}, pieces, {});
+}
+
+/// Writes what was given of the head, and all of these, as one.
+Flow Http1ServerConnection::write(std::string_view before, Pieces pieces, std::string_view behind) {
+  std::array<std::string_view, kMostPieces + 3> all;
+  const size_t count = gather(all, out_head_, before, pieces, behind);
+  if (!out_head_.empty()) committed_ = true;
   if (count == 0) return Flow::open;
   const Flow flow = transport_->write(std::span(all.data(), count));
   if (out_head_.capacity() > context_.out.capacity()) context_.out = std::move(out_head_);

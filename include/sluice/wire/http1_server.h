@@ -122,7 +122,8 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   bool has_body_in_hand() const override;
   std::string_view trailers() const override { return body_.trailers(); }
 
-  Flow write_body(std::string_view piece) override;
+  using BodySink::write_body;
+  Flow write_body(Pieces pieces) override;
   Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
@@ -159,6 +160,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void on_drained(Result<void> how);
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
   Flow write(std::initializer_list<std::string_view> pieces);
+  Flow write(std::string_view before, Pieces pieces, std::string_view behind);
 
   std::unique_ptr<net::Transport> transport_;
   ServerContext& context_;
