@@ -120,6 +120,7 @@ void HeadDecoder::reset() {
   state = Parser{};
   llhttp_init(&state.llhttp, of_ == Of::request ? HTTP_REQUEST : HTTP_RESPONSE, &HeadCallbacks::settings());
   state.llhttp.data = &state;
+  is_fresh_ = true;
 }
 
 bool HeadDecoder::has_begun() const {
@@ -227,6 +228,7 @@ bool HeadDecoder::skip_blank_lines(std::string_view& bytes) {
 
 Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& head) {
   Parser& state = parser();
+  is_fresh_ = false;
   const size_t given = bytes.size();
   if (of_ == Of::request && !state.method_read) {
     if (!skip_blank_lines(bytes)) {

@@ -320,7 +320,7 @@ struct Service::Impl {
   net::Loop& loop;
   ServiceSettings settings;
   wire::ServerContext wire{
-      .deadlines = loop.deadlines(), .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
+      .deadlines = loop.deadlines(), .settings = {}, .readings = FreeList<wire::RequestReading>(), .out = {}};
   upstream::SocketDialer dialer;
   observe::AccessLog access;
   Deadline flush_access{[this] { flush_access_log(); }};
