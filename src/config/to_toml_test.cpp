@@ -141,6 +141,11 @@ linger = "2s"
 trusted_proxies = []
 forwarded = false
 request_id = true
+
+[proxy_status]
+name = "sluice"
+next_hop = false
+forwarded = false
 )");
 }
 

@@ -10,7 +10,7 @@
 
 namespace sluice::proxy {
 
-using observe::Disposition;
+using observe::Cause;
 
 namespace {
 
@@ -49,14 +49,10 @@ bool Exchange::stands_still() const {
 }
 
 void Exchange::end_unfinished() {
-  constexpr std::string_view kReason = "drain_timeout";
-  reason_ = kReason;
-  if (client_->is_committed()) return over(Disposition::backend_error, Ending::abort);
+  if (client_->is_committed()) return over(Cause::drain_timeout, Ending::abort);
   client_->take_back_head();
   const bool was_asked = upstream_ != nullptr;
-  const std::string_view explanation = "the configuration has changed, and no answer came in time";
-  if (was_asked) return reply(504, kReason, explanation, Disposition::backend_error);
-  reply(503, kReason, explanation, Disposition::failed_unavailable);
+  reply(was_asked ? Cause::drain_timeout : Cause::drain_timeout_queued);
 }
 
 Holder Exchange::as_holder() const {

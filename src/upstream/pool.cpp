@@ -50,7 +50,7 @@ void Pool::retire() {
   for (const auto& backend : backends_) backend->pool_gone();
   while (QueuePlace* place = queue_.front()) {
     place->leave();
-    place->pending_.fire(Error{.code = ErrorCode::unavailable, .message = "the pool is gone"});
+    place->pending_.fire(Error{.code = ErrorCode::not_found, .message = "the pool is gone"});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
+#include <sluice/config/proxy_status.h>
 
 #include <chrono>
 #include <cstdint>
@@ -222,6 +223,7 @@ struct Config {
   Limits limits{};
   Timeouts timeouts{};
   Forwarding forwarding{};
+  ProxyStatus proxy_status{};
   std::map<int, std::shared_ptr<const ErrorPage>> errors{};  ///< by status
 };
 
