@@ -55,6 +55,7 @@ Reply route_list(const lifecycle::Server& server);
 Reply config_show(const lifecycle::Server& server);
 Reply config_check(const std::string& path);
 Reply config_diff(const lifecycle::Server& server, const std::string& path);
+Outcome why(Context& context, const Command& command, OnReply on_reply);
 Outcome backend_change(Context& context, const Command& command, OnReply on_reply);
 Outcome reload(Context& context, const Command& command, OnReply on_reply);
 Outcome upgrade(Context& context, const Command& command, OnReply on_reply);

@@ -1,4 +1,4 @@
-// [proxy_status]
+// [proxy_status] and [recent_requests]: how requests are explained.
 #include "config/test_tools.h"
 
 namespace sluice::config {
@@ -22,6 +22,17 @@ TEST_CASE("mistakes in [proxy_status]") {
          {"name = \" a\"", expected},
          {"name = \"\u00e9\"", expected},
          {"next_hops = true", "2:1: proxy_status.next_hops: unknown key, did you mean \"next_hop\"?"}},
+        kSmallest);
+}
+
+TEST_CASE("how many recent requests are kept can be chosen") {
+  const Config config =
+      valid("[recent_requests]\nnotable = 0\nothers = 5\nslow = \"2s\"\n" + std::string(kSmallest));
+  CHECK(config.recent_requests == RecentRequests{.notable = 0, .others = 5, .slow = 2s});
+  CHECK(valid(to_toml(config)).recent_requests == config.recent_requests);
+  check("[recent_requests]",
+        {{"notable = 100001", "2:11: recent_requests.notable: expected a whole number from 0 to 100000, got 100001"},
+         {"slow = \"0s\"", "2:8: recent_requests.slow: expected a duration above zero, got \"0s\""}},
         kSmallest);
 }
 

@@ -136,6 +136,13 @@ void write_proxy_status(Writer& out, const ProxyStatus& settings) {
   out.flag("forwarded", settings.forwarded);
 }
 
+void write_recent_requests(Writer& out, const RecentRequests& settings) {
+  out.section("[recent_requests]", "recent_requests");
+  out.number("notable", settings.notable);
+  out.number("others", settings.others);
+  out.line("slow", quoted(settings.slow));
+}
+
 void write_errors(Writer& out, const Config& config) {
   if (config.errors.empty()) return;
   out.section("[errors]", "errors");
@@ -152,6 +159,7 @@ std::string to_toml(const Config& config) {
   write_timeouts(out, config.timeouts);
   write_forwarding(out, config.forwarding);
   write_proxy_status(out, config.proxy_status);
+  write_recent_requests(out, config.recent_requests);
   write_errors(out, config);
   return out.text();
 }

@@ -131,7 +131,9 @@ void Exchange::wait_for_backend() {
   if (left <= Duration::zero()) return reply(Cause::queue_timeout);
   if (pool_->is_queue_full()) return reply(Cause::queue_full);
   const upstream::Ask ask{.tried = tried_, .key = key_};
+  trace_.wait_begins(now);
   wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
+    trace_.wait_ends(context_->deadlines.clock().now());
     if (!lease) return reply(cause_of_queue(lease.error()));
     lease_ = *std::move(lease);
     connect();
@@ -143,11 +145,13 @@ void Exchange::connect() {
   upstream::Backend& backend = lease_->backend();
   backend_ = backend.address();
   was_tried_ = true;
+  trace_.attempt_begins();
   const bool may_reuse = !fresh_only_ && settings_->proxy_protocol == config::ProxyProtocol::none;
   while (may_reuse && (upstream_ = backend.take_idle())) {
     // What may not be sent twice is not put at risk: a closed connection is told by asking the kernel first.
     if (may_replay_ || !upstream_->is_stale()) return send_request();
   }
+  trace_.dials(context_->deadlines.clock().now());
   context_->deadlines.arm(deadline_, settings_->timeouts.connect);
   wait_ = context_->dialer.dial(backend.address(),
                                 [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
@@ -173,11 +177,12 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connecti
 void Exchange::connect_failed(const Error& error) {
   const Cause cause = cause_of_connect(error);
   if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
+  const TimePoint now = context_->deadlines.clock().now();
+  trace_.attempt_ends(backend_, cause, 0, now, now);
   lease_->backend().connect_failed();
   forget_backend();
   --attempts_;
   context_->counters.retries.add();
-  const TimePoint now = context_->deadlines.clock().now();
   if (!std::exchange(has_waited_, true)) first_wait_ = now;
   if (now - first_wait_ >= settings_->queue.timeout) return reply(cause);
   pick_backend();

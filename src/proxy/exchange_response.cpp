@@ -9,6 +9,7 @@
 
 #include "proxy/access.h"
 #include "proxy/answers.h"
+#include "proxy/trust.h"
 
 namespace sluice::proxy {
 
@@ -66,7 +67,7 @@ void Exchange::measure(int status) {
 /// The route's, with a new sticky cookie and Proxy-Status when there is one to be set; null for none.
 const http::FieldEdits* Exchange::response_edits() {
   const auto id = pool_->new_sticky_id(lease_->backend(), key_);
-  const bool has_status = config().proxy_status.forwarded && (attempts_ > 1 || has_waited_);
+  const bool has_status = config().proxy_status.forwarded && (trace_.count() > 0 || trace_.waits() > 0);
   if (!id && !has_status) return rules_->response.empty() ? nullptr : &rules_->response;
   own_edits_ = std::make_unique<http::FieldEdits>(rules_->response);
   if (id) own_edits_->added += upstream::set_cookie_line(settings_->balance, *id);
@@ -76,11 +77,8 @@ const http::FieldEdits* Exchange::response_edits() {
 
 /// Of a backend's response: what it took to get it. A member of the backend's own stays before it.
 std::string Exchange::proxy_status() const {
-  std::string details = concat({"attempts=", std::to_string(attempts_)});
-  if (has_waited_) {
-    const Duration since = context_->deadlines.clock().now() - first_wait_;
-    details += concat({" held_ms=", std::to_string(since.count())});
-  }
+  std::string details = concat({"attempts=", std::to_string(trace_.count() + 1)});
+  if (trace_.waits() > 0) details += concat({" held_ms=", std::to_string(trace_.held().count())});
   return proxy_status_line(config().proxy_status, {.details = details, .next_hop = &backend_});
 }
 
@@ -121,6 +119,7 @@ void Exchange::attempt_failed(const Error& error) {
   }
   const int received_status = status_;
   const Cause cause = cause_of_attempt(error, received_status);
+  trace_.attempt_ends(backend_, cause, received_status, sent_at_, context_->deadlines.clock().now());
   if (client_->is_committed()) return over(cause, Ending::abort);
   client_->take_back_head();
   status_ = 0;
@@ -191,6 +190,10 @@ void Exchange::drop_attempt() {
 }
 
 void Exchange::reply(Cause cause, std::string_view explanation, int received_status) {
+  if (request_id_.empty()) {  // Its way ended before it got one.
+    is_trusted_client_ = is_trusted(config().forwarding, client_->client().address);
+    choose_request_id();
+  }
   const StatusFacts facts{.cause = cause,
                           .details = explanation,
                           .next_hop = was_tried_ ? &backend_ : nullptr,
@@ -225,6 +228,7 @@ void Exchange::count(Cause cause) {
   cause_ = cause;
   context_->counters.end(entry(cause).disposition);
   if (context_->access.is_on()) log_access();
+  if (context_->recent.is_on()) record();
 }
 
 void Exchange::log_access() {
@@ -257,6 +261,7 @@ void Exchange::clear() {
   rules_ = nullptr;
   kept_rules_.reset();
   tried_.clear();
+  trace_.clear();
   target_.clear();
   replay_.clear();
   upgrade_ = request_id_ = {};

@@ -7,6 +7,7 @@
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
 #include <sluice/config/proxy_status.h>
+#include <sluice/config/recent_requests.h>
 
 #include <chrono>
 #include <cstdint>
@@ -224,6 +225,7 @@ struct Config {
   Timeouts timeouts{};
   Forwarding forwarding{};
   ProxyStatus proxy_status{};
+  RecentRequests recent_requests{};
   std::map<int, std::shared_ptr<const ErrorPage>> errors{};  ///< by status
 };
 

@@ -12,6 +12,7 @@
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
 #include <sluice/proxy/moved_connection.h>
+#include <sluice/proxy/recent_requests.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
@@ -35,6 +36,7 @@ struct ExchangeContext {
   observe::AccessLog& access;
   RequestIds ids{};
   SplitTurns turns{};
+  RecentRequests recent{};
 };
 
 /// How the client's stream is to be left when an exchange is over.
@@ -85,6 +87,8 @@ class Exchange {
   /// The one it began with.
   uint64_t generation() const { return number_; }
   Holder as_holder() const;
+  /// Empty when it has none.
+  std::string_view request_id() const { return request_id_; }
 
   void clear();
 
@@ -147,6 +151,7 @@ class Exchange {
   void over(observe::Cause cause, Ending ending);
   void count(observe::Cause cause);
   void log_access();
+  void record();
 
   const config::Config& config() const;
 
@@ -187,7 +192,8 @@ class Exchange {
   upstream::DrainNotice drain_notice_;
   Wait wait_;
   TimePoint first_wait_;
-  TimePoint sent_at_;       // of this attempt
+  TimePoint sent_at_;  // of this attempt
+  Trace trace_;
   observe::Cause cause_{};  // why it ends as it does
   Address backend_;         // of the last attempt
   TimePoint started_;
