@@ -69,6 +69,11 @@ constexpr std::array kEntries = {
           [](Context& c, const Command& command, OnReply) {
             return now(pool_show(*c.server, argument(command, 2)));
           }},
+    Entry{"counters", "[POOL]", "requests retried, held and cut, by pool, version of the backend, and cause",
+          0, 1,
+          [](Context& c, const Command& command, OnReply) {
+            return now(counters(*c.server, argument(command, 1)));
+          }},
     Entry{"backend list", "[POOL]", "backends with state, weight and requests", 0, 1,
           [](Context& c, const Command& command, OnReply) {
             return now(backend_list(*c.server, argument(command, 2)));

@@ -133,9 +133,9 @@ void Exchange::wait_for_backend() {
   const upstream::Ask ask{.tried = tried_, .key = key_};
   trace_.wait_begins(now);
   wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
-    trace_.wait_ends(context_->deadlines.clock().now());
     if (!lease) return reply(cause_of_queue(lease.error()));
     lease_ = *std::move(lease);
+    wait_over(Cause::ok);
     connect();
   });
 }
@@ -179,6 +179,7 @@ void Exchange::connect_failed(const Error& error) {
   if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
   const TimePoint now = context_->deadlines.clock().now();
   trace_.attempt_ends(backend_, cause, 0, now, now);
+  tally().add(observe::Event::retried, cause);
   lease_->backend().connect_failed();
   forget_backend();
   --attempts_;

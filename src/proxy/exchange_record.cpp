@@ -5,13 +5,34 @@
 
 namespace sluice::proxy {
 
+using observe::Cause;
 using observe::Disposition;
+using observe::Event;
+
+/// Of its pool, and of the version of the backend that it has.
+observe::Tally& Exchange::tally() const {
+  const auto version = lease_ ? std::string_view(lease_->backend().version()) : std::string_view();
+  return context_->counters.tallies.of(pool_->name(), version);
+}
+
+void Exchange::wait_over(Cause cause) {
+  trace_.wait_ends(context_->deadlines.clock().now());
+  tally().add(Event::held, cause);
+}
+
+/// It has come to a bad end. What a backend broke off has been counted there: it has none any more.
+void Exchange::note_failure(Cause cause) {
+  if (trace_.is_waiting()) wait_over(cause);
+  const Disposition disposition = entry(cause).disposition;
+  const bool is_ours =
+      disposition == Disposition::backend_error || disposition == Disposition::failed_stopped;
+  if (is_ours && lease_ && client_->is_committed()) tally().add(Event::cut, cause);
+}
 
 /// One to which nothing happened is copied in a few lines of the cache.
 void Exchange::record() {
   if (request_id_.empty()) return;  // Nobody could ask for it.
   const TimePoint now = context_->deadlines.clock().now();
-  if (trace_.is_waiting()) trace_.wait_ends(now);
   const bool is_notable = trace_.count() > 0 || trace_.waits() > 0 ||
                           entry(cause_).disposition != Disposition::ok ||
                           context_->recent.is_slow(now - started_);

@@ -110,6 +110,7 @@ void Exchange::flush() {
 void Exchange::attempt_failed(const Error& error) {
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
+  observe::Tally& tally = this->tally();  // Of the backend that it still has.
   if (stale) {
     fresh_only_ = true;
     drop_attempt();
@@ -120,7 +121,10 @@ void Exchange::attempt_failed(const Error& error) {
   const int received_status = status_;
   const Cause cause = cause_of_attempt(error, received_status);
   trace_.attempt_ends(backend_, cause, received_status, sent_at_, context_->deadlines.clock().now());
-  if (client_->is_committed()) return over(cause, Ending::abort);
+  if (client_->is_committed()) {
+    tally.add(observe::Event::cut, cause);
+    return over(cause, Ending::abort);
+  }
   client_->take_back_head();
   status_ = 0;
   sent_ = 0;
@@ -135,6 +139,7 @@ void Exchange::attempt_failed(const Error& error) {
   if (!again) return reply(cause, {}, received_status);
   if (stale) --attempts_;
   context_->counters.retries.add();
+  tally.add(observe::Event::retried, cause);
   pick_backend();
 }
 
@@ -226,7 +231,9 @@ void Exchange::over(Cause cause, Ending ending) {
 /// The one place in which an exchange comes to its disposition.
 void Exchange::count(Cause cause) {
   cause_ = cause;
-  context_->counters.end(entry(cause).disposition);
+  const observe::Disposition disposition = entry(cause).disposition;
+  context_->counters.end(disposition);
+  if (disposition != observe::Disposition::ok) note_failure(cause);
   if (context_->access.is_on()) log_access();
   if (context_->recent.is_on()) record();
 }

@@ -8,7 +8,7 @@
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/access_log.h>
 #include <sluice/observe/cause.h>
-#include <sluice/observe/counters.h>
+#include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
 #include <sluice/proxy/moved_connection.h>
@@ -152,6 +152,9 @@ class Exchange {
   void count(observe::Cause cause);
   void log_access();
   void record();
+  void wait_over(observe::Cause cause);
+  void note_failure(observe::Cause cause);
+  observe::Tally& tally() const;
 
   const config::Config& config() const;
 

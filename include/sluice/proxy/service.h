@@ -5,7 +5,7 @@
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/access_log.h>
-#include <sluice/observe/counters.h>
+#include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
