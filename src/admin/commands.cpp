@@ -55,6 +55,10 @@ constexpr std::array kEntries = {
           [](Context& c, const Command&, OnReply on_reply) {
             return generation_list(*c.server, std::move(on_reply));
           }},
+    Entry{"why", "[REQUEST-ID]",
+          "what happened to a request: attempts, waits, backend, generation, times; without an id: to which "
+          "it did",
+          0, 1, why},
     Entry{"route list", "", "routes, and which pools their requests go to", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(route_list(*c.server)); }},
     Entry{"route split", "ROUTE POOL=WEIGHT ... [--if-revision N]",
@@ -64,6 +68,11 @@ constexpr std::array kEntries = {
     Entry{"pool show", "POOL", "one pool: its balance, its backends", 1, 1,
           [](Context& c, const Command& command, OnReply) {
             return now(pool_show(*c.server, argument(command, 2)));
+          }},
+    Entry{"counters", "[POOL]", "requests retried, held and cut, by pool, version of the backend, and cause",
+          0, 1,
+          [](Context& c, const Command& command, OnReply) {
+            return now(counters(*c.server, argument(command, 1)));
           }},
     Entry{"backend list", "[POOL]", "backends with state, weight and requests", 0, 1,
           [](Context& c, const Command& command, OnReply) {

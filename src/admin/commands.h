@@ -51,10 +51,13 @@ Outcome generation_list(lifecycle::Server& server, OnReply on_reply);
 Reply pool_list(lifecycle::Server& server);
 Reply pool_show(lifecycle::Server& server, const std::string& name);
 Reply backend_list(lifecycle::Server& server, std::string_view pool);
+/// Of one pool, or of all when `pool` is empty.
+Reply counters(lifecycle::Server& server, std::string_view pool);
 Reply route_list(const lifecycle::Server& server);
 Reply config_show(const lifecycle::Server& server);
 Reply config_check(const std::string& path);
 Reply config_diff(const lifecycle::Server& server, const std::string& path);
+Outcome why(Context& context, const Command& command, OnReply on_reply);
 Outcome backend_change(Context& context, const Command& command, OnReply on_reply);
 Outcome reload(Context& context, const Command& command, OnReply on_reply);
 Outcome upgrade(Context& context, const Command& command, OnReply on_reply);

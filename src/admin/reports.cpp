@@ -8,6 +8,7 @@
 #include <map>
 
 #include "admin/commands.h"
+#include "admin/counters_command.h"
 
 namespace sluice::admin {
 namespace {
@@ -57,7 +58,8 @@ std::string requests_line(const lifecycle::Totals& totals) {
     if (observe::is_failed(disposition) && totals.ended[i] == 0) continue;
     line += field(observe::name(disposition), static_cast<long long>(totals.ended[i]));
   }
-  return line + field("retries", static_cast<long long>(totals.retries));
+  return line + field("retries", static_cast<long long>(totals.retries)) +
+         event_words(sum_events(totals.tallies, {}));
 }
 
 /// The admin's changes: how many, where they are kept, and those that do not apply.
@@ -115,6 +117,7 @@ Reply status(lifecycle::Server& server) {
                 {"connections_accepted", totals.connections_accepted},
                 {"requests", requests_json(totals)},
                 {"retries", totals.retries}};
+  add_events(sum_events(totals.tallies, {}), reply.data);
   for (const auto& listener : server.listeners()) {
     const std::string address = listener.address.text();
     reply.lines.push_back("listener" + field("name", listener.name) + field("address", address));
@@ -203,9 +206,12 @@ Reply pool_show(lifecycle::Server& server, const std::string& name) {
   if (found == server.config().pools.end()) return no_pool(name);
   const config::Pool& pool = *found->second;
   const PoolCounts counts = count_pools(server).at(name);
+  const EventSums events = sum_events(server.totals().tallies, name);
   Reply reply;
-  reply.lines = {pool_line(name, pool, counts), concat({"balance = ", config::balance_text(pool.balance)})};
+  reply.lines = {pool_line(name, pool, counts) + event_words(events),
+                 concat({"balance = ", config::balance_text(pool.balance)})};
   reply.data = pool_json(name, pool, counts);
+  add_events(events, reply.data);
   reply.data["settings"] = {{"balance", config::balance_text(pool.balance)}};
   reply.data["backends"] = nlohmann::ordered_json::array();
   for (const auto& info : server.backends(name)) {

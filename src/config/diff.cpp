@@ -152,6 +152,8 @@ std::vector<std::string> differences(const Config& before, const Config& after) 
     write_limits(writer, config.limits);
     write_timeouts(writer, config.timeouts);
     write_forwarding(writer, config.forwarding);
+    write_proxy_status(writer, config.proxy_status);
+    write_recent_requests(writer, config.recent_requests);
     write_errors(writer, config);
   });
   compare_error_pages(before, after, out);

@@ -45,6 +45,8 @@ std::variant<Config, Problems> parse(std::string_view toml, std::string_view fil
   parse_limits(root, config.limits);
   parse_timeouts(root, config.timeouts);
   parse_forwarding(root, config.forwarding);
+  parse_proxy_status(root, config.proxy_status);
+  parse_recent_requests(root, config.recent_requests);
   parse_errors(root, config);
   root.finish();
   check_whole(root, config, report);

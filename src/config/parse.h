@@ -13,6 +13,8 @@ void parse_pools(Reader& root, Config& config);
 void parse_routes(Reader& root, Config& config);
 void parse_errors(Reader& root, Config& config);
 void parse_forwarding(Reader& root, Forwarding& forwarding);
+void parse_proxy_status(Reader& root, ProxyStatus& settings);
+void parse_recent_requests(Reader& root, RecentRequests& settings);
 void parse_limits(Reader& root, Limits& limits);
 void parse_timeouts(Reader& root, Timeouts& timeouts);
 

@@ -129,6 +129,20 @@ void write_forwarding(Writer& out, const Forwarding& forwarding) {
   out.flag("request_id", forwarding.say_request_id);
 }
 
+void write_proxy_status(Writer& out, const ProxyStatus& settings) {
+  out.section("[proxy_status]", "proxy_status");
+  out.line("name", quoted(settings.name));
+  out.flag("next_hop", settings.next_hop);
+  out.flag("forwarded", settings.forwarded);
+}
+
+void write_recent_requests(Writer& out, const RecentRequests& settings) {
+  out.section("[recent_requests]", "recent_requests");
+  out.number("notable", settings.notable);
+  out.number("others", settings.others);
+  out.line("slow", quoted(settings.slow));
+}
+
 void write_errors(Writer& out, const Config& config) {
   if (config.errors.empty()) return;
   out.section("[errors]", "errors");
@@ -144,6 +158,8 @@ std::string to_toml(const Config& config) {
   write_limits(out, config.limits);
   write_timeouts(out, config.timeouts);
   write_forwarding(out, config.forwarding);
+  write_proxy_status(out, config.proxy_status);
+  write_recent_requests(out, config.recent_requests);
   write_errors(out, config);
   return out.text();
 }

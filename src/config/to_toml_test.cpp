@@ -90,9 +90,7 @@ TEST_CASE("a configuration as TOML gives the same configuration back") {
   check_round_trip(unusual());
 }
 
-TEST_CASE("a configuration as TOML shows every default") {
-  const Config config = valid("[server]\nworkers = 2\n" + std::string(kSmallest));
-  CHECK(to_toml(config) == R"([server]
+constexpr std::string_view kEveryDefault = R"([server]
 workers = 2
 admin_socket = "/run/sluice/admin.sock"
 drain_timeout = "30s"
@@ -141,7 +139,21 @@ linger = "2s"
 trusted_proxies = []
 forwarded = false
 request_id = true
-)");
+
+[proxy_status]
+name = "sluice"
+next_hop = false
+forwarded = false
+
+[recent_requests]
+notable = 512
+others = 256
+slow = "1s"
+)";
+
+TEST_CASE("a configuration as TOML shows every default") {
+  const Config config = valid("[server]\nworkers = 2\n" + std::string(kSmallest));
+  CHECK(to_toml(config) == kEveryDefault);
 }
 
 TEST_CASE("an admin's drain, which no key can say, is told in a comment") {

@@ -49,6 +49,8 @@ void write_pool(Writer& out, const Pool& pool);
 void write_limits(Writer& out, const Limits& limits);
 void write_timeouts(Writer& out, const Timeouts& timeouts);
 void write_forwarding(Writer& out, const Forwarding& forwarding);
+void write_recent_requests(Writer& out, const RecentRequests& settings);
+void write_proxy_status(Writer& out, const ProxyStatus& settings);
 void write_errors(Writer& out, const Config& config);
 
 }  // namespace sluice::config

@@ -404,21 +404,29 @@ const DesiredState& Server::desired() const {
 }
 
 Wait Server::ask_generations(std::function<void(std::vector<GenerationInfo>)> callback) {
-  struct Answers {
-    size_t left;
-    std::map<uint64_t, proxy::GenerationUse> uses;
-  };
-  auto answers = std::make_shared<Answers>(impl_->workers.living().size());
-  impl_->workers.post_all([impl = impl_.get(), answers](const proxy::Service& service) {
-    impl->loop.post([answers, uses = service.generations(kMostHolders)] {
-      for (const auto& use : uses) add(answers->uses[use.number], use, kMostHolders);
-      --answers->left;
-    });
-  });
-  return impl_->conditions.when([answers] { return answers->left == 0; }, kPatience,
-                                [impl = impl_.get(), answers, callback = std::move(callback)](bool) {
-                                  callback(impl->describe_generations(std::move(answers->uses)));
-                                });
+  const auto uses = std::make_shared<std::map<uint64_t, proxy::GenerationUse>>();
+  return ask_each_worker(
+      [uses](const proxy::Service& service) {
+        return [uses, found = service.generations(kMostHolders)] {
+          for (const auto& use : found) add((*uses)[use.number], use, kMostHolders);
+        };
+      },
+      [impl = impl_.get(), uses, callback = std::move(callback)] {
+        callback(impl->describe_generations(std::move(*uses)));
+      });
+}
+
+Wait Server::ask_each_worker(Question question, std::function<void()> callback) {
+  const auto left = std::make_shared<size_t>(impl_->workers.living().size());
+  impl_->workers.post_all(
+      [&loop = impl_->loop, left, question = std::move(question)](const proxy::Service& service) {
+        loop.post([left, answer = question(service)] {
+          answer();
+          --*left;
+        });
+      });
+  return impl_->conditions.when([left] { return *left == 0; }, kPatience,
+                                [callback = std::move(callback)](bool) { callback(); });
 }
 
 size_t Server::leaving_workers() const {

@@ -24,11 +24,13 @@ Json totals_json(const Totals& totals) {
   for (size_t i = 0; i < observe::kDispositions; ++i) {
     ended[std::string(observe::name(static_cast<observe::Disposition>(i)))] = totals.ended[i];
   }
-  return {{"accepted", totals.accepted},
-          {"ended", std::move(ended)},
-          {"retries", totals.retries},
-          {"connections_accepted", totals.connections_accepted},
-          {"connections", totals.connections}};
+  Json tallies = Json::array();
+  for (const auto& [key, count] : totals.tallies) {
+    tallies.push_back({key.pool, key.version, observe::name(key.event), key.cause, count});
+  }
+  return {{"accepted", totals.accepted},       {"ended", std::move(ended)},
+          {"retries", totals.retries},         {"connections_accepted", totals.connections_accepted},
+          {"connections", totals.connections}, {"tallies", std::move(tallies)}};
 }
 
 Json json_of(const HelloMessage& hello) {
@@ -83,6 +85,22 @@ Json json_of(const TakenMessage& taken) {
 
 // ---- in
 
+/// Releases before this one have none, and a newer one may have events of which this one knows nothing.
+void read_tallies(const Json& json, observe::TallySums& tallies) {
+  if (!json.is_array()) return;
+  for (const Json& row : json) {
+    const bool is_row = row.is_array() && row.size() == 5 && row[0].is_string() && row[1].is_string() &&
+                        row[3].is_string() && row[4].is_number_unsigned();
+    if (!is_row) continue;
+    for (size_t i = 0; i < observe::kEvents; ++i) {
+      const auto event = static_cast<observe::Event>(i);
+      if (row[2] != observe::name(event)) continue;
+      tallies[{row[0].get<std::string>(), row[1].get<std::string>(), event, row[3].get<std::string>()}] +=
+          row[4].get<uint64_t>();
+    }
+  }
+}
+
 /// What a newer release counts and this one does not know is a failure of some kind: the sum has to hold.
 void read_totals(const Json& json, Members& outer, Totals& totals) {
   Members members(json);
@@ -90,6 +108,7 @@ void read_totals(const Json& json, Members& outer, Totals& totals) {
   members.number("retries", totals.retries);
   members.number("connections_accepted", totals.connections_accepted);
   members.number("connections", totals.connections);
+  read_tallies(members.member("tallies"), totals.tallies);
   const Json& ended = members.member("ended");
   if (members.check(ended.is_object())) {
     for (const auto& [key, count] : ended.items()) {

@@ -19,6 +19,7 @@ TakeoverMessage there_and_back(const TakeoverMessage& message) {
 TEST_CASE("every message comes back as it was") {
   Totals totals{.accepted = 6, .retries = 7, .connections_accepted = 8, .connections = 9};
   totals.ended = {1, 0, 2, 0, 0, 0, 0, 3};
+  totals.tallies[{"shop", "v1", observe::Event::retried, "backend_closed"}] = 4;
   SavedState saved{.generation = 12};
   saved.changes.backends[{"shop", at(9001)}] = {.presence = BackendChange::Presence::removed};
   const TakeoverMessage messages[] = {

@@ -6,7 +6,7 @@
 #include <sluice/base/result.h>
 #include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
-#include <sluice/observe/counters.h>
+#include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/client_counts.h>
 
 #include <cstdint>

@@ -1,6 +1,11 @@
 #include "proxy/answers.h"
 
+#include <sluice/base/text.h>
+
 namespace sluice::proxy {
+
+using observe::Cause;
+
 namespace {
 
 std::string_view without_port(std::string_view host) {
@@ -11,10 +16,20 @@ std::string_view without_port(std::string_view host) {
 
 }  // namespace
 
-http::OwnResponse error_answer(const config::Config& config, int status, std::string_view explanation) {
-  http::OwnResponse answer{.status = status, .explanation = explanation};
-  if (status == 503) answer.extra_fields = "Retry-After: 1\r\n";
-  const auto page = config.errors.find(status);
+std::string answer_fields(const config::Config& config, const StatusFacts& facts,
+                          std::string_view request_id) {
+  std::string fields;
+  if (entry(facts.cause).status == 503) fields += "Retry-After: 1\r\n";
+  if (!request_id.empty()) fields += concat({"X-Request-Id: ", request_id, "\r\n"});
+  return fields += proxy_status_line(config.proxy_status, facts);
+}
+
+http::OwnResponse error_answer(const config::Config& config, Cause cause, std::string_view explanation,
+                               std::string_view fields) {
+  const observe::CauseEntry& known = entry(cause);
+  if (explanation.empty()) explanation = known.details;
+  http::OwnResponse answer{.status = known.status, .explanation = explanation, .extra_fields = fields};
+  const auto page = config.errors.find(known.status);
   if (page != config.errors.end()) {
     answer.content_type = page->second->content_type;
     answer.body = page->second->body;
@@ -42,40 +57,50 @@ std::string redirect_location(const config::Redirect& redirect, const http::Requ
   return location;
 }
 
-std::string_view reason_for_refusal(const Error& error) {
+Cause cause_of_refusal(const Error& error) {
   switch (error.status) {
     case 408:
-      return "client_timeout";
+      return Cause::client_timeout;
     case 413:
-      return "body_too_large";
+      return Cause::body_too_large;
     case 414:
-      return "target_too_long";
+      return Cause::target_too_long;
     case 417:
-      return "bad_expectation";
+      return Cause::bad_expectation;
     case 429:
-      return "too_many_connections";
+      return Cause::too_many_connections;
     case 431:
-      return "head_too_large";
+      return Cause::head_too_large;
     case 501:
-      return "not_implemented";
+      return Cause::not_implemented;
     case 505:
-      return "bad_version";
+      return Cause::bad_version;
     default:
-      return "bad_request";
+      return error.code == ErrorCode::timed_out ? Cause::client_timeout : Cause::bad_request;
   }
 }
 
-std::string_view reason_for_backend(const Error& error) {
+Cause cause_of_queue(const Error& error) {
+  return error.code == ErrorCode::not_found ? Cause::pool_gone : Cause::queue_timeout;
+}
+
+Cause cause_of_connect(const Error& error) {
+  if (error.code == ErrorCode::exhausted) return Cause::no_descriptors;
+  return error.code == ErrorCode::timed_out ? Cause::connect_timeout : Cause::connect_refused;
+}
+
+Cause cause_of_attempt(const Error& error, int received_status) {
   switch (error.code) {
     case ErrorCode::timed_out:
-      return "backend_timeout";
+      return Cause::backend_timeout;
     case ErrorCode::malformed:
+      return Cause::backend_malformed;
     case ErrorCode::too_large:
-      return "backend_malformed";
-    case ErrorCode::refused:
-      return "backend_refused";
+      return Cause::backend_head_too_large;
+    case ErrorCode::unsupported:
+      return Cause::backend_upgrade;
     default:
-      return "backend_closed";
+      return received_status == 0 ? Cause::backend_closed : Cause::backend_incomplete;
   }
 }
 

@@ -6,6 +6,9 @@
 #include <doctest/doctest.h>
 
 namespace sluice::proxy {
+
+using observe::Cause;
+
 namespace {
 
 std::string location(const std::string& to, const std::string& head) {
@@ -30,11 +33,24 @@ TEST_CASE("an error is answered by the page that there is for it, and 503 says w
   config::Config config;
   config.errors[503] = std::make_shared<config::ErrorPage>(
       config::ErrorPage{.path = {}, .content_type = "text/html", .body = "<p>"});
-  const auto page = error_answer(config, 503, "why");
+  const std::string fields = answer_fields(config, {.cause = Cause::queue_full}, "id-1");
+  CHECK(fields.starts_with("Retry-After: 1\r\nX-Request-Id: id-1\r\nProxy-Status: sluice; error="));
+  const auto page = error_answer(config, Cause::queue_full, "why", fields);
+  CHECK(page.status == 503);
   CHECK(page.has_body);
   CHECK(page.body == "<p>");
-  CHECK(page.extra_fields == "Retry-After: 1\r\n");
-  CHECK_FALSE(error_answer(config, 502, "why").has_body);
+  CHECK(page.extra_fields == fields);
+  CHECK_FALSE(error_answer(config, Cause::backend_closed, "why", "").has_body);
+  CHECK(answer_fields(config, {.cause = Cause::backend_closed}).starts_with("Proxy-Status: "));
+}
+
+TEST_CASE("an attempt that broke off after its head is told from one that never answered") {
+  const Error reset{.code = ErrorCode::reset};
+  CHECK(cause_of_attempt(reset, 0) == Cause::backend_closed);
+  CHECK(cause_of_attempt(reset, 200) == Cause::backend_incomplete);
+  CHECK(cause_of_attempt({.code = ErrorCode::timed_out}, 0) == Cause::backend_timeout);
+  CHECK(cause_of_connect({.code = ErrorCode::timed_out}) == Cause::connect_timeout);
+  CHECK(cause_of_connect({.code = ErrorCode::refused}) == Cause::connect_refused);
 }
 
 }  // namespace

@@ -9,8 +9,6 @@
 
 namespace sluice::proxy {
 
-using observe::Disposition;
-
 ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transport,
                                           const wire::ServerOptions& options, ClientContext& context) {
   auto self = std::make_unique<ClientConnection>(std::move(transport), options, context);
@@ -137,21 +135,21 @@ void ClientConnection::leave(Ending ending) {
 void ClientConnection::on_bad_request(const Error& error) {
   auto& counters = context_.exchange.counters;
   counters.accepted.add();
-  const bool slow = error.code == ErrorCode::timed_out;
-  const auto disposition = slow ? Disposition::failed_client_timeout : Disposition::failed_bad_request;
-  counters.end(disposition);
-  if (context_.exchange.access.is_on()) log_refusal(error, disposition);
-  stream_.send_own(error_answer(config(), error.status == 0 ? 400 : error.status, error.message));
+  const auto cause = cause_of_refusal(error);
+  counters.end(entry(cause).disposition);
+  if (context_.exchange.access.is_on()) log_refusal(cause);
+  const std::string fields = answer_fields(config(), {.cause = cause, .details = error.message});
+  stream_.send_own(error_answer(config(), cause, error.message, fields));
   stream_.finish();  // Lingers until what is kept has left.
 }
 
-void ClientConnection::log_refusal(const Error& error, Disposition disposition) {
+void ClientConnection::log_refusal(observe::Cause cause) {
   observe::AccessRecord record =
       stream_.has_request() ? access_record(stream_.request()) : access_record(http::RequestHead());
   record.client = stream_.client().ip;
-  record.reason = reason_for_refusal(error);
-  record.disposition = disposition;
-  record.status = error.status == 0 ? 400 : error.status;
+  record.reason = name(cause);
+  record.disposition = entry(cause).disposition;
+  record.status = entry(cause).status;
   record.generation = context_.generation->shared->number();
   context_.exchange.access.write(record);
 }

@@ -73,7 +73,7 @@ class ClientConnection final : private wire::ServerHandler {
   void count(const wire::BetweenRequests& from);
   bool is_limited(const Address& client) const;
   bool is_one_too_many();
-  void log_refusal(const Error& error, observe::Disposition disposition);
+  void log_refusal(observe::Cause cause);
   const config::Config& config() const { return context_.generation->shared->config(); }
 
   ClientContext& context_;

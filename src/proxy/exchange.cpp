@@ -15,7 +15,7 @@
 
 namespace sluice::proxy {
 
-using observe::Disposition;
+using observe::Cause;
 using wire::Flow;
 using wire::Follows;
 
@@ -37,7 +37,7 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   const auto& request = client.request();
   if (http::ends_here(request)) return answer_here();
   const auto index = generation.shared->routes().match(request.host(), request.path(), &request);
-  if (!index) return reply(404, "no_route", "no route takes this request", Disposition::failed_no_route);
+  if (!index) return reply(Cause::no_route);
   route_ = &config().routes[*index];
   rules_ = &generation.shared->rules(*index);
   if (route_->redirect) return redirect();
@@ -60,36 +60,40 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
 void Exchange::answer_here() {
   const auto& request = client_->request();
   std::string content;
-  http::OwnResponse response{.status = 200, .has_body = true};
+  const std::string fields = answer_fields(config(), {.cause = Cause::max_forwards});
+  http::OwnResponse response{.status = 200, .extra_fields = fields, .has_body = true};
   if (request.method() == "TRACE") {
     content = http::trace_content(request);
     response.content_type = "message/http";
     response.body = content;
   }
-  answer(response, "max_forwards", Disposition::ok);
+  answer(response, Cause::max_forwards);
 }
 
 void Exchange::redirect() {
   const bool needs_host = route_->redirect->to.find("{host}") != std::string::npos;
   if (needs_host && client_->request().host().empty()) {
-    return reply(400, "bad_request", "a redirect from here needs a Host", Disposition::failed_bad_request);
+    return reply(Cause::bad_request, "a redirect from here needs a Host");
   }
-  const std::string location = concat({"Location: ", redirect_location(*route_->redirect, client_->request()),
-                                       "\r\n", rules_->response.added});
+  const std::string location =
+      concat({"Location: ", redirect_location(*route_->redirect, client_->request()), "\r\n",
+              rules_->response.added, answer_fields(config(), {.cause = Cause::redirect})});
   answer({.status = route_->redirect->status,
           .explanation = "the resource is elsewhere",
           .extra_fields = location},
-         "redirect", Disposition::ok);
+         Cause::redirect);
 }
 
 void Exchange::respond() {
   const auto& fixed = *route_->respond;
+  const std::string fields =
+      concat({rules_->response.added, answer_fields(config(), {.cause = Cause::fixed_response})});
   answer({.status = fixed.status,
-          .extra_fields = rules_->response.added,
+          .extra_fields = fields,
           .content_type = fixed.content_type,
           .body = fixed.body,
           .has_body = true},
-         "fixed_response", Disposition::ok);
+         Cause::fixed_response);
 }
 
 // ---- towards a backend
@@ -124,13 +128,14 @@ void Exchange::wait_for_backend() {
   const TimePoint now = context_->deadlines.clock().now();
   if (!std::exchange(has_waited_, true)) first_wait_ = now;
   const Duration left = settings_->queue.timeout - (now - first_wait_);
-  if (left <= Duration::zero() || pool_->is_queue_full()) {
-    return reply(503, "unavailable", "no backend is available", Disposition::failed_unavailable);
-  }
+  if (left <= Duration::zero()) return reply(Cause::queue_timeout);
+  if (pool_->is_queue_full()) return reply(Cause::queue_full);
   const upstream::Ask ask{.tried = tried_, .key = key_};
+  trace_.wait_begins(now);
   wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
-    if (!lease) return reply(503, "unavailable", lease.error().message, Disposition::failed_unavailable);
+    if (!lease) return reply(cause_of_queue(lease.error()));
     lease_ = *std::move(lease);
+    wait_over(Cause::ok);
     connect();
   });
 }
@@ -138,12 +143,15 @@ void Exchange::wait_for_backend() {
 void Exchange::connect() {
   ++attempts_;
   upstream::Backend& backend = lease_->backend();
-  if (context_->access.is_on()) backend_ = backend.address();
+  backend_ = backend.address();
+  was_tried_ = true;
+  trace_.attempt_begins();
   const bool may_reuse = !fresh_only_ && settings_->proxy_protocol == config::ProxyProtocol::none;
   while (may_reuse && (upstream_ = backend.take_idle())) {
     // What may not be sent twice is not put at risk: a closed connection is told by asking the kernel first.
     if (may_replay_ || !upstream_->is_stale()) return send_request();
   }
+  trace_.dials(context_->deadlines.clock().now());
   context_->deadlines.arm(deadline_, settings_->timeouts.connect);
   wait_ = context_->dialer.dial(backend.address(),
                                 [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
@@ -167,18 +175,17 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connecti
 /// Nothing was sent: another backend is always safe, and the attempt does not count. It is the pool's bound
 /// of waiting that ends this.
 void Exchange::connect_failed(const Error& error) {
-  if (error.code == ErrorCode::exhausted) {  // Not the backend's fault.
-    return reply(503, "no_descriptors", "too many connections", Disposition::failed_unavailable);
-  }
+  const Cause cause = cause_of_connect(error);
+  if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
+  const TimePoint now = context_->deadlines.clock().now();
+  trace_.attempt_ends(backend_, cause, 0, now, now);
+  tally().add(observe::Event::retried, cause);
   lease_->backend().connect_failed();
   forget_backend();
   --attempts_;
   context_->counters.retries.add();
-  const TimePoint now = context_->deadlines.clock().now();
   if (!std::exchange(has_waited_, true)) first_wait_ = now;
-  if (now - first_wait_ >= settings_->queue.timeout) {
-    return reply(503, "unavailable", "no backend takes connections", Disposition::failed_unavailable);
-  }
+  if (now - first_wait_ >= settings_->queue.timeout) return reply(cause);
   pick_backend();
 }
 
@@ -274,11 +281,9 @@ void Exchange::on_upload_done(Result<void> how) {
   // The backend takes no more: what it says about that comes as its response, or as the end of the
   // connection.
   if (error.origin == Origin::upstream) return;
-  reason_ = reason_for_refusal(error);
-  const auto disposition = error.code == ErrorCode::timed_out ? Disposition::failed_client_timeout
-                                                              : Disposition::failed_bad_request;
-  if (client_->is_committed()) return over(disposition, Ending::abort);
-  reply(error.status, reason_, error.message, disposition);
+  const Cause cause = cause_of_refusal(error);
+  if (client_->is_committed()) return over(cause, Ending::abort);
+  reply(cause, error.message);
 }
 
 void Exchange::arm_response_deadline() {

@@ -8,7 +8,7 @@
 
 namespace sluice::proxy {
 
-using observe::Disposition;
+using observe::Cause;
 
 namespace {
 

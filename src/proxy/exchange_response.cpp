@@ -1,4 +1,5 @@
 // The way of a response, from a backend to the client; what becomes of attempts that fail; and the end.
+#include <sluice/base/text.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/retry.h>
 #include <sluice/upstream/affinity.h>
@@ -8,10 +9,11 @@
 
 #include "proxy/access.h"
 #include "proxy/answers.h"
+#include "proxy/trust.h"
 
 namespace sluice::proxy {
 
-using observe::Disposition;
+using observe::Cause;
 using wire::Flow;
 using wire::Follows;
 
@@ -62,13 +64,22 @@ void Exchange::measure(int status) {
   lease_->backend().answered(now, now - sent_at_);
 }
 
-/// The route's, with a new sticky cookie when there is one to be set; null for none.
+/// The route's, with a new sticky cookie and Proxy-Status when there is one to be set; null for none.
 const http::FieldEdits* Exchange::response_edits() {
   const auto id = pool_->new_sticky_id(lease_->backend(), key_);
-  if (!id) return rules_->response.empty() ? nullptr : &rules_->response;
-  cookie_edits_ = std::make_unique<http::FieldEdits>(rules_->response);
-  cookie_edits_->added += upstream::set_cookie_line(settings_->balance, *id);
-  return cookie_edits_.get();
+  const bool has_status = config().proxy_status.forwarded && (trace_.count() > 0 || trace_.waits() > 0);
+  if (!id && !has_status) return rules_->response.empty() ? nullptr : &rules_->response;
+  own_edits_ = std::make_unique<http::FieldEdits>(rules_->response);
+  if (id) own_edits_->added += upstream::set_cookie_line(settings_->balance, *id);
+  if (has_status) own_edits_->added += proxy_status();
+  return own_edits_.get();
+}
+
+/// Of a backend's response: what it took to get it. A member of the backend's own stays before it.
+std::string Exchange::proxy_status() const {
+  std::string details = concat({"attempts=", std::to_string(trace_.count() + 1)});
+  if (trace_.waits() > 0) details += concat({" held_ms=", std::to_string(trace_.held().count())});
+  return proxy_status_line(config().proxy_status, {.details = details, .next_hop = &backend_});
 }
 
 void Exchange::on_response_end(Result<void> how) {
@@ -80,17 +91,16 @@ void Exchange::on_response_end(Result<void> how) {
   const Flow flow =
       client_->end_body(http::forwardable_trailers(upstream_->trailers(), *response_, &rules_->response));
   release_backend();
-  disposition_ = Disposition::ok;
-  reason_ = "ok";
+  cause_ = Cause::ok;
   if (flow == Flow::blocked) return flush();
-  over(Disposition::ok, Ending::finish);
+  over(Cause::ok, Ending::finish);
 }
 
 /// The last bytes of the answer are on their way; it counts once they have left.
 void Exchange::flush() {
   wait_ = client_->when_writable([this](Result<void> how) {
     if (!how) return client_gone(how.error());
-    over(disposition_, Ending::finish);
+    over(cause_, Ending::finish);
   });
 }
 
@@ -100,6 +110,7 @@ void Exchange::flush() {
 void Exchange::attempt_failed(const Error& error) {
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
+  observe::Tally& tally = this->tally();  // Of the backend that it still has.
   if (stale) {
     fresh_only_ = true;
     drop_attempt();
@@ -107,8 +118,13 @@ void Exchange::attempt_failed(const Error& error) {
     lease_->backend().connection_broke();
     forget_backend();
   }
-  reason_ = reason_for_backend(error);
-  if (client_->is_committed()) return over(Disposition::backend_error, Ending::abort);
+  const int received_status = status_;
+  const Cause cause = cause_of_attempt(error, received_status);
+  trace_.attempt_ends(backend_, cause, received_status, sent_at_, context_->deadlines.clock().now());
+  if (client_->is_committed()) {
+    tally.add(observe::Event::cut, cause);
+    return over(cause, Ending::abort);
+  }
   client_->take_back_head();
   status_ = 0;
   sent_ = 0;
@@ -120,15 +136,16 @@ void Exchange::attempt_failed(const Error& error) {
                                 .timed_out = error.code == ErrorCode::timed_out,
                                 .attempts = attempts_,
                                 .attempts_allowed = settings_->retry.attempts});
-  if (!again) return reply(status_for(error), reason_, "the backend failed", Disposition::backend_error);
+  if (!again) return reply(cause, {}, received_status);
   if (stale) --attempts_;
   context_->counters.retries.add();
+  tally.add(observe::Event::retried, cause);
   pick_backend();
 }
 
 void Exchange::on_deadline() {
   const Error error{.code = ErrorCode::timed_out, .message = "", .origin = Origin::upstream};
-  if (is_tunnel_) return close_tunnel("tunnel_idle");
+  if (is_tunnel_) return close_tunnel(Cause::tunnel_idle);
   if (!upstream_) {
     wait_.cancel();
     return connect_failed(error);
@@ -144,15 +161,13 @@ bool Exchange::waits_for_client() const {
 }
 
 void Exchange::on_side_deadline() {
-  if (is_tunnel_) return close_tunnel("tunnel_drained");
+  if (is_tunnel_) return close_tunnel(Cause::tunnel_drained);
   continue_awaited_ = false;
   client_->send_continue();
 }
 
 void Exchange::client_gone(const Error& error) {
-  const bool slow = error.code == ErrorCode::timed_out;
-  reason_ = slow ? "client_timeout" : "client_gone";
-  over(slow ? Disposition::failed_client_timeout : Disposition::client_abort, Ending::abort);
+  over(error.code == ErrorCode::timed_out ? Cause::client_timeout : Cause::client_gone, Ending::abort);
 }
 
 // ---- the end
@@ -179,51 +194,61 @@ void Exchange::drop_attempt() {
   lease_.reset();
 }
 
-void Exchange::reply(int status, std::string_view reason, std::string_view explanation,
-                     Disposition disposition) {
-  answer(error_answer(config(), status, explanation), reason, disposition);
+void Exchange::reply(Cause cause, std::string_view explanation, int received_status) {
+  if (request_id_.empty()) {  // Its way ended before it got one.
+    is_trusted_client_ = is_trusted(config().forwarding, client_->client().address);
+    choose_request_id();
+  }
+  const StatusFacts facts{.cause = cause,
+                          .details = explanation,
+                          .next_hop = was_tried_ ? &backend_ : nullptr,
+                          .received_status = received_status};
+  const std::string fields = answer_fields(config(), facts, request_id_);
+  answer(error_answer(config(), cause, explanation, fields), cause);
 }
 
-void Exchange::answer(const http::OwnResponse& response, std::string_view reason, Disposition disposition) {
+void Exchange::answer(const http::OwnResponse& response, Cause cause) {
   drop_attempt();
-  disposition_ = disposition;
-  reason_ = reason;
+  cause_ = cause;
   status_ = response.status;
   sent_ = response.body.size();
   if (client_->send_own(response) == Flow::blocked) return flush();
-  over(disposition, Ending::finish);
+  over(cause, Ending::finish);
 }
 
 void Exchange::stop() {
-  reason_ = "stopped";
-  count(Disposition::failed_stopped);
+  count(Cause::stopped);
   drop_attempt();
 }
 
-void Exchange::over(Disposition disposition, Ending ending) {
-  count(disposition);
+void Exchange::over(Cause cause, Ending ending) {
+  count(cause);
   drop_attempt();
   const OnOver on_over = std::move(on_over_);
   on_over(ending);
 }
 
 /// The one place in which an exchange comes to its disposition.
-void Exchange::count(Disposition disposition) {
+void Exchange::count(Cause cause) {
+  cause_ = cause;
+  const observe::Disposition disposition = entry(cause).disposition;
   context_->counters.end(disposition);
-  if (context_->access.is_on()) log_access(disposition);
+  if (disposition != observe::Disposition::ok) note_failure(cause);
+  if (context_->access.is_on()) log_access();
+  if (context_->recent.is_on()) record();
 }
 
-void Exchange::log_access(Disposition disposition) {
+void Exchange::log_access() {
   const auto& request = client_->request();
-  const std::string backend = attempts_ == 0 ? std::string() : backend_.text();
+  const std::string backend = was_tried_ ? backend_.text() : std::string();
   const std::string client = is_trusted_client_ ? original_client(config(), *client_) : client_->client().ip;
   observe::AccessRecord record = access_record(request);
   record.client = client;
   record.request_id = request_id_;
   if (pool_) record.pool = pool_->name();
   record.backend = backend;
-  record.reason = reason_;
-  record.disposition = disposition;
+  record.reason = name(cause_);
+  record.disposition = entry(cause_).disposition;
   record.status = status_;
   record.sent = sent_;
   record.received = received_;
@@ -243,16 +268,18 @@ void Exchange::clear() {
   rules_ = nullptr;
   kept_rules_.reset();
   tried_.clear();
+  trace_.clear();
   target_.clear();
   replay_.clear();
-  upgrade_ = request_id_ = reason_ = {};
+  upgrade_ = request_id_ = {};
+  cause_ = {};
   attempts_ = interims_ = 0;
   sent_ = received_ = 0;
   status_ = 0;
   key_.reset();
-  cookie_edits_.reset();
+  own_edits_.reset();
   continue_awaited_ = false;
-  has_waited_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
+  has_waited_ = was_tried_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
   body_remembered_ = true;
   hook.unlink();

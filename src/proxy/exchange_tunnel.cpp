@@ -11,14 +11,14 @@
 
 namespace sluice::proxy {
 
-using observe::Disposition;
+using observe::Cause;
 using wire::Flow;
 
 /// From here on both connections are each other's, in flight until both directions have ended: bytes are all
 /// that is known of them.
 void Exchange::start_tunnel(const http::ResponseHead& head) {
   if (!http::accepts_upgrade(head, upgrade_)) {
-    return attempt_failed({.code = ErrorCode::malformed,
+    return attempt_failed({.code = ErrorCode::unsupported,
                            .message = "the backend switched to another protocol than was asked for",
                            .origin = Origin::upstream,
                            .status = 502});
@@ -34,8 +34,7 @@ void Exchange::start_tunnel(const http::ResponseHead& head) {
 void Exchange::be_tunnel() {
   is_tunnel_ = true;
   status_ = 101;
-  disposition_ = Disposition::ok;
-  reason_ = "tunnel";
+  cause_ = Cause::tunnel;
   lease_->backend().tell_of_drain(drain_notice_);
   arm_response_deadline();
 }
@@ -65,28 +64,26 @@ void Exchange::on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended
   if (!how) {
     const Error error = std::move(how).error();
     if (error.origin == Origin::downstream) return client_gone(error);
-    reason_ = reason_for_backend(error);
-    return over(Disposition::backend_error, Ending::abort);
+    return over(cause_of_attempt(error, status_), Ending::abort);
   }
   ended = true;
   const Flow flow = sink.end_body({});
   if (!tunnel_up_ended_ || !tunnel_down_ended_) return;
-  if (flow == Flow::open) return over(Disposition::ok, Ending::finish);
+  if (flow == Flow::open) return over(Cause::tunnel, Ending::finish);
   wait_ = sink.when_writable([this](Result<void> flushed) {
-    if (flushed) return over(Disposition::ok, Ending::finish);
+    if (flushed) return over(Cause::tunnel, Ending::finish);
     if (flushed.error().origin == Origin::downstream) return client_gone(flushed.error());
-    over(Disposition::backend_error, Ending::abort);
+    over(cause_of_attempt(flushed.error(), status_), Ending::abort);
   });
 }
 
 /// Says to both sides that nothing more comes.
-void Exchange::close_tunnel(std::string_view reason) {
-  reason_ = reason;
+void Exchange::close_tunnel(Cause cause) {
   upload_.stop();
   download_.stop();
   if (!tunnel_up_ended_) upstream_->end_body({});
   if (!tunnel_down_ended_) client_->end_body({});
-  over(Disposition::ok, Ending::finish);
+  over(cause, Ending::finish);
 }
 
 void Exchange::retire(Duration bound) {
@@ -144,6 +141,7 @@ Result<void> Exchange::go_on(ExchangeContext& context, wire::ServerStream& clien
   on_over_ = std::move(on_over);
   started_ = context.deadlines.clock().now() - Duration(record.age_ms);
   backend_ = record.backend;
+  was_tried_ = true;
   attempts_ = record.attempts;
   sent_ = record.sent;
   received_ = record.received;

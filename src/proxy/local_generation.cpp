@@ -23,6 +23,13 @@ void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker) {
   while (Exchange* each = rest.pop_front()) each->outlive_generation(newest, worker);
 }
 
+std::optional<Holder> running_in(const LocalGeneration& generation, std::string_view request_id) {
+  for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
+    if (each->request_id() == request_id) return each->as_holder();
+  }
+  return std::nullopt;
+}
+
 GenerationUse use_of(const LocalGeneration& generation, size_t most) {
   GenerationUse use{.number = generation.shared->number()};
   for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {

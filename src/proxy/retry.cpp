@@ -9,10 +9,4 @@ bool may_retry(const FailedAttempt& failed) {
   return failed.stale_connection || failed.attempts < failed.attempts_allowed;
 }
 
-int status_for(const Error& error) {
-  if (error.code == ErrorCode::timed_out) return 504;
-  if (error.code == ErrorCode::unavailable) return 503;
-  return 502;
-}
-
 }  // namespace sluice::proxy

@@ -31,11 +31,5 @@ TEST_CASE("a body that cannot be sent again, and a wait that is over, end it") {
   CHECK_FALSE(may_retry({.idempotent = true, .timed_out = true}));
 }
 
-TEST_CASE("the status tells a timeout from a missing backend from a broken one") {
-  CHECK(status_for({.code = ErrorCode::timed_out, .message = ""}) == 504);
-  CHECK(status_for({.code = ErrorCode::unavailable, .message = ""}) == 503);
-  CHECK(status_for({.code = ErrorCode::reset, .message = ""}) == 502);
-}
-
 }  // namespace
 }  // namespace sluice::proxy

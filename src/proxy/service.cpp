@@ -82,6 +82,7 @@ struct Service::Impl {
   void adopt(std::shared_ptr<Generation> next) {
     const config::Config& config = next->config();
     wire.settings = server_settings(config);
+    exchange.recent.configure(config.recent_requests);
     most_connections = std::max<uint64_t>(1, config.server.max_connections / config.server.workers);
     std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> next_pools;
     for (const auto& [name, pool] : config.pools) next_pools[name] = adopt_pool(*next, name, pool);
@@ -354,6 +355,17 @@ std::vector<GenerationUse> Service::generations(size_t most) const {
   std::vector<GenerationUse> uses;
   for (const auto& generation : impl_->generations) uses.push_back(use_of(generation, most));
   return uses;
+}
+
+const RecentRequests& Service::recent() const {
+  return impl_->exchange.recent;
+}
+
+std::optional<Holder> Service::running(std::string_view request_id) const {
+  for (const auto& generation : impl_->generations) {
+    if (auto found = running_in(generation, request_id)) return found;
+  }
+  return std::nullopt;
 }
 
 void Service::listen(const std::string& id, const net::ListeningSocket& socket) {

@@ -39,6 +39,7 @@ void Pool::update(std::shared_ptr<const config::Pool> config, std::vector<std::s
   for (size_t i = 0; i < backends_.size(); ++i) {
     const auto& backend = config_->backends[i];
     backends_[i]->set_most_requests(backend.max_requests);
+    backends_[i]->set_version(backend.version);
     backends_[i]->configure(backend.weight, backend.drain, config_->timeouts.idle);
   }
   if (queued_ > 0) wait_for_room(true);
@@ -50,7 +51,7 @@ void Pool::retire() {
   for (const auto& backend : backends_) backend->pool_gone();
   while (QueuePlace* place = queue_.front()) {
     place->leave();
-    place->pending_.fire(Error{.code = ErrorCode::unavailable, .message = "the pool is gone"});
+    place->pending_.fire(Error{.code = ErrorCode::not_found, .message = "the pool is gone"});
   }
 }
 

@@ -143,7 +143,11 @@ void Http1ClientConnection::process(std::string_view bytes) {
 Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes) {
   answered_ = true;
   auto progress = decoder_.decode(bytes, head_, to_head_request_);
-  if (!progress) return backend_error(ErrorCode::malformed, std::move(progress).error().message);
+  if (!progress) {
+    const auto code =
+        progress.error().code == ErrorCode::too_large ? ErrorCode::too_large : ErrorCode::malformed;
+    return backend_error(code, std::move(progress).error().message);
+  }
   const size_t used = progress->used;
   if (!progress->complete) return used;
   in_hand_ = bytes.substr(used);

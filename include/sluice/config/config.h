@@ -6,6 +6,8 @@
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
+#include <sluice/config/proxy_status.h>
+#include <sluice/config/recent_requests.h>
 
 #include <chrono>
 #include <cstdint>
@@ -222,6 +224,8 @@ struct Config {
   Limits limits{};
   Timeouts timeouts{};
   Forwarding forwarding{};
+  ProxyStatus proxy_status{};
+  RecentRequests recent_requests{};
   std::map<int, std::shared_ptr<const ErrorPage>> errors{};  ///< by status
 };
 

@@ -16,6 +16,7 @@
 #include <sluice/observe/log_writer.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
+#include <sluice/proxy/service.h>
 #include <sluice/upstream/backend_state.h>
 
 #include <cstdint>
@@ -153,6 +154,10 @@ class Server {
   Totals totals() const;
   /// Runs the callback once every worker has been through its loop.
   void ask_workers(std::function<void()> all_answered);
+  /// Runs `question` at each worker, what it returns here, and the callback once all have answered, or after
+  /// a moment. Never before it has returned.
+  using Question = std::function<std::function<void()>(const proxy::Service&)>;
+  [[nodiscard]] Wait ask_each_worker(Question question, std::function<void()> callback);
   Duration uptime() const;
 
  private:

@@ -1,7 +1,7 @@
 // All counters of a process, summed over its workers, and over the processes that it has taken over from.
 #pragma once
 
-#include <sluice/observe/counters.h>
+#include <sluice/observe/worker_counters.h>
 
 #include <array>
 #include <cstdint>
@@ -14,6 +14,7 @@ struct Totals {
   uint64_t retries = 0;
   uint64_t connections_accepted = 0;
   uint64_t connections = 0;
+  observe::TallySums tallies{};
 
   void add(const observe::WorkerCounters& worker) {
     accepted += worker.accepted.get();
@@ -21,6 +22,7 @@ struct Totals {
     retries += worker.retries.get();
     connections_accepted += worker.connections_accepted.get();
     connections += worker.connections.get();
+    worker.tallies.add_to(tallies);
   }
   bool operator==(const Totals&) const = default;
 };

@@ -1,7 +1,6 @@
-// What Sluice counts. Each worker writes its own counters with plain stores; anyone may read and sum them.
+// What Sluice counts with: a worker writes its own counters with plain stores; anyone may read and sum them.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -44,17 +43,6 @@ class Gauge {
 
  private:
   std::atomic<uint64_t> value_{0};
-};
-
-/// One worker's. On cache lines of its own.
-struct alignas(64) WorkerCounters {
-  Counter accepted;  ///< requests whose head was complete, or refused
-  std::array<Counter, kDispositions> ended;
-  Counter retries;
-  Counter connections_accepted;
-  Gauge connections;
-
-  void end(Disposition disposition) { ended[static_cast<size_t>(disposition)].add(); }
 };
 
 }  // namespace sluice::observe

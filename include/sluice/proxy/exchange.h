@@ -7,10 +7,12 @@
 #include <sluice/base/list.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/access_log.h>
-#include <sluice/observe/counters.h>
+#include <sluice/observe/cause.h>
+#include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
 #include <sluice/proxy/moved_connection.h>
+#include <sluice/proxy/recent_requests.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
@@ -34,6 +36,7 @@ struct ExchangeContext {
   observe::AccessLog& access;
   RequestIds ids{};
   SplitTurns turns{};
+  RecentRequests recent{};
 };
 
 /// How the client's stream is to be left when an exchange is over.
@@ -82,6 +85,8 @@ class Exchange {
   /// The one it began with.
   uint64_t generation() const { return number_; }
   Holder as_holder() const;
+  /// Empty when it has none.
+  std::string_view request_id() const { return request_id_; }
 
   void clear();
 
@@ -113,6 +118,7 @@ class Exchange {
   void send_response(const http::ResponseHead& head);
   void measure(int status);
   const http::FieldEdits* response_edits();
+  std::string proxy_status() const;
   void on_response_end(Result<void> how);
   void flush();
 
@@ -121,7 +127,7 @@ class Exchange {
   void be_tunnel();
   void start_pumps(wire::Flow flow);
   void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
-  void close_tunnel(std::string_view reason);
+  void close_tunnel(observe::Cause cause);
 
   // When its generation ends first.
   void keep_rules();
@@ -136,12 +142,15 @@ class Exchange {
   void forget_backend();
   void release_backend();
   void drop_attempt();
-  void reply(int status, std::string_view reason, std::string_view explanation,
-             observe::Disposition disposition);
-  void answer(const http::OwnResponse& response, std::string_view reason, observe::Disposition disposition);
-  void over(observe::Disposition disposition, Ending ending);
-  void count(observe::Disposition disposition);
-  void log_access(observe::Disposition disposition);
+  void reply(observe::Cause cause, std::string_view explanation = {}, int received_status = 0);
+  void answer(const http::OwnResponse& response, observe::Cause cause);
+  void over(observe::Cause cause, Ending ending);
+  void count(observe::Cause cause);
+  void log_access();
+  void record();
+  void wait_over(observe::Cause cause);
+  void note_failure(observe::Cause cause);
+  observe::Tally& tally() const;
 
   const config::Config& config() const;
 
@@ -167,8 +176,8 @@ class Exchange {
   std::unique_ptr<wire::ClientStream> upstream_;
   std::vector<const upstream::Backend*> tried_;
   upstream::QueuePlace place_;
-  std::optional<uint64_t> key_;  // what the balance goes by
-  std::unique_ptr<http::FieldEdits> cookie_edits_;
+  std::optional<uint64_t> key_;                  // what the balance goes by
+  std::unique_ptr<http::FieldEdits> own_edits_;  // of the response, beyond the route's
   wire::Pump upload_;
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's
@@ -183,9 +192,9 @@ class Exchange {
   Wait wait_;
   TimePoint first_wait_;
   TimePoint sent_at_;  // of this attempt
-  observe::Disposition disposition_{};
-  std::string_view reason_;  // why it ends as it does, a word for the access log
-  Address backend_;          // of the last attempt
+  Trace trace_;
+  observe::Cause cause_{};  // why it ends as it does
+  Address backend_;         // of the last attempt
   TimePoint started_;
   uint64_t number_ = 0;    // of the generation
   uint64_t sent_ = 0;      // bytes of the response's body
@@ -195,6 +204,7 @@ class Exchange {
   unsigned interims_ = 0;          // 1xx responses of this attempt
   bool continue_awaited_ = false;  // the client may send nothing before a 100
   bool has_waited_ = false;
+  bool was_tried_ = false;       // backend_ is somebody
   bool fresh_only_ = false;      // a reused connection has failed us once
   bool may_replay_ = false;      // the method, or the pool, allows a second attempt
   bool body_remembered_ = true;  // replay_ holds all of the body that was taken from the client

@@ -11,6 +11,8 @@
 #include <sluice/upstream/pool.h>
 
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 namespace sluice::proxy {
@@ -27,6 +29,8 @@ struct LocalGeneration {
 void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker);
 
 /// With at most `most` holders, those that began first.
+std::optional<Holder> running_in(const LocalGeneration& generation, std::string_view request_id);
+
 GenerationUse use_of(const LocalGeneration& generation, size_t most);
 
 }  // namespace sluice::proxy

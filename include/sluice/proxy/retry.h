@@ -1,8 +1,6 @@
 // Whether a failed attempt may be made again elsewhere (promise 6). Pure.
 #pragma once
 
-#include <sluice/base/error.h>
-
 namespace sluice::proxy {
 
 /// What is known when an attempt has failed before a byte of its response was committed to the client.
@@ -18,9 +16,5 @@ struct FailedAttempt {
 };
 
 bool may_retry(const FailedAttempt& failed);
-
-/// The status that tells the client about an attempt's error: 504 for a timeout, 503 when no backend was
-/// there, else 502.
-int status_for(const Error& error);
 
 }  // namespace sluice::proxy

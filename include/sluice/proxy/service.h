@@ -5,16 +5,19 @@
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/access_log.h>
-#include <sluice/observe/counters.h>
+#include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
 #include <sluice/proxy/moved_connection.h>
+#include <sluice/proxy/recent_requests.h>
 #include <sluice/upstream/backend.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::proxy {
@@ -46,6 +49,11 @@ class Service {
   void adopt(std::shared_ptr<Generation> next);
   /// Of each generation that is here, with at most `most` holders.
   std::vector<GenerationUse> generations(size_t most) const;
+
+  /// Requests that have ended.
+  const RecentRequests& recent() const;
+  /// One that has not, by its id.
+  std::optional<Holder> running(std::string_view request_id) const;
 
   /// Accepts on `socket`, which stays its owner's, until stop_listening(). `id` is the listener's address; it
   /// may have several sockets.

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -111,6 +112,10 @@ class Backend {
   bool is_usable() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
   bool is_available() const { return is_usable() && has_room(); }
 
+  /// A tag for reports; may be empty.
+  void set_version(const std::string& version) { version_ = version; }
+  const std::string& version() const { return version_; }
+
   /// At a time and over all workers; 0: no bound.
   void set_most_requests(uint32_t most) { most_requests_ = most; }
   bool has_room() const { return most_requests_ == 0 || !is_full(); }
@@ -165,6 +170,7 @@ class Backend {
   balance::Latency latency_;
   std::vector<std::unique_ptr<wire::ClientStream>> idle_;
   List<DrainNotice, &DrainNotice::hook_> notices_;
+  std::string version_;
   Duration idle_timeout_{};
   unsigned worker_;
   uint32_t weight_ = 1;

@@ -82,7 +82,7 @@ class Pool {
   size_t queued() const { return queued_; }
 
   /// No generation to come has this pool: its tunnels are told to end, and whoever waits gets the Error of
-  /// code unavailable, since nobody looks after its backends any more.
+  /// code not_found, since nobody looks after its backends any more.
   void retire();
 
   /// Something has become available, perhaps: serves those who wait.

@@ -1,0 +1,87 @@
+// What happens to one request on its way: its attempts and its waits. It never allocates, and costs a request
+// to which nothing happens next to nothing.
+#pragma once
+
+#include <sluice/base/address.h>
+#include <sluice/base/clock.h>
+#include <sluice/observe/cause.h>
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+namespace sluice::proxy {
+
+/// One try of an exchange at one backend.
+struct AttemptRecord {
+  Address backend{};
+  observe::Cause cause{};
+  int status = 0;       ///< of its response's head; 0: none came
+  bool dialed = false;  ///< on a connection of its own; else one that was there
+  TimePoint began{};
+  TimePoint ended{};
+};
+
+class Trace {
+ public:
+  /// The first ones, and the last.
+  static constexpr size_t kMostKept = 4;
+
+  void attempt_begins() {
+    is_under_way_ = true;
+    dialed_ = {};
+  }
+  /// No connection was there.
+  void dials(TimePoint now) { dialed_ = now; }
+  bool is_under_way() const { return is_under_way_; }
+  /// `sent`: when the request was, on a connection that was there.
+  void attempt_ends(const Address& backend, observe::Cause cause, int status, TimePoint sent, TimePoint now) {
+    is_under_way_ = false;
+    const bool dialed = dialed_ != TimePoint();
+    attempts_[count_ < kMostKept ? count_ : kMostKept - 1] = {.backend = backend,
+                                                              .cause = cause,
+                                                              .status = status,
+                                                              .dialed = dialed,
+                                                              .began = dialed ? dialed_ : sent,
+                                                              .ended = now};
+    ++count_;
+  }
+
+  void wait_begins(TimePoint now) {
+    waits_since_ = now;
+    ++waits_;
+  }
+  bool is_waiting() const { return waits_since_ != TimePoint(); }
+  void wait_ends(TimePoint now) {
+    held_ += now - waits_since_;
+    waits_since_ = {};
+  }
+
+  std::span<const AttemptRecord> attempts() const {
+    return {attempts_.data(), count_ < kMostKept ? count_ : kMostKept};
+  }
+  /// All that have ended, also those that are not kept.
+  size_t count() const { return count_; }
+  /// In the pool's queue, and how often.
+  Duration held() const { return held_; }
+  unsigned waits() const { return waits_; }
+
+  void clear() {
+    count_ = 0;
+    waits_ = 0;
+    held_ = {};
+    waits_since_ = {};
+    is_under_way_ = false;
+  }
+
+ private:
+  std::array<AttemptRecord, kMostKept> attempts_;
+  size_t count_ = 0;
+  unsigned waits_ = 0;
+  bool is_under_way_ = false;
+  TimePoint dialed_{};
+  TimePoint waits_since_{};
+  Duration held_{};
+};
+
+}  // namespace sluice::proxy

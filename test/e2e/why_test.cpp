@@ -1,0 +1,123 @@
+// `why`: what happened to a request.
+#include <algorithm>
+
+#include "fixtures.h"
+#include "raw_client.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+const char* const kTrusting = "[forwarding]\ntrusted_proxies = [\"127.0.0.1\"]\n";
+
+std::string get_with_id(const std::string& path, const std::string& id) {
+  return "GET " + path + " HTTP/1.1\r\nHost: h\r\nX-Request-Id: " + id + "\r\n\r\n";
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("why tells of a request that went well, while it is among the last") {
+  const DemoApp app;
+  const Proxy proxy(kTrusting + Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  client.send(get_with_id("/hello?secret=1", "id-1"));
+  REQUIRE(client.receive().ok());
+  const auto request = proxy.json("why id-1")["requests"][0];
+  CHECK(request["request"] == "GET /hello");
+  CHECK(request["pool"] == "shop");
+  CHECK(request["cause"] == "ok");
+  CHECK(request["status"] == 200);
+  CHECK(request["generation"] == 1);
+  CHECK(request["attempts"] == 1);
+  CHECK(request["attempt"][0]["backend"] == app.address());
+  CHECK(request["attempt"][0]["connection"] == "new");
+  CHECK(request["sent"] == 13);
+  const auto told = proxy.admin("why id-1");
+  CHECK(told.exit_code == 0);
+  CHECK(has(told.output, "disposition=ok cause=ok status=200 attempts=1 took_ms="));
+  CHECK(has(told.output, "  attempt backend=" + app.address() + " after_ms="));
+}
+
+TEST_CASE("why tells of every attempt, and of the wait, of a request that had a hard time") {
+  DemoApp dying;
+  const Proxy proxy(kTrusting + Proxy::pool({&dying}, "queue = { timeout = \"20s\" }\n"));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  REQUIRE(client.get("/hello").ok());
+  dying.kill();
+  client.send(get_with_id("/hello", "hard"));
+  REQUIRE(eventually([&] {
+    const auto answer = proxy.json("why hard");
+    return answer.contains("running") && answer["running"]["doing"] == "queued";
+  }));
+  dying.restart();
+  REQUIRE(client.receive().ok());
+  const auto request = proxy.json("why hard")["requests"][0];
+  CHECK(request["cause"] == "ok");
+  CHECK(request["waits"] >= 1);
+  CHECK(request["held_ms"] <= request["took_ms"]);
+  const auto& attempts = request["attempt"];
+  REQUIRE(attempts.size() >= 2);
+  CHECK(attempts[attempts.size() - 1]["cause"] == "ok");
+  CHECK(std::ranges::any_of(attempts, [](const auto& each) { return each["cause"] == "connect_refused"; }));
+  CHECK(has(proxy.admin("why").output, " id=hard "));  // Without an id: those to which something happened.
+}
+
+TEST_CASE("an answer of Sluice's own carries the id that why knows") {
+  DemoApp app;
+  app.kill();
+  const Proxy proxy(Proxy::pool({&app}, "queue = { timeout = \"100ms\" }\n"));
+  RawClient client(proxy.port());
+  const auto response = client.get("/hello");
+  REQUIRE(response.status == 503);
+  const auto begin = response.head.find("X-Request-Id: ") + 14;
+  const std::string id = response.head.substr(begin, response.head.find("\r\n", begin) - begin);
+  const auto request = proxy.json("why " + id)["requests"][0];
+  CHECK(request["cause"] == "queue_timeout");
+  CHECK(request["disposition"] == "unavailable");
+  CHECK(request["waits"] == 1);
+  CHECK(request["attempts"] == 0);
+}
+
+TEST_CASE("why says so when it does not know, and what it keeps") {
+  const DemoApp app;
+  const Proxy proxy(
+      std::string(kTrusting) + "[recent_requests]\nnotable = 1\nothers = 2\n" + Proxy::pool({&app}), 1);
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  for (const char* id : {"a", "b", "c"}) {
+    client.send(get_with_id("/hello", id));
+    REQUIRE(client.receive().ok());
+  }
+  CHECK(proxy.admin("why c").exit_code == 0);
+  const auto forgotten = proxy.admin("why a");
+  CHECK(forgotten.exit_code == 8);
+  CHECK(has(forgotten.output,
+            "no such request among those that are kept: each worker keeps the last 1 that failed"));
+}
+
+TEST_CASE("under load, retries and all, why answers and the worker never stumbles over it [tsan]") {
+  DemoApp one;
+  DemoApp two;
+  const Proxy proxy(Proxy::pool({&one, &two}));
+  REQUIRE(proxy.wait_for_healthy(2));
+  LoopingClient gets(proxy.port(), 8, get_request("/hello"));
+  for (int i = 0; i < 3; ++i) {
+    two.kill();
+    for (int j = 0; j < 10; ++j) REQUIRE(proxy.admin("why").exit_code == 0);
+    two.restart();
+  }
+  gets.stop();
+  CHECK_MESSAGE(gets.failed() == 0, gets.first_failure());
+  for (const auto& each : proxy.json("why")["requests"]) {
+    CHECK((each["attempts"] > 1 || each["waits"] > 0 || each["took_ms"] >= 1000 ||
+           each["disposition"] != "ok"));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::e2e
