@@ -3,6 +3,7 @@ import json
 
 from report import table, text
 
+HELD_UP_S = 3  # clients that the machine held up for longer may have taken that for a proxy's fault
 FAILURES = ("refused", "unanswered", "cut", "bad")
 REQUESTS = ("idle", "get", "post", "new", "slow")  # kinds of client; a tunnel is counted for itself
 
@@ -55,6 +56,8 @@ def markdown(about, results):
              f"{about['slow_seconds']} s, {sizes['tunnels']} tunnels.", ""]
     for title, samples in results.items():
         lines += [f"### {title[0].upper()}{title[1:]}", "", *noticed(samples), *left(samples)]
+        lines += [f"Not to be believed: the clients of {proxy} were held up for {sample['held_up_s']:.0f} s.\n"
+                  for proxy, sample in samples.items() if sample["held_up_s"] > HELD_UP_S]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -265,7 +265,8 @@ class Crowd:
             client.drop()
 
     def result(self):
-        return {"roles": {role: dict(counts) for role, counts in self.counts.items()}, "longest_ms": self.longest_ms}
+        return {"roles": {role: dict(counts) for role, counts in self.counts.items()}, "longest_ms": self.longest_ms,
+                "held_up_s": self.loop.held_up_s}
 
 
 UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

@@ -7,6 +7,7 @@ SOURCES = 8  # addresses of ours that connections come from, so that ports last
 class Loop:
     def __init__(self):
         self.epoll, self.handlers, self.timers, self.numbers = select.epoll(), {}, [], itertools.count()
+        self.held_up_s = 0.0  # the longest that a moment of waiting was overslept: by the machine, not by a proxy
 
     def watch(self, descriptor, events, handler):
         known = descriptor in self.handlers
@@ -35,8 +36,10 @@ class Loop:
             now = time.monotonic()
             while self.timers and self.timers[0][0] <= now:
                 heapq.heappop(self.timers)[2]()
-            next_at = min(end, self.timers[0][0] if self.timers else end)
-            for descriptor, events in self.epoll.poll(max(0.0, next_at - time.monotonic())):
+            next_at = max(time.monotonic(), min(end, self.timers[0][0] if self.timers else end))
+            ready = self.epoll.poll(next_at - time.monotonic())
+            self.held_up_s = max(self.held_up_s, time.monotonic() - next_at)
+            for descriptor, events in ready:
                 handler = self.handlers.get(descriptor)  # One before it may have ended it.
                 if handler:
                     handler(events)
