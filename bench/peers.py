@@ -107,6 +107,9 @@ class Nginx(Forking):
     name = "nginx"
     probes = False
     reload_signal = signal.SIGHUP
+    connection_field = '""'  # what a backend is told
+    daemon = "off"
+    more_main = more_http = ""
 
     def __init__(self, setup):
         self.setup, self.path = setup, setup.file("nginx.conf")
@@ -126,14 +129,14 @@ class Nginx(Forking):
         paths = " ".join(f"{kind}_temp_path {w}/{kind};"
                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         self.path.write_text(f"""
-daemon off; worker_processes {s.workers}; worker_rlimit_nofile 19000;
+daemon {self.daemon}; {self.more_main} worker_processes {s.workers}; worker_rlimit_nofile 19000;
 pid {self.path}.pid; error_log {self.path}.log crit;
 events {{ worker_connections {CONNECTIONS}; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout {IDLE_S}s; server_names_hash_max_size 65536;
-  {paths}
+  {paths} {self.more_http}
   client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
   proxy_read_timeout {s.response_timeout_s}s;
-  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+  proxy_http_version 1.1; proxy_set_header Connection {self.connection_field}; proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto http;
   proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Forwarded-Port {s.port};
   proxy_set_header X-Request-Id $request_id;
@@ -154,6 +157,7 @@ class Haproxy(Forking):
     name = "haproxy"
     probes = True
     reload_signal = signal.SIGUSR2
+    more_global = more_defaults = ""
 
     def __init__(self, setup):
         self.setup, self.path = setup, setup.file("haproxy.cfg")
@@ -172,6 +176,7 @@ class Haproxy(Forking):
 global
   nbthread {s.workers}
   maxconn {CONNECTIONS}
+  {self.more_global}
   no strict-limits
   tune.pool-high-fd-ratio 90
   tune.pool-low-fd-ratio 85
@@ -184,6 +189,7 @@ defaults
   timeout server {s.response_timeout_s}s
   option http-keep-alive
   http-reuse always
+  {self.more_defaults}
 frontend f
   bind 127.0.0.1:{s.port} backlog 4096
   option forwardfor

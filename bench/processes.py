@@ -41,6 +41,33 @@ def ticks_of(pid):
     return [int(t) for t in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:15]]
 
 
+def tree_of(root, depth=99):
+    """Processes from there downwards."""
+    pids, found = [(root, 0)], []
+    while pids:
+        pid, level = pids.pop()
+        try:
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                below = (task / "children").read_text().split() if level < depth else ()
+                pids += [(int(child), level + 1) for child in below]
+            found.append(pid)
+        except OSError:  # It has just ended.
+            continue
+    return found
+
+
+def memory_bytes(pids):
+    """What processes share counts once (PSS)."""
+    total = 0
+    for pid in pids:
+        try:
+            lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:  # It has just ended.
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
 class Process:
     def __init__(self, name, arguments, port, cores, work):
         self.name, self.port, self.cores = name, port, cores
@@ -63,16 +90,7 @@ class Process:
 
     def tree(self):
         """The process and all below it (the workers of nginx and HAProxy), those that live."""
-        pids, found = [self.pid], []
-        while pids:
-            pid = pids.pop()
-            try:
-                for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                    pids += [int(c) for c in (task / "children").read_text().split()]
-                found.append(pid)
-            except OSError:  # It has just ended.
-                continue
-        return found
+        return tree_of(self.pid)
 
     def cpu(self):
         """Of the tree, since it began, in ns: the total, exact but for children that ended, and (user, system),
@@ -92,12 +110,7 @@ class Process:
 
     def memory_bytes(self):
         """Of the whole tree; what processes share counts once (PSS)."""
-        total = 0
-        for pid in self.tree():
-            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        return total
+        return memory_bytes(self.tree())
 
     def signal(self, number):
         os.kill(self.pid, number)
