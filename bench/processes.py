@@ -41,15 +41,23 @@ def ticks_of(pid):
     return [int(t) for t in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:15]]
 
 
+def children_of(pid):
+    """Those of all its threads; of one that ends meanwhile, none."""
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
 def tree_of(root, depth=99):
     """Processes from there downwards."""
     pids, found = [(root, 0)], []
     while pids:
         pid, level = pids.pop()
         try:
-            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                below = (task / "children").read_text().split() if level < depth else ()
-                pids += [(int(child), level + 1) for child in below]
+            below = children_of(pid) if level < depth else []
+            pids += [(child, level + 1) for child in below]
             found.append(pid)
         except OSError:  # It has just ended.
             continue
@@ -83,10 +91,7 @@ class Process:
         return self.child.pid
 
     def children(self):
-        found = []
-        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            found += [int(c) for c in (task / "children").read_text().split()]
-        return found
+        return children_of(self.pid)
 
     def tree(self):
         """The process and all below it (the workers of nginx and HAProxy), those that live."""

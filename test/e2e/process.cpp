@@ -88,6 +88,7 @@ Child::Child(const std::vector<std::string>& arguments, std::string output_path,
   argv.push_back(nullptr);
   pid_ = fork();
   if (pid_ != 0) return;
+  setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int output = open(output_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(output, STDOUT_FILENO);
@@ -98,8 +99,10 @@ Child::Child(const std::vector<std::string>& arguments, std::string output_path,
 }
 
 Child::~Child() {
-  if (!is_running()) return;
-  send_signal(SIGKILL);
+  const bool runs = is_running();
+  kill(-pid_, SIGKILL);  // Those that it started, too: a process that took over from it.
+  if (!runs) return;
+  send_signal(SIGKILL);  // It may not have come to have a group yet.
   waitpid(pid_, nullptr, 0);
 }
 
