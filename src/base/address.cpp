@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <tuple>
 
 namespace sluice {
 namespace {
@@ -57,8 +58,22 @@ Address Address::ip(std::string_view bytes, uint16_t port) {
 Address Address::local(std::string path) {
   Address address;
   address.family_ = Family::local;
-  address.path_ = std::move(path);
+  address.path_ = std::make_shared<const std::string>(std::move(path));
   return address;
+}
+
+const std::string& Address::path() const {
+  static const std::string none;
+  return path_ ? *path_ : none;
+}
+
+std::strong_ordering Address::operator<=>(const Address& other) const {
+  if (const auto order =
+          std::tie(family_, port_, bytes_) <=> std::tie(other.family_, other.port_, other.bytes_);
+      order != 0) {
+    return order;
+  }
+  return path() <=> other.path();
 }
 
 std::string_view Address::ip_bytes() const {
@@ -67,7 +82,7 @@ std::string_view Address::ip_bytes() const {
 }
 
 std::string Address::text() const {
-  if (is_local()) return concat({kUnixPrefix, path_});
+  if (is_local()) return concat({kUnixPrefix, path()});
   const std::string port = std::to_string(port_);
   if (family_ == Family::ipv6) return concat({"[", ip_text(), "]:", port});
   return concat({ip_text(), ":", port});

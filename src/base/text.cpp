@@ -1,13 +1,39 @@
 #include <sluice/base/text.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace sluice {
 
+namespace {
+
+/// Eight letters at once: `ascii_lower` of each byte.
+uint64_t lower_word(const char* at) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  // Sums of seven bits do not reach the next byte; the top bit says that the sum passed 'A' - 1, or 'Z'.
+  const uint64_t low = word & (0x7f * kEach);
+  const uint64_t from_a = low + (0x80 - 'A') * kEach;
+  const uint64_t behind_z = low + (0x7f - 'Z') * kEach;
+  const uint64_t is_upper = (from_a & ~behind_z & ~word) & (0x80 * kEach);
+  return word | (is_upper >> 2);
+}
+
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+}  // namespace
+
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
+  size_t i = 0;
+  for (; i + 8 <= a.size(); i += 8) {
+    if (lower_word(a.data() + i) != lower_word(b.data() + i)) return false;
+  }
+  for (; i < a.size(); ++i) {
     if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
   }
   return true;
@@ -20,9 +46,9 @@ std::string to_lower(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::vector<std::string_view> split_words(std::string_view text) {

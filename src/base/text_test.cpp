@@ -18,6 +18,23 @@ TEST_CASE("case is ignored for ASCII letters, and for nothing else") {
   CHECK(to_lower("HeLLo [Z] \xc4") == "hello [z] \xc4");
 }
 
+TEST_CASE("case is ignored of letters alone, wherever in a text they are") {
+  int wrong = 0;
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      const bool same = ascii_lower(static_cast<char>(a)) == ascii_lower(static_cast<char>(b));
+      for (size_t at = 0; at < 11; ++at) {
+        std::string one = "x-Some-HEAD";
+        std::string other = "X-some-heAd";
+        one[at] = static_cast<char>(a);
+        other[at] = static_cast<char>(b);
+        wrong += equals_ignoring_case(one, other) == same ? 0 : 1;
+      }
+    }
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("trim takes spaces and tabs off both ends, and no line ends") {
   CHECK(trim(" \t a b\t ") == "a b");
   CHECK(trim("a") == "a");

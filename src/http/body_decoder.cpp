@@ -68,6 +68,19 @@ Result<BodyDecoder::Piece> BodyDecoder::next(std::string_view bytes) {
   }
 }
 
+Result<BodyDecoder::Pieces> BodyDecoder::next_pieces(std::string_view bytes) {
+  Pieces pieces;
+  while (pieces.used < bytes.size() && pieces.count_ < Pieces::kMost && state_ != State::complete) {
+    auto piece = next(bytes.substr(pieces.used));
+    if (!piece) return std::move(piece).error();
+    pieces.used += piece->used;
+    if (piece->data.empty()) continue;
+    pieces.bytes += piece->data.size();
+    pieces.data_[pieces.count_++] = piece->data;
+  }
+  return pieces;
+}
+
 /// Framing bytes are stepped over one by one; a chunk's data goes out as one view.
 Result<BodyDecoder::Piece> BodyDecoder::next_chunked(std::string_view bytes) {
   size_t used = 0;

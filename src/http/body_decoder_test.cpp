@@ -62,6 +62,39 @@ TEST_CASE("a chunked body is put together, whatever its chunks and however they 
   CHECK(read(kChunked, text, 100).error != "");  // A chunk of twelve bytes that said eleven.
 }
 
+TEST_CASE("chunks that came together are given together, a bounded number at a time") {
+  BodyDecoder decoder;
+  decoder.begin(kChunked);
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "2\r\nab\r\n";
+  text += "0\r\n\r\nNEXT";
+  const auto first = decoder.next_pieces(text);
+  REQUIRE(first);
+  CHECK(first->data().size() == BodyDecoder::Pieces::kMost);
+  CHECK(first->bytes == 2 * first->data().size());
+  const auto second = decoder.next_pieces(std::string_view(text).substr(first->used));
+  REQUIRE(second);
+  CHECK(second->data().size() == 20 - BodyDecoder::Pieces::kMost);
+  CHECK(second->data()[0] == "ab");
+  CHECK(decoder.is_complete());
+  CHECK(text.substr(first->used + second->used) == "NEXT");
+}
+
+TEST_CASE("half a chunk is given, half of what frames it is taken in") {
+  BodyDecoder decoder;
+  decoder.begin(kChunked);
+  const auto half = decoder.next_pieces("4\r\nab");
+  REQUIRE(half);
+  CHECK(half->data().size() == 1);
+  const auto rest = decoder.next_pieces("cd\r\n0\r\n\r");
+  REQUIRE(rest);
+  CHECK(rest->data()[0] == "cd");
+  CHECK(rest->used == 8);
+  CHECK_FALSE(decoder.is_complete());
+  CHECK(decoder.next_pieces("\n")->data().empty());
+  CHECK(decoder.is_complete());
+}
+
 TEST_CASE("chunked framing that breaks a rule is refused, in one piece and byte by byte") {
   for (const char* text : {"\r\n", ";x\r\n", "x\r\n", "+5\r\nhello\r\n", "-1\r\n", "0x5\r\nhello\r\n",
                            " 5\r\nhello\r\n", "5 \r\nhello\r\n", "5\nhello\r\n", "5\r\nhello\n",

@@ -14,6 +14,7 @@ namespace {
 /// Connection names fields beyond the standard options, so that each field has to be held against it.
 bool nominates_fields(const Head& head) {
   bool nominates = false;
+  if (!head.has(FieldName::connection)) return nominates;
   for (const Field& field : head.fields()) {
     if (field.name != FieldName::connection) continue;
     for_each_element(head.value(field), [&](std::string_view option) {

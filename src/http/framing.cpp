@@ -22,6 +22,7 @@ struct Declared {
 /// these.
 Result<Declared> declared(const Head& head) {
   Declared result;
+  if (!head.has(FieldName::transfer_encoding) && !head.has(FieldName::content_length)) return result;
   bool coded = false;
   for (const Field& field : head.fields()) {
     const auto value = head.value(field);
@@ -68,6 +69,7 @@ Result<Framing> response_framing(const ResponseHead& head, bool to_head_request)
 bool wants_keep_alive(const Head& head) {
   bool close = false;
   bool keep_alive = head.version.minor != 0;
+  if (!head.has(FieldName::connection)) return keep_alive;
   for (const Field& field : head.fields()) {
     if (field.name != FieldName::connection) continue;
     for_each_element(head.value(field), [&](std::string_view option) {

@@ -16,43 +16,54 @@ struct Known {
   FieldName name;
 };
 
+/// By length.
 constexpr std::array kKnown = {
-    Known{"connection", FieldName::connection},
-    Known{"content-length", FieldName::content_length},
-    Known{"expect", FieldName::expect},
-    Known{"forwarded", FieldName::forwarded},
+    Known{"te", FieldName::te},
+    Known{"via", FieldName::via},
     Known{"host", FieldName::host},
+    Known{"expect", FieldName::expect},
+    Known{"trailer", FieldName::trailer},
+    Known{"upgrade", FieldName::upgrade},
+    Known{"forwarded", FieldName::forwarded},
+    Known{"connection", FieldName::connection},
     Known{"keep-alive", FieldName::keep_alive},
     Known{"max-forwards", FieldName::max_forwards},
-    Known{"proxy-connection", FieldName::proxy_connection},
-    Known{"te", FieldName::te},
-    Known{"trailer", FieldName::trailer},
-    Known{"transfer-encoding", FieldName::transfer_encoding},
-    Known{"upgrade", FieldName::upgrade},
-    Known{"via", FieldName::via},
+    Known{"x-request-id", FieldName::x_request_id},
+    Known{"content-length", FieldName::content_length},
     Known{"x-forwarded-for", FieldName::x_forwarded_for},
+    Known{"proxy-connection", FieldName::proxy_connection},
     Known{"x-forwarded-host", FieldName::x_forwarded_host},
     Known{"x-forwarded-port", FieldName::x_forwarded_port},
+    Known{"transfer-encoding", FieldName::transfer_encoding},
     Known{"x-forwarded-proto", FieldName::x_forwarded_proto},
-    Known{"x-request-id", FieldName::x_request_id},
 };
+constexpr size_t kLongest = kKnown.back().text.size();
+
+/// Where the names of each length begin in kKnown.
+constexpr auto kOfLength = [] {
+  std::array<uint8_t, kLongest + 2> begins{};
+  for (size_t length = 0; length < begins.size(); ++length) {
+    const auto is_shorter = [&](const Known& known) { return known.text.size() < length; };
+    begins[length] = static_cast<uint8_t>(std::ranges::count_if(kKnown, is_shorter));
+  }
+  return begins;
+}();
+static_assert(std::ranges::is_sorted(kKnown, {}, [](const Known& known) { return known.text.size(); }));
 
 }  // namespace
 
 FieldName field_name(std::string_view name) {
-  if (name.empty()) return FieldName::other;
+  if (name.empty() || name.size() > kLongest) return FieldName::other;
   // Length and first letter rule nearly all names out before any comparison.
   const char first = ascii_lower(name.front());
-  for (const Known& known : kKnown) {
-    if (known.text.size() == name.size() && known.text.front() == first &&
-        equals_ignoring_case(known.text, name)) {
-      return known.name;
-    }
+  for (size_t i = kOfLength[name.size()]; i < kOfLength[name.size() + 1]; ++i) {
+    if (kKnown[i].text.front() == first && equals_ignoring_case(kKnown[i].text, name)) return kKnown[i].name;
   }
   return FieldName::other;
 }
 
 std::string_view Head::find(FieldName wanted) const {
+  if (!has(wanted)) return {};
   for (const Field& field : fields_) {
     if (field.name == wanted) return value(field);
   }
@@ -60,6 +71,7 @@ std::string_view Head::find(FieldName wanted) const {
 }
 
 size_t Head::count(FieldName wanted) const {
+  if (!has(wanted)) return 0;
   size_t count = 0;
   for (const Field& field : fields_) count += field.name == wanted ? 1 : 0;
   return count;
@@ -68,6 +80,7 @@ size_t Head::count(FieldName wanted) const {
 void Head::clear_head() {
   bytes_.clear();
   fields_.clear();
+  present_ = 0;
   // The room for a usual head is kept for the next one; that of a monster would be held for ever.
   if (bytes_.capacity() > kMostBytesKept) bytes_.shrink_to_fit();
   if (fields_.capacity() > kMostFieldsKept) fields_.shrink_to_fit();

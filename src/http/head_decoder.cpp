@@ -120,6 +120,7 @@ void HeadDecoder::reset() {
   state = Parser{};
   llhttp_init(&state.llhttp, of_ == Of::request ? HTTP_REQUEST : HTTP_RESPONSE, &HeadCallbacks::settings());
   state.llhttp.data = &state;
+  is_fresh_ = true;
 }
 
 bool HeadDecoder::has_begun() const {
@@ -140,15 +141,19 @@ Error error_of(HeadDecoder::Of of, ErrorCode code, std::string message, int stat
           .status = request ? status : 502};
 }
 
-/// Each field's line ends where the next one begins; the last one's, before the head's last CRLF.
-void finish_fields(std::vector<Field>& fields, std::string_view bytes) {
+/// Each field's line ends where the next one begins; the last one's, before the head's last CRLF. Returns a
+/// bit for each FieldName that is there.
+uint32_t finish_fields(std::vector<Field>& fields, std::string_view bytes) {
+  uint32_t present = 0;
   for (size_t i = 0; i < fields.size(); ++i) {
     Field& field = fields[i];
     field.end = i + 1 < fields.size() ? fields[i + 1].begin : static_cast<uint32_t>(bytes.size() - 2);
     const auto value = trim(bytes.substr(field.value_begin, field.value_size));
     field.value_size = static_cast<uint32_t>(value.size());
     field.name = field_name(bytes.substr(field.begin, field.name_size));
+    present |= uint32_t{1} << static_cast<unsigned>(field.name);
   }
+  return present;
 }
 
 }  // namespace
@@ -223,6 +228,7 @@ bool HeadDecoder::skip_blank_lines(std::string_view& bytes) {
 
 Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& head) {
   Parser& state = parser();
+  is_fresh_ = false;
   const size_t given = bytes.size();
   if (of_ == Of::request && !state.method_read) {
     if (!skip_blank_lines(bytes)) {
@@ -241,7 +247,7 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
   if (!std::string_view(head.bytes_).ends_with("\r\n")) {
     return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
   }
-  finish_fields(head.fields_, head.bytes_);
+  head.present_ = finish_fields(head.fields_, head.bytes_);
   head.version = {.major = llhttp_get_http_major(&state.llhttp),
                   .minor = llhttp_get_http_minor(&state.llhttp)};
   head.keep_alive = wants_keep_alive(head);
@@ -258,7 +264,7 @@ Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, Reques
   auto framing = request_framing(head);
   if (!framing) return std::move(framing).error();
   head.framing = *framing;
-  head.expects_continue = head.version.minor == 1 && head.count(FieldName::expect) != 0;
+  head.expects_continue = head.version.minor == 1 && head.has(FieldName::expect);
   reset();
   return progress;
 }

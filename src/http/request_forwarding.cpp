@@ -110,7 +110,7 @@ bool takes_trailers(const RequestHead& head) {
 }
 
 void append_hop_fields(std::string& out, const RequestHead& head, std::string_view upgrade) {
-  const bool trailers = head.count(FieldName::te) != 0 && takes_trailers(head);
+  const bool trailers = head.has(FieldName::te) && takes_trailers(head);
   if (trailers) out += "TE: trailers\r\n";
   if (!upgrade.empty()) append_line(out, "Upgrade: ", upgrade);
   if (trailers && !upgrade.empty()) {

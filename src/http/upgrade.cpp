@@ -21,7 +21,7 @@ bool has_connection_option(const Head& head, std::string_view option) {
 }  // namespace
 
 std::string_view wanted_upgrade(const RequestHead& head, std::span<const std::string> allowed) {
-  if (head.count(FieldName::upgrade) == 0 || head.method() != "GET" || head.version.minor != 1 ||
+  if (!head.has(FieldName::upgrade) || head.method() != "GET" || head.version.minor != 1 ||
       head.framing.has_body() || !has_connection_option(head, "upgrade")) {
     return {};
   }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "net/handle.h"
@@ -48,6 +49,7 @@ struct Acceptor::Impl {
 
   void accept_batch() {
     const Alive::Watch watch(alive);
+    first_reserved = keeps_reserve ? first_reserved_descriptor() : INT_MAX;
     if (near_limit && is_short_of_descriptors()) return pause_at_limit();
     near_limit = false;
     for (size_t i = 0; i < kBatch; ++i) {
@@ -72,7 +74,7 @@ struct Acceptor::Impl {
     if (connection < 0) return false;
     auto transport = StreamTransport::adopt(loop, connection, peer());
     if (!transport) return true;
-    near_limit = keeps_reserve && connection >= first_reserved_descriptor();
+    near_limit = connection >= first_reserved;
     const auto callback = on_connection;  // Lives to the end of this call.
     (*callback)(*std::move(transport));
     return true;
@@ -95,7 +97,7 @@ struct Acceptor::Impl {
   bool is_short_of_descriptors() const {
     const int lowest = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     if (lowest >= 0) ::close(lowest);
-    return lowest < 0 || lowest >= first_reserved_descriptor();
+    return lowest < 0 || lowest >= first_reserved;
   }
 
   Address peer() const { return is_local ? Address::local("") : from_socket_address(peer_address); }
@@ -116,6 +118,7 @@ struct Acceptor::Impl {
   Alive alive;
   bool paused = false;
   bool near_limit = false;
+  int first_reserved = INT_MAX;  // as of the last batch
   SocketAddress peer_address;
 };
 

@@ -53,7 +53,7 @@ class Batch {
   }
 
  private:
-  static constexpr size_t kMostPieces = 16;
+  static constexpr size_t kMostPieces = 24;
   static constexpr size_t kTogether = 2048;
 
   std::array<iovec, kMostPieces> pieces_;

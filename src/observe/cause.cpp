@@ -50,8 +50,6 @@ constexpr std::array<CauseEntry, kCauses> kEntries = {{
      "no backend took the connection in time"},
     {Cause::no_descriptors, "no_descriptors", D::failed_unavailable, 503, "proxy_internal_error",
      "too many connections"},
-    {Cause::drain_timeout_queued, "drain_timeout_queued", D::failed_unavailable, 503,
-     "destination_unavailable", "the configuration has changed, and no backend became available in time"},
 
     {Cause::backend_closed, "backend_closed", D::backend_error, 502, "connection_terminated",
      "the backend closed the connection without a response"},
@@ -65,8 +63,6 @@ constexpr std::array<CauseEntry, kCauses> kEntries = {{
      "the backend switched to another protocol than was asked for"},
     {Cause::backend_timeout, "backend_timeout", D::backend_error, 504, "http_response_timeout",
      "the backend took too long"},
-    {Cause::drain_timeout, "drain_timeout", D::backend_error, 504, "http_response_timeout",
-     "the configuration has changed, and no answer came in time"},
 
     {Cause::client_gone, "client_gone", D::client_abort, 0, "", "the client went away"},
     {Cause::stopped, "stopped", D::failed_stopped, 0, "", "the process stopped"},

@@ -16,15 +16,8 @@ void cut(std::vector<Holder>& holders, size_t most) {
 
 }  // namespace
 
-void begin_drain(LocalGeneration& old) {
-  for (Exchange* each = old.inside.front(); each != nullptr; each = old.inside.next(*each)) {
-    each->watch_for_movement();
-  }
-}
-
 void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker) {
-  // Whoever calls out may end others, which leave this list by themselves. While one is in it the generation
-  // is there.
+  // The last one that leaves takes the generation with it.
   List<Exchange, &Exchange::hook> rest;
   while (Exchange* each = old.inside.pop_front()) rest.push_back(*each);
   while (Exchange* each = rest.pop_front()) each->outlive_generation(newest, worker);

@@ -157,7 +157,6 @@ struct Service::Impl {
 
   void drain_generation(std::list<LocalGeneration>::iterator old, Duration bound) {
     const uint64_t number = old->shared->number();
-    begin_drain(*old);
     old->drain_bound.set_callback([this, old] { end_drain(*old, generations.back(), settings.worker); });
     loop.deadlines().arm(old->drain_bound, bound);
     old->shared->gate(settings.worker).close([this, old, number] {
@@ -331,7 +330,7 @@ struct Service::Impl {
   net::Loop& loop;
   ServiceSettings settings;
   wire::ServerContext wire{
-      .deadlines = loop.deadlines(), .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
+      .deadlines = loop.deadlines(), .settings = {}, .readings = FreeList<wire::RequestReading>(), .out = {}};
   upstream::SocketDialer dialer;
   observe::AccessLog access;
   Deadline flush_access{[this] { flush_access_log(); }};

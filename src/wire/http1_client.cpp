@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "wire/pieces.h"
+
 namespace sluice::wire {
 namespace {
 
@@ -66,11 +68,11 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   return write({});
 }
 
-Flow Http1ClientConnection::write_body(std::string_view piece) {
-  if (out_framing_.kind != http::Framing::Kind::chunked) return write({piece});
+Flow Http1ClientConnection::write_body(Pieces pieces) {
+  if (out_framing_.kind != http::Framing::Kind::chunked) return write({}, pieces, {});
   std::string start;
-  http::write_chunk_start(start, piece.size());
-  return write({start, piece, http::kChunkEnd});
+  http::write_chunk_start(start, size_of(pieces));
+  return write(start, pieces, http::kChunkEnd);
 }
 
 Flow Http1ClientConnection::end_body(std::string_view trailers) {
@@ -83,12 +85,14 @@ Flow Http1ClientConnection::end_body(std::string_view trailers) {
   return write({});
 }
 
-/// Writes what was given of the head, then `pieces`, as one.
 Flow Http1ClientConnection::write(std::initializer_list<std::string_view> pieces) {
-  std::array<std::string_view, 4> all;
-  size_t count = 0;
-  if (!out_head_.empty()) all[count++] = out_head_;
-  for (const auto piece : pieces) all[count++] = piece;
+  return write({}, pieces, {});
+}
+
+/// Writes what was given of the head, and all of these, as one.
+Flow Http1ClientConnection::write(std::string_view before, Pieces pieces, std::string_view behind) {
+  std::array<std::string_view, kMostPieces + 3> all;
+  const size_t count = gather(all, out_head_, before, pieces, behind);
   if (count == 0) return transport_->kept_bytes() == 0 ? Flow::open : Flow::blocked;
   const Flow flow = transport_->write(std::span(all.data(), count));
   if (out_head_.capacity() > out_.capacity()) out_ = std::move(out_head_);
@@ -188,14 +192,14 @@ Result<TunnelEnd> Http1ClientConnection::leave_tunnel() {
                    .unsent = transport_->kept()};
 }
 
-/// Delivers one piece; returns how much of `bytes` was used. Calls out.
+/// Delivers what is there of it; returns how much of `bytes` was used. Calls out.
 Result<size_t> Http1ClientConnection::read_response_body(std::string_view bytes) {
-  auto piece = body_.next(bytes);
-  if (!piece) return backend_error(ErrorCode::malformed, std::move(piece).error().message);
-  const size_t used = piece->used;
+  const auto pieces = body_.next_pieces(bytes);
+  if (!pieces) return backend_error(ErrorCode::malformed, pieces.error().message);
+  const size_t used = pieces->used;
   in_hand_ = bytes.substr(used);
   Alive::Watch watch(alive_);
-  if (!piece->data.empty()) receiver_->on_body(piece->data);
+  if (pieces->bytes != 0) receiver_->on_body(pieces->data());
   if (!watch || !body_.is_complete() || state_ != State::body) return used;
   if (!in_hand_.empty()) broken_ = true;
   complete();

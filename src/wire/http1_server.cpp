@@ -22,7 +22,6 @@ Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> tra
     : transport_(std::move(transport)),
       context_(context),
       handler_(handler),
-      decoder_(http::HeadDecoder::Of::request, context.settings.head),
       client_{.address = transport_->peer(), .local = options.local, .ip = transport_->peer().ip_text()},
       deadline_([this] { on_deadline(); }),
       write_deadline_([this] { on_write_deadline(); }),
@@ -55,11 +54,11 @@ Result<void> Http1ServerConnection::start_tunnel(BetweenRequests from, std::stri
                                                  std::string read) {
   client_ = std::move(from.client);
   requests_ = from.requests;
-  head_ = context_.heads.take();
+  reading_ = context_.readings.take();
   // It was within the limits when it came.
   http::HeadDecoder decoder(http::HeadDecoder::Of::request,
                             {.bytes = head.size(), .fields = head.size(), .target_bytes = head.size()});
-  const auto progress = decoder.decode(head, *head_);
+  const auto progress = decoder.decode(head, reading_->head);
   if (!progress) return progress.error();
   if (!progress->complete) return client_error(ErrorCode::malformed, "not a whole head", 400);
   state_ = State::exchange;
@@ -131,15 +130,18 @@ void Http1ServerConnection::read_preface(std::string_view bytes) {
 
 /// Returns how much of `bytes` was used; calls out when a head is complete or bad.
 size_t Http1ServerConnection::read_head(std::string_view bytes) {
-  if (!head_) head_ = context_.heads.take();
-  auto progress = decoder_.decode(bytes, *head_);
+  if (!reading_) {
+    reading_ = context_.readings.take();
+    reading_->decoder.set_limits(context_.settings.head);
+  }
+  auto progress = reading_->decoder.decode(bytes, reading_->head);
   if (!progress) {
     const Error error = std::move(progress).error();
     refuse(error);
     return bytes.size();
   }
   if (!progress->complete) {
-    if (state_ == State::idle && decoder_.has_begun()) {
+    if (state_ == State::idle && reading_->decoder.has_begun()) {
       state_ = State::head;
       context_.deadlines.arm(deadline_, context_.settings.head_timeout);
     }
@@ -158,16 +160,16 @@ void Http1ServerConnection::begin_exchange() {
   committed_ = false;
   said_close_ = false;
   continue_sent_ = false;
-  continue_awaited_ = head_->expects_continue && head_->framing.has_body();
+  continue_awaited_ = reading_->head.expects_continue && reading_->head.framing.has_body();
   body_read_ = 0;
   body_wanted_for_ = {};
   receiver_ = nullptr;
   body_paused_ = false;
-  body_.begin(head_->framing);
+  body_.begin(reading_->head.framing);
   const auto& settings = context_.settings;
   if (settings.requests_per_connection != 0 && requests_ >= settings.requests_per_connection) closing_ = true;
-  if (settings.body_bytes && head_->framing.kind == http::Framing::Kind::length &&
-      head_->framing.length > *settings.body_bytes) {
+  if (settings.body_bytes && reading_->head.framing.kind == http::Framing::Kind::length &&
+      reading_->head.framing.length > *settings.body_bytes) {
     closing_ = true;
     return handler_.on_bad_request(
         client_error(ErrorCode::too_large, "the request body is over the limit", 413));
@@ -186,16 +188,16 @@ void Http1ServerConnection::refuse(const Error& error) {
   handler_.on_bad_request(error);
 }
 
-/// Delivers one piece; returns how much of `bytes` was used. Calls out.
+/// Delivers what is there of it; returns how much of `bytes` was used. Calls out.
 size_t Http1ServerConnection::read_body(std::string_view bytes) {
-  auto piece = body_.next(bytes);
-  if (!piece) {
-    end_of_body(client_error(ErrorCode::malformed, std::move(piece).error().message, 400));
+  const auto pieces = body_.next_pieces(bytes);
+  if (!pieces) {
+    end_of_body(client_error(ErrorCode::malformed, pieces.error().message, 400));
     return bytes.size();
   }
-  const size_t used = piece->used;
+  const size_t used = pieces->used;
   in_hand_ = bytes.substr(used);
-  body_read_ += piece->data.size();
+  body_read_ += pieces->bytes;
   if (!is_tunnel_ && context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
     end_of_body(client_error(ErrorCode::too_large, "the request body is over the limit", 413));
     return bytes.size();
@@ -207,7 +209,7 @@ size_t Http1ServerConnection::read_body(std::string_view bytes) {
   continue_awaited_ = false;
   expect_body();
   Alive::Watch watch(alive_);
-  if (!piece->data.empty()) receiver_->on_body(piece->data);
+  if (pieces->bytes != 0) receiver_->on_body(pieces->data());
   // Finished within the call: the rest is the next request's.
   if (!watch || state_ != State::exchange || !body_.is_complete()) return used;
   deadline_.disarm();

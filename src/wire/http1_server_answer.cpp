@@ -4,12 +4,14 @@
 #include <array>
 #include <utility>
 
+#include "wire/pieces.h"
+
 namespace sluice::wire {
 
 // ---- the response
 
 void Http1ServerConnection::send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) {
-  if (head_->version.minor == 0) return;
+  if (reading_->head.version.minor == 0) return;
   if (head.status == 100) {
     if (continue_sent_) return;  // Ours has gone out.
     continue_awaited_ = false;
@@ -30,10 +32,11 @@ void Http1ServerConnection::send_continue() {
 Flow Http1ServerConnection::send_head(const http::ResponseHead& head, const http::FieldEdits* edits,
                                       Follows follows) {
   const bool bodiless = head.framing.kind == http::Framing::Kind::none;
-  out_framing_ = bodiless ? head.framing : http::framing_towards(head_->version, head.framing);
+  out_framing_ = bodiless ? head.framing : http::framing_towards(reading_->head.version, head.framing);
   // An answer that comes before the request's end ends the connection: what is left of the body must not be
   // read as the next request.
-  if (out_framing_.kind == http::Framing::Kind::until_close || !head_->keep_alive || !body_.is_complete()) {
+  if (out_framing_.kind == http::Framing::Kind::until_close || !reading_->head.keep_alive ||
+      !body_.is_complete()) {
     closing_ = true;
   }
   said_close_ = closing_;
@@ -42,7 +45,7 @@ Flow Http1ServerConnection::send_head(const http::ResponseHead& head, const http
   http::write_response_head(out_head_, head,
                             {.framing = out_framing_,
                              .close = closing_,
-                             .say_keep_alive = !closing_ && head_->version.minor == 0,
+                             .say_keep_alive = !closing_ && reading_->head.version.minor == 0,
                              .edits = edits});
   if (follows == Follows::body_at_once) return Flow::open;
   return write({});
@@ -74,38 +77,38 @@ void Http1ServerConnection::take_back_head() {
 
 /// There is a whole request to answer, not just bytes that were refused.
 bool Http1ServerConnection::is_known_request() const {
-  return head_ && head_->method_size != 0;
+  return reading_ && reading_->head.method_size != 0;
 }
 
 Flow Http1ServerConnection::send_own(const http::OwnResponse& response) {
   CHECK(!committed_);
   out_head_.clear();
   const bool known = is_known_request();
-  if (!known || !head_->keep_alive || !body_.is_complete()) closing_ = true;
+  if (!known || !reading_->head.keep_alive || !body_.is_complete()) closing_ = true;
   said_close_ = closing_;
   const std::string bytes =
-      http::own_response(response, {.to_head = known && head_->is_head(),
+      http::own_response(response, {.to_head = known && reading_->head.is_head(),
                                     .close = closing_,
-                                    .say_keep_alive = known && !closing_ && head_->version.minor == 0,
-                                    .as_json = known && http::prefers_json(*head_)});
+                                    .say_keep_alive = known && !closing_ && reading_->head.version.minor == 0,
+                                    .as_json = known && http::prefers_json(reading_->head)});
   committed_ = true;
   return write({bytes});
 }
 
-Flow Http1ServerConnection::write_body(std::string_view piece) {
+Flow Http1ServerConnection::write_body(Pieces pieces) {
   committed_ = true;
   switch (out_framing_.kind) {
     case http::Framing::Kind::none:
       return write({});
     case http::Framing::Kind::length:
     case http::Framing::Kind::until_close:
-      return write({piece});
+      return write({}, pieces, {});
     case http::Framing::Kind::chunked:
       break;
   }
   std::string start;  // Within the small string's own room: no allocation.
-  http::write_chunk_start(start, piece.size());
-  return write({start, piece, http::kChunkEnd});
+  http::write_chunk_start(start, size_of(pieces));
+  return write(start, pieces, http::kChunkEnd);
 }
 
 Flow Http1ServerConnection::end_body(std::string_view trailers) {
@@ -121,15 +124,15 @@ Flow Http1ServerConnection::end_body(std::string_view trailers) {
   return out_head_.empty() ? transport_->write({}) : write({});
 }
 
-/// Writes what was given of the head, then `pieces`, as one.
 Flow Http1ServerConnection::write(std::initializer_list<std::string_view> pieces) {
-  std::array<std::string_view, 4> all;
-  size_t count = 0;
-  if (!out_head_.empty()) {
-    all[count++] = out_head_;
-    committed_ = true;
-  }
-  for (const auto piece : pieces) all[count++] = piece;
+  return write({}, pieces, {});
+}
+
+/// Writes what was given of the head, and all of these, as one.
+Flow Http1ServerConnection::write(std::string_view before, Pieces pieces, std::string_view behind) {
+  std::array<std::string_view, kMostPieces + 3> all;
+  const size_t count = gather(all, out_head_, before, pieces, behind);
+  if (!out_head_.empty()) committed_ = true;
   if (count == 0) return Flow::open;
   const Flow flow = transport_->write(std::span(all.data(), count));
   if (out_head_.capacity() > context_.out.capacity()) context_.out = std::move(out_head_);
@@ -156,8 +159,8 @@ void Http1ServerConnection::finish() {
   receiver_ = nullptr;
   deadline_.disarm();
   const bool request_read = body_.is_complete();
-  const bool client_stays = head_ && head_->keep_alive && !ended_;
-  head_.reset();
+  const bool client_stays = reading_ && reading_->head.keep_alive && !ended_;
+  reading_.reset();
   const bool must_end = closing_ && (said_close_ || quiet_ == Duration::zero());
   if (must_end || !request_read || !client_stays) {
     // A client that meant to stay may have sent more already, and one that has not sent all surely does.
@@ -184,14 +187,13 @@ void Http1ServerConnection::tell_between_requests() {
 BetweenRequests Http1ServerConnection::leave_off() {
   BetweenRequests left{
       .client = client_, .requests = requests_, .awaits_preface = state_ == State::preface, .bytes = {}};
-  if (head_) left.bytes = decoder_.taken(*head_);
+  if (reading_) left.bytes = reading_->decoder.taken(reading_->head);
   left.bytes.append(in_hand_).append(kept_);
   return left;
 }
 
 void Http1ServerConnection::become_idle() {
   state_ = State::idle;
-  decoder_.set_limits(context_.settings.head);
   context_.deadlines.arm(deadline_, quiet_ != Duration::zero() ? quiet_ : context_.settings.idle_timeout);
 }
 

@@ -50,7 +50,9 @@ class MemoryTransport final : public net::Transport {
 /// Keeps a body.
 class KeepingReceiver final : public wire::BodyReceiver {
  public:
-  void on_body(std::string_view piece) override { body += piece; }
+  void on_body(wire::Pieces pieces) override {
+    for (const auto piece : pieces) body += piece;
+  }
   void on_body_end(Result<void> how) override {
     ended = true;
     if (!how) error = how.error().message;

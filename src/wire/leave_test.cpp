@@ -55,7 +55,7 @@ TEST_CASE("who answers leaves with the answer, and the pipelined rest is the nex
 /// Has the request answered as soon as its body is whole.
 struct AnswerAtEnd final : BodyReceiver {
   explicit AnswerAtEnd(Owner& the_owner) : owner(the_owner) {}
-  void on_body(std::string_view) override {}
+  void on_body(Pieces) override {}
   void on_body_end(Result<void>) override { owner.answer(); }
   Owner& owner;
 };

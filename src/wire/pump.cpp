@@ -33,9 +33,11 @@ void Pump::forget() {
   wait_.cancel();
 }
 
-void Pump::on_body(std::string_view piece) {
-  if (on_piece_) on_piece_(piece);
-  if (sink_->write_body(piece) == Flow::blocked) wait_for_sink();
+void Pump::on_body(Pieces pieces) {
+  if (on_piece_) {
+    for (const auto piece : pieces) on_piece_(piece);
+  }
+  if (sink_->write_body(pieces) == Flow::blocked) wait_for_sink();
 }
 
 void Pump::wait_for_sink() {

@@ -69,7 +69,7 @@ struct Owner final : ServerHandler {
   HeldClock clock;
   Deadlines deadlines{clock};
   ServerContext context{
-      .deadlines = deadlines, .settings = {}, .heads = FreeList<http::RequestHead>(), .out = {}};
+      .deadlines = deadlines, .settings = {}, .readings = FreeList<wire::RequestReading>(), .out = {}};
   MemoryTransport* transport = nullptr;
   std::unique_ptr<Http1ServerConnection> connection;
   std::string targets;

@@ -1,4 +1,4 @@
-// Generations that drain: what holds them is named, none outlives its bound, and what still moves outlives
+// Generations that drain: what holds them is named, none outlives its bound, and what they have outlives
 // them.
 #include <atomic>
 #include <thread>
@@ -29,12 +29,9 @@ void reload_with_bound(Proxy& proxy, const std::string& toml, const std::string&
   REQUIRE(proxy.admin("reload").exit_code == 0);
 }
 
-TEST_CASE("a request on which nothing moves is named by generation list, and ended by drain_timeout") {
+TEST_CASE("generation list names what holds a generation") {
   RecordingOrigin origin;
-  const TempDir directory;
   Proxy proxy(origin.pool());
-  proxy.add_to_server_table("access_log = { path = \"" + directory.path("access") + "\" }");
-  reload_with_bound(proxy, origin.pool(), "2s");
   REQUIRE(proxy.wait_for_healthy(1));
   origin.answer("/silent?secret", {.bytes = ""});
   origin.answer("/stuck", {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"});
@@ -49,7 +46,7 @@ TEST_CASE("a request on which nothing moves is named by generation list, and end
   const auto listed = generations(proxy);
   REQUIRE(listed.size() == 2);
   CHECK(listed[0]["state"] == "draining");
-  CHECK(listed[0]["cause"] == "reload");
+  CHECK(listed[0]["cause"] == "start");
   REQUIRE(listed[0]["held_by"].size() == 2);
   const auto& oldest = listed[0]["held_by"][0];
   CHECK(oldest["client"] == "127.0.0.1");
@@ -61,19 +58,35 @@ TEST_CASE("a request on which nothing moves is named by generation list, and end
   const std::string text = proxy.admin("generation list").output;
   CHECK_MESSAGE(
       has(text, "  held_by client=127.0.0.1 pool=shop backend=" + origin.address() + " doing=waiting"), text);
-
-  const Response answer = silent.receive(false, 10s);
-  CHECK(answer.status == 504);
-  const Received cut = stuck.receive_to_end();
-  CHECK(has(cut.bytes, "\r\n\r\nhalf"));
-  CHECK(cut.end == End::reset);  // It cannot be taken for whole.
-  CHECK(eventually([&] { return generations(proxy).size() == 1; }));
-  CHECK(silent.get("/next").ok());  // The connection is none of the generation's.
-  CHECK(eventually([&] { return has(read_file(directory.path("access")), "reason=drain_timeout"); }));
-  CHECK(proxy.json("status")["requests"]["backend_error"] == 2);
 }
 
-TEST_CASE("what still moves outlives its generation: a response, an upload, a tunnel") {
+TEST_CASE("a request that waits, for an answer or for a backend, outlives its generation") {
+  DemoApp app;
+  const DemoApp away;
+  const std::string pools =
+      Proxy::pool({&app}) + "[pool.away]\nbackends = [\"" + away.address() +
+      "\"]\nhealth = { interval = \"50ms\", timeout = \"1s\" }\nqueue = { timeout = "
+      "\"20s\" }\n[[route]]\npath = \"/away\"\nstrip_path = true\npool = \"away\"\n[[route]]\npool = "
+      "\"shop\"\n";
+  Proxy proxy(pools);
+  REQUIRE(proxy.wait_for_healthy(2));
+  REQUIRE(proxy.admin("backend drain away " + away.address()).exit_code == 0);
+  reload_with_bound(proxy, pools, "200ms");
+  RawClient slow(proxy.port());
+  slow.send(get_request("/slow/3000"));
+  RawClient queued(proxy.port());
+  queued.send(get_request("/away/hello"));
+  REQUIRE(eventually([&] { return generations(proxy).back()["in_flight"] == 2; }));
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  REQUIRE(eventually([&] { return generations(proxy).size() == 1; }, 2s));
+  CHECK(generations(proxy)[0]["from_earlier"] == 2);
+  REQUIRE(proxy.admin("backend ready away " + away.address()).exit_code == 0);
+  CHECK(queued.receive().status == 200);
+  CHECK(slow.receive().ok());
+  CHECK(slow.get("/hello").ok());
+}
+
+TEST_CASE("what moves outlives its generation: a response, an upload, a tunnel") {
   const DemoApp app;
   const UpgradingOrigin echo;
   const std::string toml =

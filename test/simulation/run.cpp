@@ -86,7 +86,6 @@ void World::publish() {
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);
-  proxy::begin_drain(*old);
   old->shared->gate(0).close([this, old] { generations_.erase(old); });
 }
 

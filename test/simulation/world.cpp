@@ -93,11 +93,11 @@ wire::Flow SimulatedClient::send_own(const http::OwnResponse& response) {
   return outlet_.flow();
 }
 
-wire::Flow SimulatedClient::write_body(std::string_view piece) {
+wire::Flow SimulatedClient::write_body(wire::Pieces pieces) {
   CHECK(!over_ && head_given_ && !ended);
   CHECK(!outlet_.is_blocked());  // Nobody writes into what said that it is blocked.
   commit();
-  received.append(piece);
+  for (const auto piece : pieces) received.append(piece);
   return outlet_.flow();
 }
 
@@ -169,9 +169,9 @@ wire::Flow SimulatedConnection::send_head(const http::RequestHead& head,
   return outlet_.flow();
 }
 
-wire::Flow SimulatedConnection::write_body(std::string_view piece) {
+wire::Flow SimulatedConnection::write_body(wire::Pieces pieces) {
   CHECK(!request_whole_ && expects_body_);
-  request_body_.append(piece);
+  for (const auto piece : pieces) request_body_.append(piece);
   if (world_.random().chance(20)) outlet_.block();
   return outlet_.flow();
 }

@@ -6,6 +6,7 @@
 #include <sluice/proxy/local_generation.h>
 #include <sluice/upstream/pool.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -42,7 +43,11 @@ class Body {
   bool is_wanted() const { return receiver_ != nullptr && !paused_; }
   bool is_started() const { return receiver_ != nullptr; }
   /// Each may destroy the body's owner.
-  void deliver(std::string_view piece) { receiver_->on_body(piece); }
+  void deliver(std::string_view bytes) {
+    const size_t middle = bytes.size() / 2;
+    if (middle == 0) return receiver_->on_body(wire::Pieces(&bytes, 1));
+    receiver_->on_body(std::array{bytes.substr(0, middle), bytes.substr(middle)});
+  }
   void end(Result<void> how) { std::exchange(receiver_, nullptr)->on_body_end(std::move(how)); }
 
  private:
@@ -93,7 +98,8 @@ class SimulatedClient final : public wire::ServerStream {
   void resume_body() override { upload_.resume(); }
   void stop_body() override { upload_.stop(); }
   bool has_body_in_hand() const override { return false; }
-  wire::Flow write_body(std::string_view piece) override;
+  using BodySink::write_body;
+  wire::Flow write_body(wire::Pieces pieces) override;
   std::string_view trailers() const override { return {}; }
   wire::Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override {
@@ -155,7 +161,8 @@ class SimulatedConnection final : public wire::ClientStream {
   void resume_body() override { download_.resume(); }
   void stop_body() override { download_.stop(); }
   bool has_body_in_hand() const override { return false; }
-  wire::Flow write_body(std::string_view piece) override;
+  using BodySink::write_body;
+  wire::Flow write_body(wire::Pieces pieces) override;
   std::string_view trailers() const override { return {}; }
   wire::Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override {

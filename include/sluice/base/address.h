@@ -7,6 +7,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,7 @@ class Address {
   /// The 4 or 16 bytes of an IP address in network order; empty for a Unix socket.
   std::string_view ip_bytes() const;
   /// The path of a Unix socket; else empty.
-  const std::string& path() const { return path_; }
+  const std::string& path() const;
 
   /// As parse() takes it.
   std::string text() const;
@@ -39,13 +40,14 @@ class Address {
   std::string ip_text() const;
   Address with_port(uint16_t port) const;
 
-  auto operator<=>(const Address&) const = default;
+  bool operator==(const Address& other) const { return (*this <=> other) == 0; }
+  std::strong_ordering operator<=>(const Address& other) const;
 
  private:
   Family family_ = Family::ipv4;
   uint16_t port_ = 0;
   std::array<char, 16> bytes_{};
-  std::string path_;
+  std::shared_ptr<const std::string> path_;  // Rare, and each connection has several addresses.
 };
 
 }  // namespace sluice

@@ -4,8 +4,10 @@
 #include <sluice/base/result.h>
 #include <sluice/http/head.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +31,23 @@ class BodyDecoder {
   /// Takes the next piece from `bytes`. Call again with the rest while used < bytes.size() and
   /// !is_complete().
   Result<Piece> next(std::string_view bytes);
+
+  /// What several calls of next() give; none of the pieces is empty.
+  class Pieces {
+   public:
+    static constexpr size_t kMost = 16;
+    std::span<const std::string_view> data() const { return {data_.data(), count_}; }
+    size_t bytes = 0;  ///< of all pieces
+    size_t used = 0;   ///< bytes of the input that were consumed
+
+   private:
+    friend class BodyDecoder;
+    std::array<std::string_view, kMost> data_;
+    size_t count_ = 0;
+  };
+  /// All that `bytes` holds of the body, or the first Pieces::kMost of it: chunks that came together can
+  /// leave together.
+  Result<Pieces> next_pieces(std::string_view bytes);
 
   /// The end of the body has been read.
   bool is_complete() const { return state_ == State::complete; }

@@ -71,6 +71,7 @@ class Head {
   std::string_view line(const Field& field) const { return view(field.begin, field.end - field.begin); }
   /// The value of the first field of this name, or nothing (a null view).
   std::string_view find(FieldName name) const;
+  bool has(FieldName name) const { return (present_ >> static_cast<unsigned>(name) & 1) != 0; }
   size_t count(FieldName name) const;
 
   Version version;
@@ -88,6 +89,7 @@ class Head {
   friend class HeadDecoder;
   std::string bytes_;
   std::vector<Field> fields_;
+  uint32_t present_ = 0;  // a bit for each FieldName: most fields are asked for in vain
 };
 
 class RequestHead final : public Head {

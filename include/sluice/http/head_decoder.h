@@ -26,6 +26,10 @@ class HeadDecoder {
 
   HeadDecoder(Of of, HeadLimits limits);
   ~HeadDecoder();
+  /// Whatever it was in the middle of: the next byte begins a head.
+  void clear() {
+    if (!is_fresh_) reset();
+  }
   /// For the heads from the next one on; between heads only.
   void set_limits(HeadLimits limits) { limits_ = limits; }
   HeadDecoder(const HeadDecoder&) = delete;
@@ -65,6 +69,7 @@ class HeadDecoder {
   alignas(8) std::array<unsigned char, 160> parser_;
   HeadLimits limits_;
   Of of_;
+  bool is_fresh_ = false;
 };
 
 }  // namespace sluice::http

@@ -37,7 +37,6 @@ enum class Cause : uint8_t {
   connect_refused,
   connect_timeout,
   no_descriptors,
-  drain_timeout_queued,
   // A backend had it.
   backend_closed,
   backend_incomplete,
@@ -45,7 +44,6 @@ enum class Cause : uint8_t {
   backend_head_too_large,
   backend_upgrade,
   backend_timeout,
-  drain_timeout,
   // Nobody waits for an answer any more.
   client_gone,
   stopped,

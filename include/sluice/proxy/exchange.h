@@ -61,8 +61,6 @@ class Exchange {
   void client_gone(const Error& error);
   /// The connection is to end: a tunnel on it gets this long, and is then closed politely.
   void retire(Duration bound);
-  /// A newer generation is there: see begin_drain().
-  void watch_for_movement() { moved_before_ = sent_ + received_; }
   /// Its generation's time is over: see end_drain().
   void outlive_generation(LocalGeneration& newest, unsigned worker);
   bool is_tunnel() const { return is_tunnel_; }
@@ -133,8 +131,6 @@ class Exchange {
 
   // When its generation ends first.
   void keep_rules();
-  bool stands_still() const;
-  void end_unfinished();
   std::string_view doing() const;
 
   // What goes wrong, and the end.
@@ -200,11 +196,10 @@ class Exchange {
   observe::Cause cause_{};  // why it ends as it does
   Address backend_;         // of the last attempt
   TimePoint started_;
-  uint64_t number_ = 0;        // of the generation
-  uint64_t moved_before_ = 0;  // bytes, when the generation began to drain
-  uint64_t sent_ = 0;          // bytes of the response's body
-  uint64_t received_ = 0;      // bytes of the request's body
-  int status_ = 0;             // of the answer that was begun
+  uint64_t number_ = 0;    // of the generation
+  uint64_t sent_ = 0;      // bytes of the response's body
+  uint64_t received_ = 0;  // bytes of the request's body
+  int status_ = 0;         // of the answer that was begun
   unsigned attempts_ = 0;
   unsigned interims_ = 0;          // 1xx responses of this attempt
   bool continue_awaited_ = false;  // the client may send nothing before a 100

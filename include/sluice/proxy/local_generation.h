@@ -24,12 +24,8 @@ struct LocalGeneration {
   Deadline drain_bound{};  ///< for what is inside, once a newer generation is there
 };
 
-/// A newer generation is there. From now on it counts whether anything moves on what is inside.
-void begin_drain(LocalGeneration& old);
-
-/// Its time is over. Everything inside goes on in `newest`, by the route that it began with; but a request on
-/// which nothing has moved since begin_drain() gets its answer from us, or its connection is broken. Nobody
-/// is inside after this, so that `old` may be gone.
+/// Its time is over. Everything inside goes on in `newest`, by the route that it began with and within bounds
+/// of its own. Nobody is inside after this, so that `old` may be gone.
 void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker);
 
 /// With at most `most` holders, those that began first.

@@ -3,20 +3,27 @@
 
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
+#include <sluice/http/body_decoder.h>
 #include <sluice/net/transport.h>
 
 #include <functional>
+#include <span>
 #include <string_view>
 
 namespace sluice::wire {
 
 using net::Flow;
 
+/// Bytes of a body that lie in several places, in their order. None of them is empty.
+using Pieces = std::span<const std::string_view>;
+/// No more are given at a time.
+constexpr size_t kMostPieces = http::BodyDecoder::Pieces::kMost;
+
 /// Takes the pieces of a body. Each call may destroy the source.
 class BodyReceiver {
  public:
-  /// `piece` is not empty, and valid during the call only.
-  virtual void on_body(std::string_view piece) = 0;
+  /// There is at least one; they are valid during the call only.
+  virtual void on_body(Pieces pieces) = 0;
   /// The body is whole, or it was cut: the error's origin says by whom.
   virtual void on_body_end(Result<void> how) = 0;
 
@@ -44,8 +51,9 @@ class BodySource {
 class BodySink {
  public:
   virtual ~BodySink() = default;
-  /// Takes all of `piece`. When blocked, wait with when_writable() before the next.
-  virtual Flow write_body(std::string_view piece) = 0;
+  /// Takes all of `pieces`. When blocked, wait with when_writable() before the next.
+  virtual Flow write_body(Pieces pieces) = 0;
+  Flow write_body(std::string_view piece) { return write_body(Pieces(&piece, 1)); }
   /// The body is whole. When blocked, some of it has not left yet. The trailers are dropped where the framing
   /// has no place for them.
   virtual Flow end_body(std::string_view trailers) = 0;
@@ -78,7 +86,7 @@ class Pump final : private BodyReceiver {
   bool is_blocked() const { return static_cast<bool>(wait_); }
 
  private:
-  void on_body(std::string_view piece) override;
+  void on_body(Pieces pieces) override;
   void on_body_end(Result<void> how) override;
   void wait_for_sink();
   void on_writable(Result<void> how);

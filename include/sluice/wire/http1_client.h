@@ -46,7 +46,8 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool has_body_in_hand() const override { return !in_hand_.empty() || !kept_.empty(); }
   std::string_view trailers() const override { return body_.trailers(); }
 
-  Flow write_body(std::string_view piece) override;
+  using BodySink::write_body;
+  Flow write_body(Pieces pieces) override;
   Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
@@ -60,6 +61,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   Result<size_t> read_response_body(std::string_view bytes);
   void process_kept();
   Flow write(std::initializer_list<std::string_view> pieces);
+  Flow write(std::string_view before, Pieces pieces, std::string_view behind);
   void fail(Error error);
   void complete();
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }

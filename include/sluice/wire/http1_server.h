@@ -37,11 +37,22 @@ struct ServerOptions {
   bool proxy_protocol = false;  ///< each connection begins with a PROXY protocol header
 };
 
+/// A request's head, and what reads it. A connection that rests has neither.
+struct RequestReading {
+  http::RequestHead head{};
+  http::HeadDecoder decoder{http::HeadDecoder::Of::request, {}};
+
+  void clear() {
+    head.clear();
+    decoder.clear();
+  }
+};
+
 /// What connections of one worker share.
 struct ServerContext {
   Deadlines& deadlines;
   ServerSettings settings;  ///< replaced at reload; read anew for each request
-  FreeList<http::RequestHead> heads;
+  FreeList<RequestReading> readings;
   std::string out;  ///< heads are written here first
 };
 
@@ -100,9 +111,9 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   /// for within `quiet`, so that a request already on its way is still answered.
   void retire(Duration quiet);
 
-  const http::RequestHead& request() const override { return *head_; }
+  const http::RequestHead& request() const override { return reading_->head; }
   /// False when not a byte of one has come.
-  bool has_request() const { return static_cast<bool>(head_); }
+  bool has_request() const { return static_cast<bool>(reading_); }
   const Client& client() const override { return client_; }
   void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   void send_continue() override;
@@ -122,7 +133,8 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   bool has_body_in_hand() const override;
   std::string_view trailers() const override { return body_.trailers(); }
 
-  Flow write_body(std::string_view piece) override;
+  using BodySink::write_body;
+  Flow write_body(Pieces pieces) override;
   Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
@@ -159,13 +171,13 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void on_drained(Result<void> how);
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
   Flow write(std::initializer_list<std::string_view> pieces);
+  Flow write(std::string_view before, Pieces pieces, std::string_view behind);
 
   std::unique_ptr<net::Transport> transport_;
   ServerContext& context_;
   ServerHandler& handler_;
-  http::HeadDecoder decoder_;
   http::BodyDecoder body_;
-  FreeList<http::RequestHead>::Item head_;
+  FreeList<RequestReading>::Item reading_;
   BodyReceiver* receiver_ = nullptr;
   Client client_;
   std::string kept_;      // read, but not wanted yet: the body's start, or the next request
