@@ -69,6 +69,11 @@ constexpr std::array kEntries = {
           [](Context& c, const Command& command, OnReply) {
             return now(pool_show(*c.server, argument(command, 2)));
           }},
+    Entry{"dispositions", "", "how every accepted request has ended, by worker, and whether the sums agree",
+          0, 0,
+          [](Context& c, const Command&, OnReply on_reply) {
+            return dispositions(*c.server, std::move(on_reply));
+          }},
     Entry{"counters", "[POOL]", "requests retried, held and cut, by pool, version of the backend, and cause",
           0, 1,
           [](Context& c, const Command& command, OnReply) {

@@ -47,6 +47,7 @@ Reply refuse_line(Context& context, Error error);
 
 // The families of commands, by file.
 Reply status(lifecycle::Server& server);
+Outcome dispositions(lifecycle::Server& server, OnReply on_reply);
 Outcome generation_list(lifecycle::Server& server, OnReply on_reply);
 Reply pool_list(lifecycle::Server& server);
 Reply pool_show(lifecycle::Server& server, const std::string& name);

@@ -429,6 +429,17 @@ Wait Server::ask_each_worker(Question question, std::function<void()> callback) 
                                 [callback = std::move(callback)](bool) { callback(); });
 }
 
+Wait Server::ask_accounts(std::function<void(const std::vector<observe::Account>&)> callback) {
+  const auto accounts = std::make_shared<std::vector<observe::Account>>(impl_->workers.accounts());
+  return ask_each_worker(
+      [accounts](const proxy::Service& service) {
+        return [accounts, account = service.account()] {
+          if (account.worker < accounts->size()) (*accounts)[account.worker] = account;
+        };
+      },
+      [accounts, callback = std::move(callback)] { callback(*accounts); });
+}
+
 size_t Server::leaving_workers() const {
   return impl_->workers.living().size() - impl_->workers.accepting();
 }

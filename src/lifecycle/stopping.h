@@ -36,6 +36,7 @@ class Stopping {
   void drain_workers();
   void wait_until_empty();
   void finish(std::string_view why);
+  void tell_account();
 
   Needs needs_;
   Conditions conditions_;
@@ -43,6 +44,7 @@ class Stopping {
   Deadline drain_deadline_;
   Duration drain_timeout_{};
   Wait empty_;
+  Wait closed_;
   bool begun_ = false;
   bool finished_ = false;
 };

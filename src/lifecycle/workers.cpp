@@ -85,6 +85,14 @@ void Workers::add_to(Totals& totals) const {
   for (const auto& worker : counters_) totals.add(worker);
 }
 
+std::vector<observe::Account> Workers::accounts() const {
+  std::vector<observe::Account> accounts;
+  for (const auto& each : counters_) {
+    accounts.push_back(account_of(each, static_cast<unsigned>(accounts.size()), 0));
+  }
+  return accounts;
+}
+
 observe::WorkerCounters& Workers::counters(unsigned worker) {
   while (counters_.size() <= worker) counters_.emplace_back();
   return counters_[worker];

@@ -6,6 +6,7 @@
 #include <sluice/base/result.h>
 #include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
+#include <sluice/observe/account.h>
 #include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/client_counts.h>
 
@@ -56,6 +57,8 @@ class Workers {
   /// Open ones, and those on their way to a worker. What workers have posted is not looked at.
   uint64_t connections() const;
   void add_to(Totals& totals) const;
+  /// As far as one can tell from here: exact for workers that have ended, or do nothing any more.
+  std::vector<observe::Account> accounts() const;
 
   /// For the settings of a worker; they outlive it, so that none goes back.
   observe::WorkerCounters& counters(unsigned worker);

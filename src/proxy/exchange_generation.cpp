@@ -8,8 +8,6 @@
 
 namespace sluice::proxy {
 
-using observe::Cause;
-
 namespace {
 
 constexpr size_t kMostOfARequest = 120;

@@ -116,6 +116,7 @@ std::optional<Exchange::LeftTunnel> Exchange::leave_tunnel() {
                   .backend = std::move(backend->connection)};
   left.record.up += client->read;
   left.record.down += backend->read;
+  context_->counters.left.add();
   return left;
 }
 

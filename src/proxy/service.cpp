@@ -61,11 +61,19 @@ struct Service::Impl {
     log_access_to(std::exchange(settings.access_log, nullptr));
   }
 
-  ~Impl() {
+  ~Impl() { close_all(); }
+
+  void close_all() {
     accepting_paused = false;  // Nothing is to be resumed any more.
     for (auto& [id, listener] : listening) listener.acceptors.clear();
     while (ClientConnection* connection = any_connection()) connection->close();
     access.flush();
+  }
+
+  observe::Account account() const {
+    uint64_t inside = 0;
+    for (const auto& generation : generations) inside += generation.shared->gate(settings.worker).inside();
+    return account_of(settings.counters, settings.worker, inside);
   }
 
   ClientConnection* any_connection() {
@@ -200,6 +208,7 @@ struct Service::Impl {
 
   /// It was counted as accepted where it was.
   void take(MovedConnection moved, bool to_stay) {
+    if (moved.record.tunnel) settings.counters.taken.add();
     auto transport = net::adopt(loop, std::move(moved.client));
     if (!transport) return lose(moved.record);
     ++connections;
@@ -417,6 +426,14 @@ void Service::backend_has_room(const std::shared_ptr<upstream::BackendState>& st
 
 void Service::drain() {
   impl_->drain();
+}
+
+void Service::close_all() {
+  impl_->close_all();
+}
+
+observe::Account Service::account() const {
+  return impl_->account();
 }
 
 }  // namespace sluice::proxy

@@ -158,6 +158,8 @@ class Server {
   /// a moment. Never before it has returned.
   using Question = std::function<std::function<void()>(const proxy::Service&)>;
   [[nodiscard]] Wait ask_each_worker(Question question, std::function<void()> callback);
+  /// How the requests of each worker have ended, also of those workers that have.
+  [[nodiscard]] Wait ask_accounts(std::function<void(const std::vector<observe::Account>&)> callback);
   Duration uptime() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/access_log.h>
+#include <sluice/observe/account.h>
 #include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/generation.h>
@@ -92,6 +93,11 @@ class Service {
 
   /// Stops listening everywhere, and lets what is in flight end.
   void drain();
+  /// Stops now: nothing is accepted any more, and every connection is dropped, with what is in flight.
+  void close_all();
+
+  /// All requests, and how they have ended.
+  observe::Account account() const;
 
  private:
   struct Impl;

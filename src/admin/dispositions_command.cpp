@@ -1,0 +1,83 @@
+// `dispositions`: the ledger of promise 11, by worker, for this process, and with the processes before it.
+#include <sluice/base/log.h>
+#include <sluice/base/text.h>
+
+#include <utility>
+
+#include "admin/commands.h"
+
+namespace sluice::admin {
+namespace {
+
+using observe::Account;
+
+std::string line_of(std::string_view who, const Account& account) {
+  const auto count = [](uint64_t value) { return static_cast<long long>(value); };
+  std::string line = concat({who, field("accepted", count(account.accepted))});
+  if (account.taken > 0) line += field("taken", count(account.taken));
+  for (size_t i = 0; i < observe::kDispositions; ++i) {
+    if (account.ended[i] == 0 && i > 0) continue;
+    line += field(name(static_cast<observe::Disposition>(i)), count(account.ended[i]));
+  }
+  if (account.left > 0) line += field("left", count(account.left));
+  return line + field("in_flight", count(account.in_flight)) +
+         field("balanced", account.is_balanced() ? "yes" : "no");
+}
+
+nlohmann::ordered_json json_of(const Account& account) {
+  nlohmann::ordered_json ended;
+  for (size_t i = 0; i < observe::kDispositions; ++i) {
+    ended[std::string(name(static_cast<observe::Disposition>(i)))] = account.ended[i];
+  }
+  return {{"accepted", account.accepted},   {"taken", account.taken},
+          {"ended", std::move(ended)},      {"left", account.left},
+          {"in_flight", account.in_flight}, {"balanced", account.is_balanced()}};
+}
+
+/// What the processes before this one have left or taken among themselves and with this one is no matter any
+/// more: what is not ended of theirs is in flight there, or here.
+Account with_predecessor(const Account& here, const lifecycle::Predecessor& before) {
+  Account all = here;
+  all.taken = all.left = 0;
+  all.accepted += before.totals.accepted;
+  for (size_t i = 0; i < observe::kDispositions; ++i) all.ended[i] += before.totals.ended[i];
+  return all;
+}
+
+Reply report(const lifecycle::Server& server, const std::vector<Account>& accounts) {
+  Reply reply;
+  Account process;
+  bool all_balanced = true;
+  reply.data["workers"] = nlohmann::ordered_json::array();
+  for (const Account& each : accounts) {
+    process.add(each);
+    all_balanced = all_balanced && each.is_balanced();
+    reply.lines.push_back(line_of(concat({"worker ", std::to_string(each.worker)}), each));
+    reply.data["workers"].push_back(json_of(each));
+  }
+  reply.lines.push_back(line_of("process", process));
+  reply.data["process"] = json_of(process);
+  if (const auto& before = server.predecessors().last()) {
+    const Account all = with_predecessor(process, *before);
+    if (before->is_draining) {
+      reply.lines.push_back("total: a process before this one has not ended yet");
+    } else {
+      all_balanced = all_balanced && all.is_balanced();
+      reply.lines.push_back(line_of("total", all));
+      reply.data["total"] = json_of(all);
+    }
+  }
+  reply.data["balanced"] = all_balanced;
+  reply.ok = concat({"balanced=", all_balanced ? "yes" : "no"});
+  return reply;
+}
+
+}  // namespace
+
+Outcome dispositions(lifecycle::Server& server, OnReply on_reply) {
+  return {.wait = server.ask_accounts([&server, on_reply = std::move(on_reply)](const auto& accounts) {
+    on_reply(report(server, accounts));
+  })};
+}
+
+}  // namespace sluice::admin
