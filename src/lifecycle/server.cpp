@@ -102,10 +102,16 @@ struct Server::Impl {
             .on_moved =
                 [this](proxy::MovedConnection moved) {
                   const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
-                  loop.post([this, shared] { departures.add(std::move(*shared)); });
+                  loop.post([this, shared] { move_on(std::move(*shared)); });
                 },
             .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
                               unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); }};
+  }
+
+  /// To the process that takes over; or from a worker that leaves to one that stays.
+  void move_on(proxy::MovedConnection connection) {
+    if (departures.is_open() || stopping.has_begun()) return departures.add(std::move(connection));
+    workers.give(std::move(connection), &proxy::Service::take);
   }
 
   void on_worker_gone(unsigned worker) {

@@ -30,6 +30,7 @@ void Workers::let_go() {
     log_.info((leaves ? "worker leaves" : "worker stays") + field("worker", static_cast<long long>(i)));
     post(i, [this, i, leaves, leave = slot.leave](proxy::Service& service) {
       if (!leaves) return service.when_empty(nullptr);
+      service.hand_over_all();
       service.when_empty([this, i, leave] { loop_.post([this, i, leave] { on_empty(i, leave); }); });
     });
   }

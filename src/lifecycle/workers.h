@@ -1,5 +1,6 @@
 // The workers, with what control keeps of each, and how their number changes while they serve: a worker that
-// is one too many accepts nothing more, finishes what it has, and then ends.
+// is one too many accepts nothing more, finishes the requests it has, leaves its connections to the others,
+// and then ends.
 #pragma once
 
 #include <sluice/base/log.h>
@@ -35,8 +36,8 @@ class Workers {
   Result<void> start(unsigned count);
   /// The first `count`, which live, are those that accept.
   void set_accepting(unsigned count) { accepting_ = count; }
-  /// Those that do not accept may end now, once they have nothing left. To be called when they have been told
-  /// to stop accepting.
+  /// Those that do not accept leave their connections, and may end once they have nothing left. To be called
+  /// when they have been told to stop accepting.
   void let_go();
   /// Nobody ends any more: the process does.
   void hold_all() { holds_all_ = true; }

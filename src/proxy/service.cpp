@@ -295,7 +295,7 @@ struct Service::Impl {
     on_empty = std::move(callback);
   }
 
-  // ---- to another process
+  // ---- to another owner
 
   void hand_over(std::map<std::string, Listening>::iterator listener) {
     handed_over.push_back(listener->first);
@@ -406,6 +406,10 @@ void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& sta
 void Service::hand_over(const std::string& id) {
   const auto found = impl_->listening.find(id);
   if (found != impl_->listening.end()) impl_->hand_over(found);
+}
+
+void Service::hand_over_all() {
+  while (!impl_->listening.empty()) impl_->hand_over(impl_->listening.begin());
 }
 
 void Service::take(MovedConnection connection) {

@@ -113,7 +113,8 @@ TEST_CASE("under load, retries and all, why answers and the worker never stumble
   }
   gets.stop();
   CHECK_MESSAGE(gets.failed() == 0, gets.first_failure());
-  for (const auto& each : proxy.json("why")["requests"]) {
+  const auto notable = proxy.json("why");
+  for (const auto& each : notable["requests"]) {
     CHECK((each["attempts"] > 1 || each["waits"] > 0 || each["took_ms"] >= 1000 ||
            each["disposition"] != "ok"));
   }

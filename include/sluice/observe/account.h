@@ -14,7 +14,7 @@ namespace sluice::observe {
 struct Account {
   unsigned worker = 0;
   uint64_t accepted = 0;
-  uint64_t taken = 0;      ///< tunnels of another process
+  uint64_t taken = 0;      ///< tunnels of another owner
   uint64_t left = 0;       ///< tunnels that another process has
   uint64_t in_flight = 0;  ///< exchanges that there are: counted one by one, not by subtraction
   std::array<uint64_t, kDispositions> ended{};

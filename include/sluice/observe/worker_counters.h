@@ -13,8 +13,8 @@ namespace sluice::observe {
 struct alignas(64) WorkerCounters {
   Counter accepted;  ///< requests whose head was complete, or refused
   std::array<Counter, kDispositions> ended;
-  Counter taken;  ///< tunnels that another process has accepted
-  Counter left;   ///< tunnels that another process has taken
+  Counter taken;  ///< tunnels that another process, or worker, has accepted
+  Counter left;   ///< tunnels that another process, or worker, has taken
   Counter retries;
   Counter connections_accepted;
   Gauge connections;

@@ -72,7 +72,9 @@ class Service {
   /// Stops at once, and leaves what the kernel has completed. Each connection accepted there goes to
   /// on_moved(), as soon as no request is being answered on it.
   void hand_over(const std::string& id);
-  /// Goes on with a connection of another process's, as with one accepted on its listener.
+  /// The same with all listeners: another worker goes on with what this one has.
+  void hand_over_all();
+  /// Goes on with a connection of another owner's, as with one accepted on its listener.
   void take(MovedConnection connection);
   /// The same, but it is to end after its next response, or when it has been quiet for a while.
   void finish(MovedConnection connection);
