@@ -1,0 +1,124 @@
+// Control: what it tells of itself, its workers and its backends.
+#include <utility>
+
+#include "lifecycle/server_impl.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+constexpr size_t kMostHolders = 5;
+constexpr Duration kPatience{2000};  // with workers that are asked
+
+}  // namespace
+
+Wait Server::when(std::function<bool()> condition, Duration bound, std::function<void(bool)> callback) {
+  return impl_->conditions.when(std::move(condition), bound, std::move(callback));
+}
+
+bool Server::is_adopted(uint64_t generation) const {
+  return impl_->ledger.is_adopted(generation);
+}
+
+const config::Config& Server::config() const {
+  return impl_->current->config();
+}
+
+uint64_t Server::generation() const {
+  return impl_->newest;
+}
+
+const DesiredState& Server::desired() const {
+  return impl_->durable->desired();
+}
+
+Wait Server::ask_generations(std::function<void(std::vector<GenerationInfo>)> callback) {
+  const auto uses = std::make_shared<std::map<uint64_t, proxy::GenerationUse>>();
+  return ask_each_worker(
+      [uses](const proxy::Service& service) {
+        return [uses, found = service.generations(kMostHolders)] {
+          for (const auto& use : found) add((*uses)[use.number], use, kMostHolders);
+        };
+      },
+      [impl = impl_.get(), uses, callback = std::move(callback)] {
+        callback(impl->describe_generations(std::move(*uses)));
+      });
+}
+
+Wait Server::ask_each_worker(Question question, std::function<void()> callback) {
+  const auto left = std::make_shared<size_t>(impl_->workers.living().size());
+  impl_->workers.post_all(
+      [&loop = impl_->loop, left, question = std::move(question)](const proxy::Service& service) {
+        loop.post([left, answer = question(service)] {
+          answer();
+          --*left;
+        });
+      });
+  return impl_->conditions.when([left] { return *left == 0; }, kPatience,
+                                [callback = std::move(callback)](bool) { callback(); });
+}
+
+Wait Server::ask_accounts(std::function<void(const std::vector<observe::Account>&)> callback) {
+  const auto accounts = std::make_shared<std::vector<observe::Account>>(impl_->workers.accounts());
+  return ask_each_worker(
+      [accounts](const proxy::Service& service) {
+        return [accounts, account = service.account()] {
+          if (account.worker < accounts->size()) (*accounts)[account.worker] = account;
+        };
+      },
+      [accounts, callback = std::move(callback)] { callback(*accounts); });
+}
+
+size_t Server::leaving_workers() const {
+  return impl_->workers.living().size() - impl_->workers.accepting();
+}
+
+std::vector<ListenerInfo> Server::listeners() const {
+  std::vector<ListenerInfo> infos;
+  for (const auto& listener : config().listeners) {
+    const Address* address = impl_->listening.address(listener.bind.text());
+    infos.push_back({listener.name, address == nullptr ? listener.bind : *address});
+  }
+  return infos;
+}
+
+std::shared_ptr<upstream::BackendState> Server::backend_state(const std::string& pool,
+                                                              const Address& address) const {
+  auto state = known_state(impl_->current.get(), pool, address);
+  return state ? state : impl_->backend_states.former(pool, address);
+}
+
+std::vector<BackendInfo> Server::backends(std::string_view pool) const {
+  std::vector<BackendInfo> infos;
+  for (const auto& [name, settings] : config().pools) {
+    if (!pool.empty() && pool != name) continue;
+    const auto& states = impl_->current->states(name);
+    for (size_t i = 0; i < states.size(); ++i) {
+      const auto& backend = settings->backends[i];
+      infos.push_back(
+          {.pool = name,
+           .backend = backend,
+           .state = states[i],
+           .health = backend.drain ? "draining" : std::string(upstream::name(states[i]->health())),
+           .cause = backend.drain ? "admin" : impl_->monitor->cause(*states[i])});
+    }
+  }
+  return infos;
+}
+
+Totals Server::totals() const {
+  const auto& last = impl_->predecessors.last();
+  Totals totals = last ? last->totals : Totals();
+  impl_->workers.add_to(totals);
+  totals.connections += impl_->departures.size();
+  return totals;
+}
+
+void Server::ask_workers(std::function<void()> all_answered) {
+  impl_->workers.ask_all(std::move(all_answered));
+}
+
+Duration Server::uptime() const {
+  return impl_->loop.clock().now() - impl_->started;
+}
+
+}  // namespace sluice::lifecycle
