@@ -37,15 +37,21 @@ def noticed(samples):
     return table(head, rows)
 
 
+def behind(sample):
+    """Idle connections whose last answer came from a configuration before the newest."""
+    return sum(count for revision, count in sample["idle_revisions"].items() if int(revision) != sample["revision"])
+
+
 def seconds(value):
     return f"{value:.1f} s" if value is not None else "later"
 
 
 def left(samples):
     head = ["proxy", "processes before", "at the end", "memory then, MiB", "old ones gone with clients there",
-            "and with clients gone"]
+            "and with clients gone", "idle ones answered by an older configuration"]
     return table(head, [[proxy, str(s["usual"]), str(s["processes"]), text(s["memory_bytes"] / 2**20),
-                         seconds(s["gone_s"]), seconds(s["gone_without_clients_s"])] for proxy, s in samples.items()])
+                         seconds(s["gone_s"]), seconds(s["gone_without_clients_s"]), number(behind(s))]
+                        for proxy, s in samples.items()])
 
 
 def markdown(about, results):

@@ -21,7 +21,7 @@ class Reply:
     """Reads one answer, framed by its Content-Length, or by the end of the connection when it has none."""
 
     def __init__(self):
-        self.head, self.status, self.left, self.closes = b"", 0, None, False
+        self.head, self.status, self.left, self.closes, self.revision = b"", 0, None, False, None
 
     def take(self, data):
         """True once it is whole."""
@@ -44,6 +44,8 @@ class Reply:
                 self.left = int(value)
             elif name == "connection":
                 self.closes = "close" in value
+            elif name == "x-revision":
+                self.revision = int(value)
 
     @property
     def began(self):
@@ -140,11 +142,17 @@ class Idle(Client):
 
     def __init__(self, crowd, request):
         super().__init__(crowd, "idle", request)
+        self.revision = None  # of the configuration that made the last answer
+
+    def answered(self):
+        self.revision = self.reply.revision
+        super().answered()
 
     def later(self, seconds):
         pass
 
     def ask_again(self):
+        self.revision = None
         if self.wire:
             self.ask()
 
@@ -266,7 +274,8 @@ class Crowd:
 
     def result(self):
         return {"roles": {role: dict(counts) for role, counts in self.counts.items()}, "longest_ms": self.longest_ms,
-                "held_up_s": self.loop.held_up_s}
+                "held_up_s": self.loop.held_up_s,
+                "idle_revisions": dict(collections.Counter(c.revision for c in self.idle if c.revision is not None))}
 
 
 UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

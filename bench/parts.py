@@ -19,7 +19,8 @@ class Part:
     proxies: tuple
 
 
-RELOADING = (rivals.Sluice, rivals.Nginx, rivals.NginxBounded, rivals.Haproxy, rivals.HaproxyBounded)
+UNBOUNDED = (rivals.Sluice, rivals.Nginx, rivals.Haproxy, rivals.HaproxyKeeping)
+RELOADING = (*UNBOUNDED, rivals.NginxBounded, rivals.HaproxyBounded)
 UPGRADING = (rivals.Sluice, rivals.NginxDaemon, rivals.NginxDaemonBounded, rivals.HaproxyAlone,
              rivals.HaproxyAloneBounded)
 CHANGING = (rivals.Sluice, rivals.Nginx, rivals.Haproxy)
@@ -31,7 +32,7 @@ def parts(arguments):
         Part("reload", f"{a.reloads} reloads in {a.reloads // 2} s", a.reloads, a.reloads / 2, a.reloads, "reload",
              RELOADING),
         Part("reload-fast", f"{a.fast_reloads} reloads in {a.fast_reloads * 3 // 25} s", a.fast_reloads,
-             a.fast_reloads * 0.12, a.fast_reloads * 0.24, "reload", RELOADING),
+             a.fast_reloads * 0.12, a.fast_reloads * 0.24, "reload", UNBOUNDED),
         Part("upgrade", f"{a.upgrades} upgrades to a new process, one a second", a.upgrades, a.upgrades,
              a.upgrades * 3, "upgrade", UPGRADING),
         Part("backends", f"a backend added or removed 50 times a second, for {a.backend_changes // 50} s",
@@ -66,7 +67,8 @@ def serve(pipe, port, sizes, slow_s):
 def change_call(part, proxy, bench):
     """What makes one change."""
     if part.kind != "backend":
-        return proxy.reload_something if part.kind == "reload" else proxy.upgrade
+        call = proxy.reload_and_see if part.kind == "reload" else proxy.upgrade
+        return lambda: proxy.change(call)
     present = False
 
     def add_or_remove():
@@ -120,7 +122,7 @@ def measure(part, kind, bench, arguments):
         clients.call("ask_idle")
         clients.call("close")
         sample["gone_without_clients_s"] = gone_after(proxy, usual)
-        return sample | clients.call("result")
+        return sample | clients.call("result") | {"revision": proxy.revision}
     finally:
         if clients:
             clients.stop()

@@ -27,6 +27,7 @@ class Setup:
 class Sluice:
     name = "sluice"
     probes = True
+    more_route = ""
 
     def __init__(self, setup, binary):
         self.setup, self.binary, self.path = setup, binary, setup.file("sluice.toml")
@@ -34,7 +35,7 @@ class Sluice:
 
     def write(self):
         s = self.setup
-        routes = "".join(f'[[route]]\nhost = "{name}.example"\npool = "{name}"\n' for name in s.pools) \
+        routes = "".join(f'[[route]]\nhost = "{name}.example"\npool = "{name}"\n{self.more_route}' for name in s.pools) \
             if len(s.pools) > 1 else ""
         pools = "".join(f"""[pool.{name}]
 backends = [{", ".join(f'"{a}"' for a in addresses)}]
@@ -157,7 +158,7 @@ class Haproxy(Forking):
     name = "haproxy"
     probes = True
     reload_signal = signal.SIGUSR2
-    more_global = more_defaults = ""
+    more_global = more_defaults = more_frontend = ""
 
     def __init__(self, setup):
         self.setup, self.path = setup, setup.file("haproxy.cfg")
@@ -197,16 +198,17 @@ frontend f
   http-request set-header X-Forwarded-Port {s.port}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Request-Id %[uuid()]
+  {self.more_frontend}
   {choose}
 {backends}""")
 
     def command(self):
         return [program("haproxy"), "-W", "-f", self.path]
 
-    def ask(self, command):
+    def ask(self, command, path=None):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10)
-            s.connect(str(self.socket_path))
+            s.connect(str(path or self.socket_path))
             s.sendall(command.encode() + b"\n")
             reply = b""
             while more := s.recv(65536):

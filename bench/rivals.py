@@ -25,15 +25,19 @@ def until(condition, seconds=WAIT_S, every_s=0.002):
 
 
 class Change:
-    """What is the same for all. Comes before a peer in the list of bases."""
+    """What is the same for all. Comes before a peer in the list of bases. Each change has the number of a revision,
+    which every answer that was made by it carries in X-Revision."""
     process = None
+    revision = 0
 
     def start(self, cores):
         self.process = peers.start(self, cores)
 
-    def reload_something(self):
-        self.setup.response_timeout_s ^= 1
-        return self.reload_and_see()
+    def change(self, call):
+        self.revision += 1
+        done = call()
+        self.revision -= not done
+        return done
 
     def family(self):
         """The processes of this proxy that live, with those that older ones left to us; the ended ones are reaped."""
@@ -72,10 +76,15 @@ class Change:
 class Sluice(Change, peers.Sluice):
     title = "Sluice"
 
+    @property
+    def more_route(self):
+        return f'response_fields = {{ set = {{ X-Revision = "{self.revision}" }} }}\n'
+
     def reload_and_see(self):
         return self.reload(self.process)
 
     def upgrade(self):
+        self.write()
         return self.ask("upgrade")[0].startswith("ok")
 
 
@@ -101,7 +110,11 @@ def children(pid):
 class Nginx(Forking, peers.Nginx):
     title = "nginx"
     connection_field = "$tunnel"
-    more_http = 'map $http_upgrade $tunnel { default upgrade; "" ""; } proxy_set_header Upgrade $http_upgrade;'
+
+    @property
+    def more_http(self):
+        return ('map $http_upgrade $tunnel { default upgrade; "" ""; } proxy_set_header Upgrade $http_upgrade; '
+                f"add_header X-Revision {self.revision};")
 
     @property
     def workers_of_reload(self):
@@ -119,6 +132,7 @@ class Nginx(Forking, peers.Nginx):
         old = self.master()
         if not until(lambda: not pathlib.Path(f"{self.path}.pid.oldbin").exists(), every_s=0.02):
             return False
+        self.write()
         os.kill(old, signal.SIGUSR2)
         if not until(lambda: self.serving_master() not in (None, old)):
             return False
@@ -150,6 +164,37 @@ class NginxDaemonBounded(NginxDaemon, NginxBounded):
 class Haproxy(Forking, peers.Haproxy):
     title = "HAProxy"
     more_defaults = "timeout tunnel 1h\n  option idle-close-on-response"
+
+    def command(self):
+        return [*super().command(), "-S", self.setup.file("haproxy-master.sock")]
+
+    def reload_and_see(self):
+        """Asked of the master, since a signal that comes while it starts itself anew is lost."""
+        self.write()
+        reloads = self.reloads()
+        self.ask_master("reload")
+        return until(lambda: self.reloads() == reloads + 1)
+
+    def reloads(self):
+        """How many the master has seen; -1 while it does not say, or has no new worker yet."""
+        kinds = [line.split()[1:3] for line in self.ask_master("show proc").splitlines() if line[:1].isdigit()]
+        counts = {kind: int(count) for kind, count in reversed(kinds)}
+        return counts["master"] if counts.get("worker") == 0 else -1
+
+    def ask_master(self, command):
+        try:
+            return self.ask(command, self.setup.file("haproxy-master.sock"))
+        except OSError:  # It is starting itself anew.
+            return ""
+
+    @property
+    def more_frontend(self):
+        return f"http-response set-header X-Revision {self.revision}"
+
+
+class HaproxyKeeping(Haproxy):
+    title = "HAProxy, clients stay on old processes"
+    more_global = "close-spread-time infinite"
 
 
 class HaproxyBounded(Haproxy):
