@@ -122,8 +122,8 @@ Reply status(lifecycle::Server& server) {
   }
   if (server.predecessors().draining() > 0) tell_predecessor(*server.predecessors().last(), reply);
   for (const auto& [name, pool] : count_pools(server)) {
-    reply.lines.push_back(
-        concat({"pool ", name, " healthy=", number(pool.healthy), "/", number(pool.backends)}));
+    reply.lines.push_back(concat({"pool ", name, " healthy=", number(pool.healthy), "/",
+                                  number(pool.backends), pause_words(server, name)}));
     reply.data["pools"].push_back({{"name", name}, {"backends", pool.backends}, {"healthy", pool.healthy}});
   }
   reply.lines.push_back("connections" + field("open", static_cast<long long>(totals.connections)) +
@@ -192,8 +192,9 @@ Reply pool_list(lifecycle::Server& server) {
   reply.data["pools"] = nlohmann::ordered_json::array();
   const auto& pools = server.config().pools;
   for (const auto& [name, counts] : count_pools(server)) {
-    reply.lines.push_back(pool_line(name, *pools.at(name), counts));
+    reply.lines.push_back(pool_line(name, *pools.at(name), counts) + pause_words(server, name));
     reply.data["pools"].push_back(pool_json(name, *pools.at(name), counts));
+    reply.data["pools"].back()["paused"] = pause_json(server, name);
   }
   return reply;
 }
@@ -204,8 +205,10 @@ Reply pool_show(lifecycle::Server& server, const std::string& name) {
   const config::Pool& pool = *found->second;
   const PoolCounts counts = count_pools(server).at(name);
   Reply reply;
-  reply.lines = {pool_line(name, pool, counts), concat({"balance = ", config::balance_text(pool.balance)})};
+  reply.lines = {pool_line(name, pool, counts) + pause_words(server, name),
+                 concat({"balance = ", config::balance_text(pool.balance)})};
   reply.data = pool_json(name, pool, counts);
+  reply.data["paused"] = pause_json(server, name);
   reply.data["settings"] = {{"balance", config::balance_text(pool.balance)}};
   reply.data["backends"] = nlohmann::ordered_json::array();
   for (const auto& info : server.backends(name)) {

@@ -79,6 +79,7 @@ config::Config DesiredState::effective() const {
       pool->backends.push_back(*backend);
     }
   }
+  apply_pauses(changed, config);
   for (auto& [name, pool] : changed) config.pools[name] = std::move(pool);
   apply_routes(config);
   return config;
@@ -90,6 +91,7 @@ void DesiredState::replace_file(config::Config file) {
     return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
   });
   forget_routes_of_the_file();
+  forget_pauses_of_lost_pools();
 }
 
 /// Beyond the file. What is said of a backend that the file has no more may be meant for when it is back.
@@ -110,6 +112,7 @@ std::vector<ToldChange> DesiredState::told() const {
   std::vector<ToldChange> told;
   for (const auto& [key, change] : changes_.backends) told.push_back({words(key, change), waits_for(key)});
   for (const auto& [route, split] : changes_.routes) told.push_back({words(route, split), waits_for(route)});
+  for (const auto& [pool, pause] : changes_.pauses) told.push_back({words(pool, pause), ""});
   return told;
 }
 

@@ -18,6 +18,7 @@
 #include "lifecycle/listening.h"
 #include "lifecycle/logs.h"
 #include "lifecycle/next_file.h"
+#include "lifecycle/pauses.h"
 #include "lifecycle/stopping.h"
 #include "lifecycle/workers.h"
 
@@ -127,6 +128,7 @@ struct Server::Impl {
     const auto living = workers.living();
     ledger.publish(current, loop.clock().now(), living);
     watch_backends();
+    pauses.follow(durable->desired().changes().pauses, current->cause());
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
     for (const unsigned i : living) {
       workers.post(i, [this, i, generation = current](proxy::Service& service) {
@@ -242,7 +244,8 @@ struct Server::Impl {
     return Change{.generation = newest, .differences = std::move(differences)};
   }
 
-  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision) {
+  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision,
+                        std::string cause = "admin") {
     if (auto may = check_may_change(); !may) return std::move(may).error();
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     DesiredState next = durable->desired();
@@ -252,13 +255,22 @@ struct Server::Impl {
       const uint64_t number = newest + (*changed ? 1 : 0);
       if (auto kept = durable->advance(std::move(next), number); !kept) return std::move(kept).error();
     }
-    if (*changed) publish(listening.sockets(), "admin");
+    if (*changed) publish(listening.sockets(), std::move(cause));
     return Change{.generation = newest, .changed = *changed};
+  }
+
+  bool resume(const std::vector<PauseEdit>& pools, std::string cause) {
+    const auto edit = [&](DesiredState& state) {
+      for (const PauseEdit& pool : pools) static_cast<void>(state.apply(pool));
+      return Result<bool>(true);
+    };
+    return change(edit, {}, std::move(cause)).has_value();
   }
 
   // ---- stop
 
   void stop() {
+    pauses.end_all("stop");
     tell("STOPPING=1");
     if (!owns && !stopping.has_begun()) listening.hand_back();
     leave("stopping");
@@ -286,6 +298,7 @@ struct Server::Impl {
   Predecessors predecessors;
   net::ServiceManager* manager = nullptr;
   Departures departures;
+  Pauses pauses{loop.deadlines(), log, [this](const auto& over, auto cause) { return resume(over, cause); }};
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
   Listening listening;
@@ -328,6 +341,7 @@ bool Server::is_stopping() const {
 }
 
 Result<Estate> Server::estate() const {
+  if (auto may = impl_->pauses.check_none(); !may) return std::move(may).error();
   return make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
 }
 
@@ -468,6 +482,10 @@ Totals Server::totals() const {
 
 void Server::ask_workers(std::function<void()> all_answered) {
   impl_->workers.ask_all(std::move(all_answered));
+}
+
+TimePoint Server::now() const {
+  return impl_->loop.clock().now();
 }
 
 Duration Server::uptime() const {

@@ -130,6 +130,7 @@ void Exchange::wait_for_backend() {
   const upstream::Ask ask{.tried = tried_, .key = key_};
   wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
     if (!lease) return reply(503, "unavailable", lease.error().message, Disposition::failed_unavailable);
+    first_wait_ = std::max(first_wait_, place_.released());
     lease_ = *std::move(lease);
     connect();
   });

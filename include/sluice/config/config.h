@@ -169,6 +169,13 @@ struct PoolTimeouts {
 
 enum class ProxyProtocol { none, v1, v2 };
 
+/// Whether requests are held in the queue. Of an admin, never of the file.
+enum class Pause {
+  none,
+  until_resumed,  ///< each waits as long as the queue lets it
+  timed,          ///< it ends by itself, and the queue's time counts from then
+};
+
 struct Pool {
   std::string name{};
   Balance balance{};
@@ -178,6 +185,7 @@ struct Pool {
   Retry retry{};
   PoolTimeouts timeouts{};
   ProxyProtocol proxy_protocol = ProxyProtocol::none;  ///< what backends are told about the client
+  Pause pause = Pause::none;
   bool operator==(const Pool&) const = default;
 };
 

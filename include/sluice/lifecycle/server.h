@@ -154,6 +154,7 @@ class Server {
   /// Runs the callback once every worker has been through its loop.
   void ask_workers(std::function<void()> all_answered);
   Duration uptime() const;
+  TimePoint now() const;
 
  private:
   struct Impl;
