@@ -161,6 +161,7 @@ std::string backend_words(const lifecycle::BackendInfo& info) {
   if (backend.max_requests != 0) line += concat({" max_requests=", number(backend.max_requests)});
   if (backend.priority != 0) line += concat({" priority=", number(backend.priority)});
   if (!backend.zone.empty()) line += field("zone", backend.zone);
+  if (!backend.name.empty()) line += field("name", backend.name);
   if (!backend.version.empty()) line += field("version", backend.version);
   if (!info.cause.empty()) line += field("cause", info.cause);
   return line;
@@ -174,6 +175,7 @@ nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
           {"max_requests", info.backend.max_requests},
           {"priority", info.backend.priority},
           {"zone", info.backend.zone},
+          {"name", info.backend.name},
           {"version", info.backend.version},
           {"in_flight", info.state->in_flight()},
           {"requests", info.state->requests()},
@@ -210,6 +212,7 @@ Reply pool_show(lifecycle::Server& server, const std::string& name) {
   reply.data = pool_json(name, pool, counts);
   reply.data["paused"] = pause_json(server, name);
   reply.data["settings"] = {{"balance", config::balance_text(pool.balance)}};
+  add_names(server, pool, reply);
   reply.data["backends"] = nlohmann::ordered_json::array();
   for (const auto& info : server.backends(name)) {
     reply.lines.push_back(concat({"backend ", backend_words(info)}));

@@ -86,7 +86,8 @@ config::Config DesiredState::effective() const {
 }
 
 void DesiredState::replace_file(config::Config file) {
-  file_ = std::make_shared<const config::Config>(std::move(file));
+  written_ = std::make_shared<const config::Config>(std::move(file));
+  add_named_backends();
   std::erase_if(changes_.backends, [this](const auto& entry) {
     return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
   });
@@ -97,7 +98,10 @@ void DesiredState::replace_file(config::Config file) {
 /// Beyond the file. What is said of a backend that the file has no more may be meant for when it is back.
 bool DesiredState::says_nothing(const BackendKey& key, const BackendChange& change) const {
   const config::Backend* file = in_file(key);
-  if (file == nullptr) return change.presence == Presence::removed || change == BackendChange{};
+  const bool may_come_back = !file_->pools.at(key.first)->names.empty();
+  if (file == nullptr) {
+    return (change.presence == Presence::removed && !may_come_back) || change == BackendChange{};
+  }
   return apply_change(file, key.second, change) == *file;
 }
 

@@ -75,6 +75,7 @@ Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config confi
     if (auto text = file->read(); !text) return cannot_start(std::move(text).error());
   }
   DesiredState desired(std::move(config), std::move(from.saved.changes));
+  desired.resolve(std::move(from.places));
   tell_waiting(desired, log);
   return std::unique_ptr<DurableState>(
       new DurableState(std::move(desired), std::move(file), from.saved.generation, log));

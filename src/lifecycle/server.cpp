@@ -3,6 +3,7 @@
 #include <sluice/config/share.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/net/descriptors.h>
+#include <sluice/resolve/names.h>
 #include <sluice/upstream/monitor.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "lifecycle/backend_states.h"
 #include "lifecycle/conditions.h"
+#include "lifecycle/describe_backends.h"
 #include "lifecycle/durable_state.h"
 #include "lifecycle/estate.h"
 #include "lifecycle/ledger.h"
@@ -80,6 +82,7 @@ struct Server::Impl {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
+    if (!owns) names.know(estate->state.places);
     return {};
   }
 
@@ -128,6 +131,7 @@ struct Server::Impl {
     const auto living = workers.living();
     ledger.publish(current, loop.clock().now(), living);
     watch_backends();
+    names.watch(*next);
     pauses.follow(durable->desired().changes().pauses, current->cause());
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
     for (const unsigned i : living) {
@@ -251,12 +255,18 @@ struct Server::Impl {
     DesiredState next = durable->desired();
     const auto changed = edit(next);
     if (!changed) return changed.error();
-    if (next.changes() != durable->desired().changes()) {
+    if (*changed || next.changes() != durable->desired().changes()) {
       const uint64_t number = newest + (*changed ? 1 : 0);
       if (auto kept = durable->advance(std::move(next), number); !kept) return std::move(kept).error();
     }
     if (*changed) publish(listening.sockets(), std::move(cause));
     return Change{.generation = newest, .changed = *changed};
+  }
+
+  /// What names lead to.
+  bool use(const config::Places& places) {
+    return change([&](DesiredState& state) { return Result<bool>(state.resolve(places)); }, {}, "resolve")
+        .has_value();
   }
 
   bool resume(const std::vector<PauseEdit>& pools, std::string cause) {
@@ -299,6 +309,7 @@ struct Server::Impl {
   net::ServiceManager* manager = nullptr;
   Departures departures;
   Pauses pauses{loop.deadlines(), log, [this](const auto& over, auto cause) { return resume(over, cause); }};
+  resolve::Names names{loop, log, [this](const auto& places) { return use(places); }};
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
   Listening listening;
@@ -342,7 +353,9 @@ bool Server::is_stopping() const {
 
 Result<Estate> Server::estate() const {
   if (auto may = impl_->pauses.check_none(); !may) return std::move(may).error();
-  return make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+  auto estate = make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+  if (estate) estate->state.places = impl_->names.places();
+  return estate;
 }
 
 void Server::hold_changes(bool hold) {
@@ -455,21 +468,7 @@ std::shared_ptr<upstream::BackendState> Server::backend_state(const std::string&
 }
 
 std::vector<BackendInfo> Server::backends(std::string_view pool) const {
-  std::vector<BackendInfo> infos;
-  for (const auto& [name, settings] : config().pools) {
-    if (!pool.empty() && pool != name) continue;
-    const auto& states = impl_->current->states(name);
-    for (size_t i = 0; i < states.size(); ++i) {
-      const auto& backend = settings->backends[i];
-      infos.push_back(
-          {.pool = name,
-           .backend = backend,
-           .state = states[i],
-           .health = backend.drain ? "draining" : std::string(upstream::name(states[i]->health())),
-           .cause = backend.drain ? "admin" : impl_->monitor->cause(*states[i])});
-    }
-  }
-  return infos;
+  return describe_backends(*impl_->current, *impl_->monitor, pool);
 }
 
 Totals Server::totals() const {
@@ -482,6 +481,10 @@ Totals Server::totals() const {
 
 void Server::ask_workers(std::function<void()> all_answered) {
   impl_->workers.ask_all(std::move(all_answered));
+}
+
+std::optional<resolve::NameInfo> Server::name_info(const config::HostName& name) const {
+  return impl_->names.info(name);
 }
 
 TimePoint Server::now() const {

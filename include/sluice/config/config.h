@@ -6,6 +6,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
+#include <sluice/config/names.h>
 
 #include <chrono>
 #include <cstdint>
@@ -129,8 +130,16 @@ struct Backend {
   uint32_t max_requests = 0;  ///< at a time, of all workers; 0: no bound
   uint8_t priority = 0;       ///< 0 to 9; those with a higher one stand by for those with a lower one
   std::string zone{};         ///< where it is; may be empty
+  std::string name{};         ///< the host name that its address comes from; else empty
   bool drain = false;         ///< set by an admin drain: finishes what it has, gets nothing new
   bool operator==(const Backend&) const = default;
+};
+
+/// A backend for each address that the name leads to.
+struct NamedBackends {
+  HostName name{};
+  Backend like{};  ///< all but the address; weight and priority unless SRV records say them
+  bool operator==(const NamedBackends&) const = default;
 };
 
 struct Health {
@@ -180,6 +189,8 @@ struct Pool {
   std::string name{};
   Balance balance{};
   std::vector<Backend> backends{};
+  std::vector<NamedBackends> names{};  ///< each name once
+  Duration resolve_interval{};         ///< between two looks for their addresses; 0: the records say it
   Health health{};
   Queue queue{};
   Retry retry{};
@@ -230,6 +241,7 @@ struct Config {
   Limits limits{};
   Timeouts timeouts{};
   Forwarding forwarding{};
+  Resolver resolver{};
   std::map<int, std::shared_ptr<const ErrorPage>> errors{};  ///< by status
 };
 

@@ -108,6 +108,10 @@ class DesiredState {
   /// Nothing when the pool is not paused.
   std::optional<PauseChange> pause(const std::string& pool) const;
 
+  /// What the names in pools lead to; true when pools are otherwise now. Changes stay: an address that is
+  /// gone may come back.
+  bool resolve(config::Places places);
+
   /// A new file. Changes that it has caught up with disappear; the others stay over it.
   void replace_file(config::Config file);
   void drop_changes() { changes_ = {}; }
@@ -140,7 +144,11 @@ class DesiredState {
                     const config::Config& config) const;
   void forget_pauses_of_lost_pools();
 
-  std::shared_ptr<const config::Config> file_;  // Copies of a state share it.
+  void add_named_backends();
+
+  std::shared_ptr<const config::Config> written_;  // Copies of a state share it.
+  std::shared_ptr<const config::Config> file_;     // With the backends that names lead to.
+  config::Places places_;
   Changes changes_;
 };
 

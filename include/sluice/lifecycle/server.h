@@ -16,6 +16,7 @@
 #include <sluice/observe/log_writer.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
+#include <sluice/resolve/names.h>
 #include <sluice/upstream/backend_state.h>
 
 #include <cstdint>
@@ -155,6 +156,8 @@ class Server {
   void ask_workers(std::function<void()> all_answered);
   Duration uptime() const;
   TimePoint now() const;
+  /// Nothing when no pool has the name.
+  std::optional<resolve::NameInfo> name_info(const config::HostName& name) const;
 
  private:
   struct Impl;
