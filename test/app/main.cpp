@@ -11,8 +11,8 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: demo-app [--bind ADDRESS] [--port N] [--delay TIME] [--linger TIME] [--idle TIME] [--version "
-    "TAG] [--log FILE]\n";
+    "usage: demo-app [--bind ADDRESS] [--port N] [--delay TIME] [--linger TIME] [--idle TIME] [--version TAG] "
+    "[--log FILE]\n";
 
 /// Takes one `--option value`; false when it is none.
 bool take(sluice::demo::DemoAppOptions& options, std::string_view name, const char* value) {
