@@ -6,7 +6,7 @@
 namespace sluice::lifecycle {
 namespace {
 
-config::Backend backend_at(const config::Place& place, const config::NamedBackends& named) {
+config::Backend backend_at(const config::ResolvedAddress& place, const config::NamedBackends& named) {
   config::Backend backend = named.like;
   backend.address = place.address;
   backend.name = named.name.text();

@@ -14,7 +14,7 @@ config::Config file_with_name(const std::vector<int>& ports, const config::Backe
   return config;
 }
 
-config::Places places(const std::vector<config::Place>& list) {
+config::Places places(const std::vector<config::ResolvedAddress>& list) {
   return {{"app:80", list}};
 }
 

@@ -149,7 +149,7 @@ void read_places(Members& members, config::Places& places) {
   if (members.member("places").is_null()) return;
   for (const Json& json : members.list("places")) {
     Members each(json);
-    config::Place place;
+    config::ResolvedAddress place;
     std::string name;
     std::string address;
     each.text("name", name);

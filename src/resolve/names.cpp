@@ -26,13 +26,13 @@ Duration next_try(unsigned failures, Duration interval) {
   return interval > Duration::zero() ? std::min(wait, interval) : wait;
 }
 
-bool has(const std::vector<config::Place>& places, const Address& address) {
-  return std::ranges::find(places, address, &config::Place::address) != places.end();
+bool has(const std::vector<config::ResolvedAddress>& places, const Address& address) {
+  return std::ranges::find(places, address, &config::ResolvedAddress::address) != places.end();
 }
 
 /// `added=10.0.0.1:80,10.0.0.2:80`, or nothing.
-std::string those_without(std::string_view key, const std::vector<config::Place>& places,
-                          const std::vector<config::Place>& others) {
+std::string those_without(std::string_view key, const std::vector<config::ResolvedAddress>& places,
+                          const std::vector<config::ResolvedAddress>& others) {
   std::string list;
   for (const auto& place : places) {
     if (!has(others, place.address)) list += concat({list.empty() ? "" : ",", place.address.text()});
@@ -51,7 +51,7 @@ struct Names::Entry {
 
   config::HostName name;
   Duration interval{};
-  std::vector<config::Place> places{};
+  std::vector<config::ResolvedAddress> places{};
   std::optional<TimePoint> answered{};
   std::string cause{};
   unsigned failures = 0;

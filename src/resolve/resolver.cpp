@@ -99,9 +99,9 @@ bool add_records(const unsigned char* message, int length, Lookup& lookup) {
   return true;
 }
 
-std::vector<config::Place> sorted(std::vector<config::Place> places) {
-  std::ranges::stable_sort(places, {}, &config::Place::address);
-  const auto rest = std::ranges::unique(places, {}, &config::Place::address);
+std::vector<config::ResolvedAddress> sorted(std::vector<config::ResolvedAddress> places) {
+  std::ranges::stable_sort(places, {}, &config::ResolvedAddress::address);
+  const auto rest = std::ranges::unique(places, {}, &config::ResolvedAddress::address);
   places.erase(rest.begin(), rest.end());
   return places;
 }

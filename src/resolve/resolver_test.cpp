@@ -19,7 +19,7 @@ config::Resolver settings_for(const NameServer& server) {
   return {.servers = {Address::parse(server.address()).value()}, .timeout = Duration{100}, .attempts = 1};
 }
 
-std::string words(const std::vector<config::Place>& places) {
+std::string words(const std::vector<config::ResolvedAddress>& places) {
   std::string text;
   for (const auto& place : places) {
     text += concat({text.empty() ? "" : " ", place.address.text()});
@@ -79,7 +79,9 @@ TEST_CASE("no such name, no answer, and a failure are told apart") {
   asking.server.set("empty.internal", {});
   CHECK(asking.ask("empty.internal:80") == "error: there is no address of that name");
   asking.server.set_failing(true);
-  CHECK(asking.ask("empty.internal:80").starts_with("error: dns server returned"));
+  const std::string failure = asking.ask("empty.internal:80");
+  CHECK(failure.starts_with("error: "));
+  CHECK(failure != "error: there is no address of that name");
   asking.server.set_failing(false);
   asking.server.set_silent(true);
   CHECK(asking.ask("empty.internal:80") == "error: no answer in time");
@@ -95,7 +97,7 @@ TEST_CASE("SRV records bring ports, weights and priorities; a target without an 
                         60);
   asking.server.set("a.internal", {"10.0.0.1"}, 90);
   asking.server.set("b.internal", {"10.0.0.2"}, 45);
-  CHECK(asking.ask("srv:_http._tcp.app.internal") == "10.0.0.1:81*3 10.0.0.1:83*5/1 10.0.0.2:82*1 45000");
+  CHECK(asking.ask("srv:_http._tcp.app.internal") == "10.0.0.1:81*3 10.0.0.2:82*1 10.0.0.1:83*5/1 45000");
   asking.server.set_failing(true);
   CHECK(asking.ask("srv:_http._tcp.app.internal").starts_with("error: "));
 }
@@ -108,11 +110,10 @@ TEST_CASE("a resolver may go while it waits for answers: nobody hears of them") 
   {
     Resolver resolver(loop, settings_for(server));
     resolver.ask({.host = "a.internal", .port = 1}, [&](const auto&) { heard = true; });
-    resolver.ask({.host = "localhost", .port = 1}, [&](const auto&) { heard = true; });
     loop.run_until([&] { return server.questions() > 0; }, Duration{10'000});
     resolver.ask({.host = "localhost", .port = 1}, [&](const auto&) { heard = true; });
   }
-  CHECK_FALSE(loop.run_until([&] { return heard; }, Duration{20}) && false);
+  CHECK_FALSE(loop.run_until([&] { return heard; }, Duration{50}));
 }
 
 /// A pool with one name, watched.

@@ -68,10 +68,10 @@ class Message {
 
 }  // namespace
 
-std::vector<config::Place> places_of(std::span<const SrvRecord> records) {
+std::vector<config::ResolvedAddress> places_of(std::span<const SrvRecord> records) {
   std::set<uint16_t> priorities;
   for (const SrvRecord& record : records) priorities.insert(record.priority);
-  std::vector<config::Place> places;
+  std::vector<config::ResolvedAddress> places;
   for (const SrvRecord& record : records) {
     const auto rank =
         static_cast<size_t>(std::distance(priorities.begin(), priorities.find(record.priority)));

@@ -23,7 +23,7 @@ struct SrvRecord {
 /// A place for each address. Priorities become 0 to 9 in their order; what comes after the ninth is 9. A
 /// target's weight is shared by its addresses, and weights are made to fit 1 to 1000: one of 0 gets as little
 /// as can be.
-std::vector<config::Place> places_of(std::span<const SrvRecord> records);
+std::vector<config::ResolvedAddress> places_of(std::span<const SrvRecord> records);
 
 /// The shortest lifetime, in seconds, of the answers in a DNS message; 0 when there is none.
 uint32_t shortest_lifetime(std::string_view message);

@@ -39,14 +39,14 @@ struct Resolver {
 };
 
 /// One address that a name leads to.
-struct Place {
+struct ResolvedAddress {
   Address address{};
   uint32_t weight = 0;   ///< 1 to 1000, as SRV records say; 0: they say nothing
   uint8_t priority = 0;  ///< likewise, 0 to 9
-  bool operator==(const Place&) const = default;
+  bool operator==(const ResolvedAddress&) const = default;
 };
 
 /// What is known of names, by their text.
-using Places = std::map<std::string, std::vector<Place>, std::less<>>;
+using Places = std::map<std::string, std::vector<ResolvedAddress>, std::less<>>;
 
 }  // namespace sluice::config

@@ -13,8 +13,8 @@
 namespace sluice::resolve {
 
 struct Answer {
-  std::vector<config::Place> places{};  ///< sorted by address, each once; never empty
-  std::optional<Duration> lifetime{};   ///< the shortest of the records'; nothing: of no record
+  std::vector<config::ResolvedAddress> places{};  ///< sorted by address, each once; never empty
+  std::optional<Duration> lifetime{};             ///< the shortest of the records'; nothing: of no record
 };
 
 /// One loop's.
