@@ -8,7 +8,7 @@
 namespace sluice::admin {
 namespace {
 
-constexpr std::array<std::string_view, 6> kWithValue = {"--binary",  "--wait",  "--weight",
+constexpr std::array<std::string_view, 7> kWithValue = {"--binary",  "--wait",  "--for",        "--weight",
                                                         "--version", "--drain", "--if-revision"};
 constexpr std::array<std::string_view, 3> kFlags = {"--json", "--now", "--reset"};
 

@@ -79,6 +79,10 @@ constexpr std::array kEntries = {
           [](Context& c, const Command& command, OnReply) {
             return now(counters(*c.server, argument(command, 1)));
           }},
+    Entry{"pool pause", "POOL [--for TIME] [--wait TIME] [--if-revision N]",
+          "hold its new requests in the queue; --wait: answer once nothing is in flight", 1, 1, pool_change},
+    Entry{"pool resume", "POOL [--if-revision N]", "give the backends what was held, and what comes", 1, 1,
+          pool_change},
     Entry{"backend list", "[POOL]", "backends with state, weight and requests", 0, 1,
           [](Context& c, const Command& command, OnReply) {
             return now(backend_list(*c.server, argument(command, 2)));

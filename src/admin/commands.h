@@ -65,6 +65,12 @@ Outcome upgrade(Context& context, const Command& command, OnReply on_reply);
 Outcome begin(Context& context, const Command& command, OnReply on_reply);
 Outcome commit(Context& context, const Command& command, OnReply on_reply);
 Outcome route_split(Context& context, const Command& command, OnReply on_reply);
+Outcome pool_change(Context& context, const Command& command, OnReply on_reply);
+/// ` paused for=12s`, or nothing; and null or an object.
+std::string pause_words(const lifecycle::Server& server, const std::string& pool);
+nlohmann::ordered_json pause_json(const lifecycle::Server& server, const std::string& pool);
+/// The names in a pool, and how old what is known of them is.
+void add_names(const lifecycle::Server& server, const config::Pool& pool, Reply& reply);
 Outcome abort(Context& context, const Command& command, OnReply on_reply);
 
 /// A change between begin and commit: tried, and kept for later.

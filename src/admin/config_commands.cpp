@@ -88,6 +88,9 @@ nlohmann::ordered_json changes_json(const lifecycle::DesiredState& desired) {
                     {"change", lifecycle::words(route, split)},
                     {"does_not_apply", desired.waits_for(route)}});
   }
+  for (const auto& [pool, pause] : desired.changes().pauses) {
+    list.push_back({{"pool", pool}, {"change", lifecycle::words(pool, pause)}, {"does_not_apply", ""}});
+  }
   return list;
 }
 

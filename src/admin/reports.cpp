@@ -125,8 +125,8 @@ Reply status(lifecycle::Server& server) {
   }
   if (server.predecessors().draining() > 0) tell_predecessor(*server.predecessors().last(), reply);
   for (const auto& [name, pool] : count_pools(server)) {
-    reply.lines.push_back(
-        concat({"pool ", name, " healthy=", number(pool.healthy), "/", number(pool.backends)}));
+    reply.lines.push_back(concat({"pool ", name, " healthy=", number(pool.healthy), "/",
+                                  number(pool.backends), pause_words(server, name)}));
     reply.data["pools"].push_back({{"name", name}, {"backends", pool.backends}, {"healthy", pool.healthy}});
   }
   reply.lines.push_back("connections" + field("open", static_cast<long long>(totals.connections)) +
@@ -164,6 +164,7 @@ std::string backend_words(const lifecycle::BackendInfo& info) {
   if (backend.max_requests != 0) line += concat({" max_requests=", number(backend.max_requests)});
   if (backend.priority != 0) line += concat({" priority=", number(backend.priority)});
   if (!backend.zone.empty()) line += field("zone", backend.zone);
+  if (!backend.name.empty()) line += field("name", backend.name);
   if (!backend.version.empty()) line += field("version", backend.version);
   if (!info.cause.empty()) line += field("cause", info.cause);
   return line;
@@ -177,6 +178,7 @@ nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
           {"max_requests", info.backend.max_requests},
           {"priority", info.backend.priority},
           {"zone", info.backend.zone},
+          {"name", info.backend.name},
           {"version", info.backend.version},
           {"in_flight", info.state->in_flight()},
           {"requests", info.state->requests()},
@@ -195,8 +197,9 @@ Reply pool_list(lifecycle::Server& server) {
   reply.data["pools"] = nlohmann::ordered_json::array();
   const auto& pools = server.config().pools;
   for (const auto& [name, counts] : count_pools(server)) {
-    reply.lines.push_back(pool_line(name, *pools.at(name), counts));
+    reply.lines.push_back(pool_line(name, *pools.at(name), counts) + pause_words(server, name));
     reply.data["pools"].push_back(pool_json(name, *pools.at(name), counts));
+    reply.data["pools"].back()["paused"] = pause_json(server, name);
   }
   return reply;
 }
@@ -208,11 +211,13 @@ Reply pool_show(lifecycle::Server& server, const std::string& name) {
   const PoolCounts counts = count_pools(server).at(name);
   const EventSums events = sum_events(server.totals().tallies, name);
   Reply reply;
-  reply.lines = {pool_line(name, pool, counts) + event_words(events),
+  reply.lines = {pool_line(name, pool, counts) + event_words(events) + pause_words(server, name),
                  concat({"balance = ", config::balance_text(pool.balance)})};
   reply.data = pool_json(name, pool, counts);
   add_events(events, reply.data);
+  reply.data["paused"] = pause_json(server, name);
   reply.data["settings"] = {{"balance", config::balance_text(pool.balance)}};
+  add_names(server, pool, reply);
   reply.data["backends"] = nlohmann::ordered_json::array();
   for (const auto& info : server.backends(name)) {
     reply.lines.push_back(concat({"backend ", backend_words(info)}));

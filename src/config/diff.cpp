@@ -105,12 +105,32 @@ void compare_backends(const std::string& pool, const std::vector<Backend>& befor
   }
 }
 
+/// Their addresses are told as backends.
+void compare_names(const std::string& pool, const std::vector<NamedBackends>& before,
+                   const std::vector<NamedBackends>& after, Lines& out) {
+  for (const auto& [name, like] : after) {
+    const std::string text = concat({"name ", pool, " ", name.text()});
+    const auto was = std::ranges::find(before, name, &NamedBackends::name);
+    if (was == before.end()) {
+      out.push_back(concat({"+ ", text, words(like)}));
+    } else if (was->like != like) {
+      out.push_back(
+          concat({"~ ", text, ":", or_plain(words(like)), " (was", or_plain(words(was->like)), ")"}));
+    }
+  }
+  for (const auto& [name, unused] : before) {
+    if (std::ranges::find(after, name, &NamedBackends::name) != after.end()) continue;
+    out.push_back(concat({"- name ", pool, " ", name.text()}));
+  }
+}
+
 void compare_pool(const Pool& before, const Pool& after, Lines& out) {
   Writer old_table;
   Writer new_table;
   write_pool(old_table, before);
   write_pool(new_table, after);
   compare_sections(old_table.sections().front(), new_table.sections().front(), out);
+  compare_names(after.name, before.names, after.names, out);
   compare_backends(after.name, before.backends, after.backends, out);
 }
 
@@ -120,6 +140,7 @@ void compare_pools(const Pools& before, const Pools& after, Lines& out) {
     const auto was = before.find(name);
     if (was == before.end()) {
       out.push_back(concat({"+ pool ", name}));
+      compare_names(name, {}, pool->names, out);
       compare_backends(name, {}, pool->backends, out);
     } else if (was->second != pool) {
       compare_pool(*was->second, *pool, out);
@@ -151,6 +172,7 @@ std::vector<std::string> differences(const Config& before, const Config& after) 
   compare_tables(before, after, out, [](Writer& writer, const Config& config) {
     write_limits(writer, config.limits);
     write_timeouts(writer, config.timeouts);
+    write_resolver(writer, config.resolver);
     write_forwarding(writer, config.forwarding);
     write_proxy_status(writer, config.proxy_status);
     write_recent_requests(writer, config.recent_requests);

@@ -44,6 +44,7 @@ std::variant<Config, Problems> parse(std::string_view toml, std::string_view fil
   parse_routes(root, config);
   parse_limits(root, config.limits);
   parse_timeouts(root, config.timeouts);
+  parse_resolver(root, config.resolver);
   parse_forwarding(root, config.forwarding);
   parse_proxy_status(root, config.proxy_status);
   parse_recent_requests(root, config.recent_requests);

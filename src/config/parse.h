@@ -5,6 +5,11 @@
 
 namespace sluice::config {
 
+/// What a backend's table says beside its address.
+void parse_backend_settings(Reader& reader, Backend& backend);
+/// A backend in either spelling that is given by name; nothing when it is not.
+std::optional<NamedBackends> parse_named_backends(Reader& pool, const Value& value, const std::string& key);
+
 // Each takes its keys from `root`, the table of the whole file.
 void parse_server(Reader& root, Server& server);
 void parse_listeners(Reader& root, std::vector<Listener>& listeners);
@@ -15,6 +20,7 @@ void parse_errors(Reader& root, Config& config);
 void parse_forwarding(Reader& root, Forwarding& forwarding);
 void parse_proxy_status(Reader& root, ProxyStatus& settings);
 void parse_recent_requests(Reader& root, RecentRequests& settings);
+void parse_resolver(Reader& root, Resolver& resolver);
 void parse_limits(Reader& root, Limits& limits);
 void parse_timeouts(Reader& root, Timeouts& timeouts);
 

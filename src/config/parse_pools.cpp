@@ -92,11 +92,7 @@ void read_tag(Reader& reader, std::string_view key, std::string& tag) {
 /// Of { address = ..., weight = ..., version = ... }.
 std::optional<Address> parse_backend_table(Reader reader, Backend& backend) {
   const auto address = reader.read_address("address", "an address such as \"10.0.0.1:80\"");
-  reader.read_number("weight", backend.weight, 1, kMostWeight);
-  read_tag(reader, "version", backend.version);
-  reader.read_number("max_requests", backend.max_requests, 1, kMostRequests);
-  reader.read_number("priority", backend.priority, 0, kLastPriority);
-  read_tag(reader, "zone", backend.zone);
+  parse_backend_settings(reader, backend);
   reader.finish();
   return address;
 }
@@ -122,7 +118,7 @@ std::optional<Backend> parse_backend(Reader& pool, const Value& value, const std
   return backend;
 }
 
-void parse_backends(Reader& pool, std::vector<Backend>& backends) {
+void parse_backends(Reader& pool, std::vector<Backend>& backends, std::vector<NamedBackends>& names) {
   const Value* given = pool.take("backends");
   if (given == nullptr) return;
   if (given->kind != Value::Kind::array) {
@@ -131,11 +127,18 @@ void parse_backends(Reader& pool, std::vector<Backend>& backends) {
   size_t index = 0;
   for (const Value& element : given->elements) {
     const std::string name = concat({"backends[", std::to_string(index++), "]"});
+    const auto is_there = [&](const std::string& text) {
+      pool.report().add(element.place, pool.key_path(name), concat({text, " is in this pool already"}));
+    };
+    if (auto named = parse_named_backends(pool, element, name)) {
+      const bool is_new = std::ranges::find(names, named->name, &NamedBackends::name) == names.end();
+      is_new ? names.push_back(*std::move(named)) : is_there(named->name.text());
+      continue;
+    }
     auto backend = parse_backend(pool, element, name);
     if (!backend) continue;
     if (std::ranges::find(backends, backend->address, &Backend::address) != backends.end()) {
-      pool.report().add(element.place, pool.key_path(name),
-                        concat({backend->address.text(), " is in this pool already"}));
+      is_there(backend->address.text());
       continue;
     }
     backends.push_back(*std::move(backend));
@@ -149,7 +152,8 @@ void parse_proxy_protocol(Reader& pool, ProxyProtocol& protocol) {
 
 void parse_pool(Reader& reader, Pool& pool) {
   parse_balance(reader, pool.balance);
-  parse_backends(reader, pool.backends);
+  parse_backends(reader, pool.backends, pool.names);
+  reader.read_duration("resolve_interval", pool.resolve_interval, Reader::Zero::allowed);
   parse_health(reader, pool.health);
   parse_queue(reader, pool.queue);
   parse_retry(reader, pool.retry);
@@ -160,6 +164,14 @@ void parse_pool(Reader& reader, Pool& pool) {
 }
 
 }  // namespace
+
+void parse_backend_settings(Reader& reader, Backend& backend) {
+  reader.read_number("weight", backend.weight, 1, kMostWeight);
+  read_tag(reader, "version", backend.version);
+  reader.read_number("max_requests", backend.max_requests, 1, kMostRequests);
+  reader.read_number("priority", backend.priority, 0, kLastPriority);
+  read_tag(reader, "zone", backend.zone);
+}
 
 void parse_pools(Reader& root, Config& config) {
   const Value* given = root.take("pool");

@@ -125,8 +125,8 @@ TEST_CASE("mistakes in a pool's backends") {
           "4:12: pool.shop.backends: expected an array of addresses, got a string"},
          {"backends = [\"127.0.0.1:1\", 9001]",
           "4:28: pool.shop.backends[1]: expected an address or { address = ... }, got an integer"},
-         {"backends = [\"localhost:1\"]",
-          "4:13: pool.shop.backends[0]: \"localhost:1\" is not an address: expected IP:PORT "
+         {"backends = [\"localhost\"]",
+          "4:13: pool.shop.backends[0]: \"localhost\" is not an address: expected IP:PORT "
           "(\"127.0.0.1:8080\", \"[::1]:8080\") or \"unix:/path\""},
          {"backends = [\"127.0.0.1:0\"]", "4:13: pool.shop.backends[0]: a backend's port cannot be 0"},
          {"backends = [\n  \"127.0.0.1:1\",\n  { address = \"127.0.0.1:1\" }]",

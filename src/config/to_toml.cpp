@@ -7,12 +7,12 @@
 namespace sluice::config {
 namespace {
 
-std::string backend_text(const Backend& backend) {
+std::string backend_text(const Backend& backend, const std::string& address, bool has_weight = true) {
   Backend plain{.address = backend.address};
   plain.drain = backend.drain;
-  if (backend == plain) return quoted(backend.address.text());
-  std::vector<std::pair<std::string, std::string>> pairs = {{"address", quoted(backend.address.text())},
-                                                            {"weight", std::to_string(backend.weight)}};
+  if (backend == plain) return quoted(address);
+  std::vector<std::pair<std::string, std::string>> pairs = {{"address", quoted(address)}};
+  if (has_weight) pairs.emplace_back("weight", std::to_string(backend.weight));
   if (!backend.version.empty()) pairs.emplace_back("version", quoted(backend.version));
   if (backend.max_requests != 0) pairs.emplace_back("max_requests", std::to_string(backend.max_requests));
   if (backend.priority != 0) pairs.emplace_back("priority", std::to_string(backend.priority));
@@ -49,12 +49,18 @@ std::string_view protocol_word(ProxyProtocol protocol) {
   return protocol == ProxyProtocol::v1 ? "v1" : "v2";
 }
 
-/// A drain is an admin's change and has no key in the file: a comment tells it.
-void write_backends(Writer& out, const std::vector<Backend>& backends) {
+/// A drain is an admin's change and has no key in the file: a comment tells it. So do the addresses of names.
+void write_backends(Writer& out, const Pool& pool) {
   std::vector<std::string> texts;
-  for (const Backend& backend : backends) texts.push_back(backend_text(backend));
+  for (const Backend& backend : pool.backends) {
+    if (backend.name.empty()) texts.push_back(backend_text(backend, backend.address.text()));
+  }
+  for (const auto& [name, like] : pool.names) {
+    texts.push_back(backend_text(like, name.text(), !name.is_srv()));
+  }
   out.line("backends", array(texts));
-  for (const Backend& backend : backends) {
+  for (const Backend& backend : pool.backends) {
+    if (!backend.name.empty()) out.comment(concat({backend.name, " is ", backend.address.text()}));
     if (backend.drain) out.comment(concat({"draining: ", backend.address.text()}));
   }
 }
@@ -64,7 +70,9 @@ void write_backends(Writer& out, const std::vector<Backend>& backends) {
 void write_pool(Writer& out, const Pool& pool) {
   out.section(concat({"[pool.", quoted(pool.name), "]"}), concat({"pool ", pool.name}));
   out.line("balance", balance_text(pool.balance));
-  write_backends(out, pool.backends);
+  write_backends(out, pool);
+  if (!pool.names.empty() || pool.resolve_interval > Duration::zero())
+    out.line("resolve_interval", quoted(pool.resolve_interval));
   out.line("health", health_text(pool.health));
   out.line("queue",
            inline_table({{"max", std::to_string(pool.queue.max)}, {"timeout", quoted(pool.queue.timeout)}}));
@@ -143,6 +151,20 @@ void write_recent_requests(Writer& out, const RecentRequests& settings) {
   out.line("slow", quoted(settings.slow));
 }
 
+void write_resolver(Writer& out, const Resolver& resolver) {
+  if (resolver == Resolver()) return;
+  std::vector<std::string> servers;
+  for (const Address& server : resolver.servers) servers.push_back(server.text());
+  out.section("[resolver]", "resolver");
+  out.line("servers", quoted_array(servers));
+  out.line("timeout", quoted(resolver.timeout));
+  out.number("attempts", resolver.attempts);
+  const bool is_any = resolver.family == Resolver::Family::any;
+  out.line("family", is_any                                      ? "\"any\""
+                     : resolver.family == Resolver::Family::ipv4 ? "\"ipv4\""
+                                                                 : "\"ipv6\"");
+}
+
 void write_errors(Writer& out, const Config& config) {
   if (config.errors.empty()) return;
   out.section("[errors]", "errors");
@@ -157,6 +179,7 @@ std::string to_toml(const Config& config) {
   for (const auto& [name, pool] : config.pools) write_pool(out, *pool);
   write_limits(out, config.limits);
   write_timeouts(out, config.timeouts);
+  write_resolver(out, config.resolver);
   write_forwarding(out, config.forwarding);
   write_proxy_status(out, config.proxy_status);
   write_recent_requests(out, config.recent_requests);

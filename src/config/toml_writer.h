@@ -48,6 +48,7 @@ void write_route(Writer& out, const Route& route);
 void write_pool(Writer& out, const Pool& pool);
 void write_limits(Writer& out, const Limits& limits);
 void write_timeouts(Writer& out, const Timeouts& timeouts);
+void write_resolver(Writer& out, const Resolver& resolver);
 void write_forwarding(Writer& out, const Forwarding& forwarding);
 void write_recent_requests(Writer& out, const RecentRequests& settings);
 void write_proxy_status(Writer& out, const ProxyStatus& settings);

@@ -79,23 +79,29 @@ config::Config DesiredState::effective() const {
       pool->backends.push_back(*backend);
     }
   }
+  apply_pauses(changed, config);
   for (auto& [name, pool] : changed) config.pools[name] = std::move(pool);
   apply_routes(config);
   return config;
 }
 
 void DesiredState::replace_file(config::Config file) {
-  file_ = std::make_shared<const config::Config>(std::move(file));
+  written_ = std::make_shared<const config::Config>(std::move(file));
+  add_named_backends();
   std::erase_if(changes_.backends, [this](const auto& entry) {
     return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
   });
   forget_routes_of_the_file();
+  forget_pauses_of_lost_pools();
 }
 
 /// Beyond the file. What is said of a backend that the file has no more may be meant for when it is back.
 bool DesiredState::says_nothing(const BackendKey& key, const BackendChange& change) const {
   const config::Backend* file = in_file(key);
-  if (file == nullptr) return change.presence == Presence::removed || change == BackendChange{};
+  const bool may_come_back = !file_->pools.at(key.first)->names.empty();
+  if (file == nullptr) {
+    return (change.presence == Presence::removed && !may_come_back) || change == BackendChange{};
+  }
   return apply_change(file, key.second, change) == *file;
 }
 
@@ -110,6 +116,7 @@ std::vector<ToldChange> DesiredState::told() const {
   std::vector<ToldChange> told;
   for (const auto& [key, change] : changes_.backends) told.push_back({words(key, change), waits_for(key)});
   for (const auto& [route, split] : changes_.routes) told.push_back({words(route, split), waits_for(route)});
+  for (const auto& [pool, pause] : changes_.pauses) told.push_back({words(pool, pause), ""});
   return told;
 }
 

@@ -75,10 +75,21 @@ Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config confi
     if (auto text = file->read(); !text) return cannot_start(std::move(text).error());
   }
   DesiredState desired(std::move(config), std::move(from.saved.changes));
+  desired.resolve(std::move(from.places));
   tell_waiting(desired, log);
   return std::unique_ptr<DurableState>(
       new DurableState(std::move(desired), std::move(file), from.saved.generation, log));
 }
+
+namespace {
+
+/// All but the pauses, which the file does not keep.
+Changes kept_changes(Changes changes) {
+  changes.pauses.clear();
+  return changes;
+}
+
+}  // namespace
 
 Result<void> DurableState::save(const DesiredState& next, uint64_t number) {
   if (!file_) return {};
@@ -88,7 +99,7 @@ Result<void> DurableState::save(const DesiredState& next, uint64_t number) {
 
 Result<void> DurableState::advance(DesiredState next, uint64_t number) {
   if (auto saved = save(next, number); !saved) {
-    if (next.changes() != desired_.changes()) {
+    if (kept_changes(next.changes()) != kept_changes(desired_.changes())) {
       return Error{
           .code = saved.error().code,
           .message = concat({"nothing was changed, the state file cannot keep it: ", saved.error().message})};

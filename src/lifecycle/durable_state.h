@@ -25,6 +25,7 @@ class DurableState {
   /// What the process before this one leaves: its changes, and the lock of the file that it keeps them in.
   struct Inherited {
     SavedState saved{};
+    config::Places places{};
     std::string path{};
     net::Descriptor lock{};
   };

@@ -99,6 +99,7 @@ Result<std::unique_ptr<DurableState>> open_state(config::Config config, Estate* 
   auto lock = estate->take(Kind::state_lock);
   return DurableState::inherit(std::move(config),
                                {.saved = std::move(estate->state.saved),
+                                .places = estate->state.places,
                                 .path = std::move(lock.what.name),
                                 .lock = std::move(lock.descriptor)},
                                log);

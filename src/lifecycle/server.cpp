@@ -42,7 +42,10 @@ bool Server::is_stopping() const {
 }
 
 Result<Estate> Server::estate() const {
-  return make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+  if (auto may = impl_->pauses.check_none(); !may) return std::move(may).error();
+  auto estate = make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+  if (estate) estate->state.places = impl_->names.places();
+  return estate;
 }
 
 void Server::hold_changes(bool hold) {

@@ -5,6 +5,7 @@
 #include <sluice/config/diff.h>
 #include <sluice/config/share.h>
 #include <sluice/lifecycle/server.h>
+#include <sluice/resolve/names.h>
 #include <sluice/upstream/monitor.h>
 
 #include <map>
@@ -19,6 +20,7 @@
 #include "lifecycle/listening.h"
 #include "lifecycle/logs.h"
 #include "lifecycle/next_file.h"
+#include "lifecycle/pauses.h"
 #include "lifecycle/stopping.h"
 #include "lifecycle/workers.h"
 
@@ -74,6 +76,7 @@ struct Server::Impl {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
+    if (!owns) names.know(estate->state.places);
     return {};
   }
 
@@ -128,6 +131,8 @@ struct Server::Impl {
     const auto living = workers.living();
     ledger.publish(current, loop.clock().now(), living);
     watch_backends();
+    names.watch(*next);
+    pauses.follow(durable->desired().changes().pauses, current->cause());
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
     for (const unsigned i : living) {
       workers.post(i, [this, i, generation = current](proxy::Service& service) {
@@ -243,23 +248,39 @@ struct Server::Impl {
     return Change{.generation = newest, .differences = std::move(differences)};
   }
 
-  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision) {
+  Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision,
+                        std::string cause = "admin") {
     if (auto may = check_may_change(); !may) return std::move(may).error();
     if (auto same = check_revision(revision); !same) return std::move(same).error();
     DesiredState next = durable->desired();
     const auto changed = edit(next);
     if (!changed) return changed.error();
-    if (next.changes() != durable->desired().changes()) {
+    if (*changed || next.changes() != durable->desired().changes()) {
       const uint64_t number = newest + (*changed ? 1 : 0);
       if (auto kept = durable->advance(std::move(next), number); !kept) return std::move(kept).error();
     }
-    if (*changed) publish(listening.sockets(), "admin");
+    if (*changed) publish(listening.sockets(), std::move(cause));
     return Change{.generation = newest, .changed = *changed};
+  }
+
+  /// What names lead to.
+  bool use(const config::Places& places) {
+    return change([&](DesiredState& state) { return Result<bool>(state.resolve(places)); }, {}, "resolve")
+        .has_value();
+  }
+
+  bool resume(const std::vector<PauseEdit>& pools, std::string cause) {
+    const auto edit = [&](DesiredState& state) {
+      for (const PauseEdit& pool : pools) static_cast<void>(state.apply(pool));
+      return Result<bool>(true);
+    };
+    return change(edit, {}, std::move(cause)).has_value();
   }
 
   // ---- stop
 
   void stop() {
+    pauses.end_all("stop");
     tell("STOPPING=1");
     if (!owns && !stopping.has_begun()) listening.hand_back();
     leave("stopping");
@@ -287,6 +308,8 @@ struct Server::Impl {
   Predecessors predecessors;
   net::ServiceManager* manager = nullptr;
   Departures departures;
+  Pauses pauses{loop.deadlines(), log, [this](const auto& over, auto cause) { return resume(over, cause); }};
+  resolve::Names names{loop, log, [this](const auto& places) { return use(places); }};
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
   Listening listening;

@@ -1,6 +1,7 @@
 // Control: what it tells of itself, its workers and its backends.
 #include <utility>
 
+#include "lifecycle/describe_backends.h"
 #include "lifecycle/server_impl.h"
 
 namespace sluice::lifecycle {
@@ -88,21 +89,7 @@ std::shared_ptr<upstream::BackendState> Server::backend_state(const std::string&
 }
 
 std::vector<BackendInfo> Server::backends(std::string_view pool) const {
-  std::vector<BackendInfo> infos;
-  for (const auto& [name, settings] : config().pools) {
-    if (!pool.empty() && pool != name) continue;
-    const auto& states = impl_->current->states(name);
-    for (size_t i = 0; i < states.size(); ++i) {
-      const auto& backend = settings->backends[i];
-      infos.push_back(
-          {.pool = name,
-           .backend = backend,
-           .state = states[i],
-           .health = backend.drain ? "draining" : std::string(upstream::name(states[i]->health())),
-           .cause = backend.drain ? "admin" : impl_->monitor->cause(*states[i])});
-    }
-  }
-  return infos;
+  return describe_backends(*impl_->current, *impl_->monitor, pool);
 }
 
 Totals Server::totals() const {
@@ -119,6 +106,14 @@ void Server::ask_workers(std::function<void()> all_answered) {
 
 Duration Server::uptime() const {
   return impl_->loop.clock().now() - impl_->started;
+}
+
+std::optional<resolve::NameInfo> Server::name_info(const config::HostName& name) const {
+  return impl_->names.info(name);
+}
+
+TimePoint Server::now() const {
+  return impl_->loop.clock().now();
 }
 
 }  // namespace sluice::lifecycle

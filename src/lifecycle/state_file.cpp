@@ -147,7 +147,9 @@ Error damaged(std::string message) {
 }  // namespace
 
 Result<std::string> state_text(const SavedState& state) {
-  const auto& [backends, routes] = state.changes;
+  SavedState kept = state;
+  kept.changes.pauses.clear();  // A pause that survived a restart would be a trap.
+  const auto& [backends, routes, unused] = kept.changes;
   Json json = {{"version", routes.empty() ? kWithoutRoutes : kVersion},
                {"generation", state.generation},
                {"changes", Json::array()}};
@@ -155,7 +157,7 @@ Result<std::string> state_text(const SavedState& state) {
   for (const auto& [route, split] : routes) json["routes"].push_back(route_json(route, split));
   std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   const auto again = parse_state(text);
-  if (again && *again == state) return text;
+  if (again && *again == kept) return text;
   return Error{.code = ErrorCode::usage, .message = "a name in it cannot be written to the state file"};
 }
 

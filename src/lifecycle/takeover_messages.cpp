@@ -52,6 +52,19 @@ Json json_of(const SocketsMessage& message) {
   return {{"message", "sockets"}, {"sockets", std::move(sockets)}};
 }
 
+Json places_json(const config::Places& places) {
+  Json list = Json::array();
+  for (const auto& [name, of_name] : places) {
+    for (const auto& place : of_name) {
+      list.push_back({{"name", name},
+                      {"address", place.address.text()},
+                      {"weight", place.weight},
+                      {"priority", place.priority}});
+    }
+  }
+  return list;
+}
+
 Json json_of(const StateMessage& state) {
   Json backends = Json::array();
   for (const auto& backend : state.backends) {
@@ -64,7 +77,8 @@ Json json_of(const StateMessage& state) {
           {"version", state.version},
           {"process", state.process},
           {"saved", saved ? Json::parse(*saved, nullptr, false) : Json()},
-          {"backends", std::move(backends)}};
+          {"backends", std::move(backends)},
+          {"places", places_json(state.places)}};
 }
 
 Json json_of(const ReadyMessage& ready) {
@@ -149,10 +163,30 @@ TakeoverMessage read_sockets(Members& members) {
   return message;
 }
 
+/// Of a release that knows names.
+void read_places(Members& members, config::Places& places) {
+  if (members.member("places").is_null()) return;
+  for (const Json& json : members.list("places")) {
+    Members each(json);
+    config::ResolvedAddress place;
+    std::string name;
+    std::string address;
+    each.text("name", name);
+    each.text("address", address);
+    each.number("weight", place.weight);
+    each.number("priority", place.priority);
+    auto parsed = Address::parse(address);
+    if (!members.check(each.is_good() && parsed)) return;
+    place.address = *std::move(parsed);
+    places[name].push_back(std::move(place));
+  }
+}
+
 TakeoverMessage read_state(Members& members) {
   StateMessage state;
   members.number("version", state.version);
   members.number("process", state.process);
+  read_places(members, state.places);
   auto saved = parse_state(members.member("saved").dump());
   if (members.check(saved.has_value())) state.saved = *std::move(saved);
   for (const Json& json : members.list("backends")) {

@@ -64,6 +64,7 @@ struct StateMessage {
   int process = 0;
   SavedState saved{};
   std::vector<PassedHealth> backends{};
+  config::Places places{};  ///< what names led to last
   bool operator==(const StateMessage&) const = default;
 };
 

@@ -21,12 +21,17 @@ std::string name_of(const std::string& route) {
   return concat({"route ", route});
 }
 
+std::string name_of_pool(const std::string& pool) {
+  return concat({"pool ", pool});
+}
+
 /// What edits name, each once.
 struct Touched {
   explicit Touched(const std::vector<Edit>& edits) {
     for (const Edit& edit : edits) {
       if (const auto* backend = std::get_if<BackendEdit>(&edit)) backends.insert(backend->key);
       if (const auto* route = std::get_if<RouteEdit>(&edit)) routes.insert(route->route);
+      if (const auto* pause = std::get_if<PauseEdit>(&edit)) pools.insert(pause->pool);
     }
   }
   /// The first that is not the same in both; empty when all are.
@@ -37,14 +42,19 @@ struct Touched {
     for (const std::string& route : routes) {
       if (one.split(route) != other.split(route)) return name_of(route);
     }
+    for (const std::string& pool : pools) {
+      if (one.pause(pool) != other.pause(pool)) return name_of_pool(pool);
+    }
     return "";
   }
   std::set<BackendKey> backends;
   std::set<std::string> routes;
+  std::set<std::string> pools;
 };
 
 std::string name_of(const Edit& edit) {
   if (const auto* backend = std::get_if<BackendEdit>(&edit)) return name_of(backend->key);
+  if (const auto* pause = std::get_if<PauseEdit>(&edit)) return name_of_pool(pause->pool);
   return name_of(std::get<RouteEdit>(edit).route);
 }
 

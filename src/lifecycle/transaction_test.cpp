@@ -73,6 +73,21 @@ TEST_CASE("edits that undo each other change nothing") {
   CHECK_FALSE(*transaction.commit_to(state));
 }
 
+TEST_CASE("a pool is resumed together with what else changes, unless another has resumed it") {
+  DesiredState state(file_with({9001}));
+  CHECK(*state.apply(PauseEdit{.pool = "shop", .pause = PauseChange{}}));
+  Transaction transaction(state);
+  CHECK(*transaction.add(edit(Verb::add, 9002)));
+  CHECK(*transaction.add(PauseEdit{.pool = "shop"}));
+  DesiredState other = state;
+  CHECK(*transaction.commit_to(state));
+  CHECK_FALSE(state.pause("shop"));
+  CHECK(backends(state) == "9001 9002");
+  CHECK(*other.apply(PauseEdit{.pool = "shop"}));
+  CHECK(transaction.commit_to(other).error().message ==
+        "nothing was changed: pool shop has been changed by another since begin");
+}
+
 TEST_CASE("a transaction has a bound") {
   const DesiredState state(file_with({9001}));
   Transaction transaction(state);

@@ -42,8 +42,21 @@ void Pool::update(std::shared_ptr<const config::Pool> config, std::vector<std::s
     backends_[i]->set_version(backend.version);
     backends_[i]->configure(backend.weight, backend.drain, config_->timeouts.idle);
   }
-  if (queued_ > 0) wait_for_room(true);
+  change_pause(config_->pause);
+  if (queued_ > 0 && !is_paused()) wait_for_room(true);
   wake();
+}
+
+/// The time of a timed pause is not counted: those who wait have no deadline meanwhile, and all of their time
+/// after it.
+void Pool::change_pause(config::Pause next) {
+  const bool was_timed = std::exchange(pause_, next) == config::Pause::timed;
+  const bool is_timed = next == config::Pause::timed;
+  if (was_timed == is_timed) return;
+  for (QueuePlace* place = queue_.front(); place != nullptr; place = queue_.next(*place)) {
+    if (was_timed) place->released_ = deadlines_.clock().now();
+    bound_wait(*place);
+  }
 }
 
 void Pool::retire() {
@@ -65,7 +78,7 @@ std::optional<Lease> Pool::lease_on(const Address& address) {
 // ---- picking
 
 std::optional<Lease> Pool::try_pick(const Ask& ask) {
-  if (queued_ > 0) return std::nullopt;
+  if (queued_ > 0 || is_paused()) return std::nullopt;
   return pick_untried_first(ask, Whose::newcomer);
 }
 
@@ -125,25 +138,36 @@ Wait Pool::wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound, Q
   CHECK(!is_queue_full());
   CHECK(bound > Duration::zero());
   place.ask_ = ask;
+  place.bound_ = bound;
+  place.released_ = {};
   place.length_ = &queued_;
   queue_.push_back(place);
   ++queued_;
-  wait_for_room(true);
-  // Nobody else may tell of what became available a moment ago.
-  const auto is_available = [](const auto& backend) { return backend->is_available(); };
-  if (std::ranges::any_of(backends_, is_available)) deadlines_.arm(soon_, Duration{1});
-  place.deadline_.set_callback([&place] {
-    place.leave();
-    place.pending_.fire(Error{.code = ErrorCode::unavailable,
-                              .message = "no backend became available in time",
-                              .origin = Origin::upstream,
-                              .status = 503});
-  });
-  deadlines_.arm(place.deadline_, bound);
+  bound_wait(place);
+  if (!is_paused()) {
+    wait_for_room(true);
+    // Nobody else may tell of what became available a moment ago.
+    const auto is_available = [](const auto& backend) { return backend->is_available(); };
+    if (std::ranges::any_of(backends_, is_available)) deadlines_.arm(soon_, Duration{1});
+  }
   return place.pending_.wait(std::move(on_lease));
 }
 
+void Pool::bound_wait(QueuePlace& place) {
+  if (pause_ == config::Pause::timed) return place.deadline_.disarm();
+  place.deadline_.set_callback([this, &place] {
+    place.leave();
+    place.pending_.fire(Error{.code = ErrorCode::unavailable,
+                              .message = is_paused() ? "the pool is paused, and was not resumed in time"
+                                                     : "no backend became available in time",
+                              .origin = Origin::upstream,
+                              .status = 503});
+  });
+  deadlines_.arm(place.deadline_, place.bound_);
+}
+
 void Pool::wake() {
+  if (is_paused()) return;
   const Alive::Watch watch(alive_);
   // Those that fail at once and come back wait for the next wake: each is served once.
   for (size_t left = queued_; left > 0; --left) {
@@ -162,7 +186,7 @@ void Pool::room_at(const BackendState& state) {
   const Alive::Watch watch(alive_);
   wake();
   if (!watch) return;
-  if (queued_ > 0) return;  // It was taken, or is none for those who wait.
+  if (queued_ > 0 && !is_paused()) return;  // It was taken, or is none for those who wait.
   for (const auto& backend : backends_) {
     if (backend->state().get() == &state) return backend->pass_on_room();
   }

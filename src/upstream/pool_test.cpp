@@ -88,5 +88,73 @@ TEST_CASE("an update that brings a backend serves those who wait, and one that d
   CHECK_FALSE(world.members[1]->is_available());
 }
 
+config::Pause pause_of(World& world, config::Pause pause) {
+  world.reconfigure([&](config::Pool& pool) { pool.pause = pause; });
+  return pause;
+}
+
+TEST_CASE("a paused pool holds who comes, in order, until it is resumed; what is in flight goes on") {
+  World world(1);
+  const auto in_flight = world.pool.try_pick({});
+  pause_of(world, config::Pause::until_resumed);
+  CHECK(world.pick() == '-');
+  CHECK(in_flight->backend().state()->in_flight() == 1);
+  const Waiter first(world);
+  const Waiter second(world);
+  world.pass(Duration{10});
+  world.pool.wake();
+  world.pool.room_at(*world.states[0]);
+  CHECK(world.pool.queued() == 2);
+  pause_of(world, config::Pause::none);
+  CHECK(first.lease);
+  CHECK(second.lease);
+  CHECK(world.pick() == '1');
+}
+
+TEST_CASE("without a time of its own a pause holds each for the queue's bound") {
+  World world(1);
+  pause_of(world, config::Pause::until_resumed);
+  const Waiter waiter(world);
+  world.pass(Duration{5001});
+  CHECK(waiter.has_failed);
+  CHECK(world.pool.queued() == 0);
+}
+
+TEST_CASE("the time of a timed pause does not count, for those who waited before it neither") {
+  World world(1);
+  world.states[0]->set_health(HealthState::down);
+  const Waiter early(world);
+  world.pass(Duration{4000});
+  pause_of(world, config::Pause::timed);
+  const Waiter late(world);
+  world.pass(Duration{60'000});
+  CHECK(world.pool.queued() == 2);
+  pause_of(world, config::Pause::none);
+  CHECK(late.place.released() == world.clock.now());
+  world.pass(Duration{4999});
+  CHECK(world.pool.queued() == 2);
+  world.pass(Duration{2});
+  CHECK(early.has_failed);
+  CHECK(late.has_failed);
+}
+
+TEST_CASE("a worker that is paused passes on the room that others wait for") {
+  World one(1, {}, 0, 2);
+  World other(1, {}, 1, 2, &one);
+  const auto bound = [](config::Pool& pool) { pool.backends[0].max_requests = 1; };
+  one.reconfigure(bound);
+  other.reconfigure(bound);
+  auto lease = one.pool.try_pick({});
+  const Waiter here(one);
+  const Waiter there(other);
+  pause_of(one, config::Pause::until_resumed);
+  lease.reset();
+  REQUIRE(one.rooms.size() + other.rooms.size() == 1);
+  one.pool.room_at(*one.states[0]);
+  other.pool.room_at(*one.states[0]);
+  CHECK(there.lease);
+  CHECK_FALSE(here.lease);
+}
+
 }  // namespace
 }  // namespace sluice::upstream

@@ -71,10 +71,12 @@ struct World {
 struct Waiter {
   explicit Waiter(World& world)
       : wait(world.pool.wait_for_backend(place, {}, Duration{5000}, [this](Result<Lease> got) {
+          has_failed = !got;
           if (got) lease = *std::move(got);
         })) {}
   QueuePlace place;
   std::optional<Lease> lease;
+  bool has_failed = false;
   Wait wait;
 };
 

@@ -11,7 +11,8 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: demo-app [--port N] [--delay TIME] [--linger TIME] [--idle TIME] [--version TAG] [--log FILE]\n";
+    "usage: demo-app [--bind ADDRESS] [--port N] [--delay TIME] [--linger TIME] [--idle TIME] [--version TAG] "
+    "[--log FILE]\n";
 
 /// Takes one `--option value`; false when it is none.
 bool take(sluice::demo::DemoAppOptions& options, std::string_view name, const char* value) {
@@ -20,6 +21,10 @@ bool take(sluice::demo::DemoAppOptions& options, std::string_view name, const ch
     options.version = value;
   } else if (name == "--log") {
     options.log_path = value;
+  } else if (name == "--bind") {
+    const auto address = sluice::Address::parse(value);
+    if (!address) return false;
+    options.bind = *address;
   } else if (name == "--port") {
     const auto port = sluice::parse_unsigned(value);
     if (!port || *port > 65535) return false;

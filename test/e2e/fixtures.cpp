@@ -38,14 +38,14 @@ std::string sluice_binary() {
 
 // ---- DemoApp
 
-DemoApp::DemoApp(Options options) : options_(std::move(options)) {
+DemoApp::DemoApp(Options options) : options_(std::move(options)), port_(options_.port) {
   start();
 }
 
 void DemoApp::start() {
   std::vector<std::string> arguments = {binary("DEMO_APP_BINARY", DEMO_APP_BINARY),
-                                        "--port",
-                                        std::to_string(port_),
+                                        "--bind",
+                                        options_.host + ":" + std::to_string(port_),
                                         "--delay",
                                         options_.delay,
                                         "--linger",

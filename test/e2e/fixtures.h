@@ -20,11 +20,14 @@ class DemoApp {
     std::string idle = "10s";
     std::string version = "v1";
     bool log = false;
+    std::string host = "127.0.0.1";
+    int port = 0;
   };
   DemoApp() : DemoApp(Options{}) {}
   explicit DemoApp(Options options);
 
   const std::string& address() const { return address_; }
+  int port() const { return port_; }
   Child& process() const { return *process_; }
   /// SIGKILL, and gone.
   void kill();

@@ -22,6 +22,7 @@ constexpr std::array kHomes = {Home{"uv.h", "net"},
                                Home{"llhttp.h", "http"},
                                Home{"nghttp2/", "http"},
                                Home{"toml++/", "config"},
+                               Home{"ares", "resolve"},
                                Home{"openssl/", "tls"},
                                Home{"nlohmann/", "admin", "lifecycle"}};
 

@@ -6,6 +6,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
+#include <sluice/config/names.h>
 #include <sluice/config/proxy_status.h>
 #include <sluice/config/recent_requests.h>
 
@@ -131,8 +132,16 @@ struct Backend {
   uint32_t max_requests = 0;  ///< at a time, of all workers; 0: no bound
   uint8_t priority = 0;       ///< 0 to 9; those with a higher one stand by for those with a lower one
   std::string zone{};         ///< where it is; may be empty
+  std::string name{};         ///< the host name that its address comes from; else empty
   bool drain = false;         ///< set by an admin drain: finishes what it has, gets nothing new
   bool operator==(const Backend&) const = default;
+};
+
+/// A backend for each address that the name leads to.
+struct NamedBackends {
+  HostName name{};
+  Backend like{};  ///< all but the address; weight and priority unless SRV records say them
+  bool operator==(const NamedBackends&) const = default;
 };
 
 struct Health {
@@ -171,15 +180,25 @@ struct PoolTimeouts {
 
 enum class ProxyProtocol { none, v1, v2 };
 
+/// Whether requests are held in the queue. Of an admin, never of the file.
+enum class Pause {
+  none,
+  until_resumed,  ///< each waits as long as the queue lets it
+  timed,          ///< it ends by itself, and the queue's time counts from then
+};
+
 struct Pool {
   std::string name{};
   Balance balance{};
   std::vector<Backend> backends{};
+  std::vector<NamedBackends> names{};  ///< each name once
+  Duration resolve_interval{};         ///< between two looks for their addresses; 0: the records say it
   Health health{};
   Queue queue{};
   Retry retry{};
   PoolTimeouts timeouts{};
   ProxyProtocol proxy_protocol = ProxyProtocol::none;  ///< what backends are told about the client
+  Pause pause = Pause::none;
   bool operator==(const Pool&) const = default;
 };
 
@@ -226,6 +245,7 @@ struct Config {
   Forwarding forwarding{};
   ProxyStatus proxy_status{};
   RecentRequests recent_requests{};
+  Resolver resolver{};
   std::map<int, std::shared_ptr<const ErrorPage>> errors{};  ///< by status
 };
 

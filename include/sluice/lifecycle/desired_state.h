@@ -2,6 +2,7 @@
 // backends goes through here, and generations are made of what comes out. Pure.
 #pragma once
 
+#include <sluice/base/clock.h>
 #include <sluice/base/result.h>
 #include <sluice/config/config.h>
 
@@ -33,11 +34,21 @@ using BackendChanges = std::map<BackendKey, BackendChange>;
 /// What an admin said of a route's pools, by the route's name; over what the file says. Sorted by pool.
 using RouteChanges = std::map<std::string, std::vector<config::PoolShare>>;
 
+/// That a pool is paused. It is for the moment: the state file does not keep it.
+struct PauseChange {
+  std::optional<TimePoint> until{};  ///< nothing: until it is resumed
+  bool operator==(const PauseChange&) const = default;
+};
+
+/// By the pool's name.
+using PauseChanges = std::map<std::string, PauseChange>;
+
 /// All that an admin has changed.
 struct Changes {
   BackendChanges backends{};
   RouteChanges routes{};
-  size_t size() const { return backends.size() + routes.size(); }
+  PauseChanges pauses{};
+  size_t size() const { return backends.size() + routes.size() + pauses.size(); }
   bool empty() const { return size() == 0; }
   bool operator==(const Changes&) const = default;
 };
@@ -63,7 +74,16 @@ struct RouteEdit {
   std::vector<config::PoolShare> split{};
 };
 
-using Edit = std::variant<BackendEdit, RouteEdit>;
+/// "pool shop paused".
+std::string words(const std::string& pool, const PauseChange& pause);
+
+/// What a command asks of a pool as a whole.
+struct PauseEdit {
+  std::string pool{};
+  std::optional<PauseChange> pause{};  ///< nothing: it is resumed
+};
+
+using Edit = std::variant<BackendEdit, RouteEdit, PauseEdit>;
 
 /// One change, for people.
 struct ToldChange {
@@ -85,6 +105,13 @@ class DesiredState {
   /// route.
   std::vector<config::PoolShare> split(const std::string& route) const;
 
+  /// Nothing when the pool is not paused.
+  std::optional<PauseChange> pause(const std::string& pool) const;
+
+  /// What the names in pools lead to; true when pools are otherwise now. Changes stay: an address that is
+  /// gone may come back.
+  bool resolve(config::Places places);
+
   /// A new file. Changes that it has caught up with disappear; the others stay over it.
   void replace_file(config::Config file);
   void drop_changes() { changes_ = {}; }
@@ -100,6 +127,8 @@ class DesiredState {
   Result<bool> apply(const BackendEdit& edit);
   /// Likewise of a route that has a name and leads to pools.
   Result<bool> apply(const RouteEdit& edit);
+  /// Likewise of a pool. Its pause ends with the pool, too.
+  Result<bool> apply(const PauseEdit& edit);
   Result<bool> apply(const Edit& edit);
 
  private:
@@ -111,8 +140,15 @@ class DesiredState {
   Result<void> check_route(const RouteEdit& edit) const;
   void apply_routes(config::Config& config) const;
   void forget_routes_of_the_file();
+  void apply_pauses(std::map<std::string, std::shared_ptr<config::Pool>, std::less<>>& changed,
+                    const config::Config& config) const;
+  void forget_pauses_of_lost_pools();
 
-  std::shared_ptr<const config::Config> file_;  // Copies of a state share it.
+  void add_named_backends();
+
+  std::shared_ptr<const config::Config> written_;  // Copies of a state share it.
+  std::shared_ptr<const config::Config> file_;     // With the backends that names lead to.
+  config::Places places_;
   Changes changes_;
 };
 

@@ -17,6 +17,7 @@
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
 #include <sluice/proxy/service.h>
+#include <sluice/resolve/names.h>
 #include <sluice/upstream/backend_state.h>
 
 #include <cstdint>
@@ -161,6 +162,9 @@ class Server {
   /// How the requests of each worker have ended, also of those workers that have.
   [[nodiscard]] Wait ask_accounts(std::function<void(const std::vector<observe::Account>&)> callback);
   Duration uptime() const;
+  TimePoint now() const;
+  /// Nothing when no pool has the name.
+  std::optional<resolve::NameInfo> name_info(const config::HostName& name) const;
 
  private:
   struct Impl;

@@ -33,7 +33,7 @@ class Generation {
              std::map<std::string, States, std::less<>> states, unsigned workers);
 
   uint64_t number() const { return number_; }
-  /// start, reload or admin
+  /// start, reload, admin, takeover, resolve; pause_over or stop, when that ends a pause
   const std::string& cause() const { return cause_; }
   const config::Config& config() const { return *config_; }
   const RouteTable& routes() const { return routes_; }

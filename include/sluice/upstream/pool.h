@@ -35,11 +35,15 @@ class QueuePlace {
   Deadline deadline_;
   Pending<Result<Lease>> pending_{[this] { leave(); }};
   Ask ask_;
+  Duration bound_{};
+  TimePoint released_{};
   size_t* length_ = nullptr;
 
   void leave();
 
  public:
+  /// When the timed pause ended that held the request; long ago when none did.
+  TimePoint released() const { return released_; }
   ~QueuePlace() { leave(); }
 };
 
@@ -66,19 +70,21 @@ class Pool {
   /// The backend at this address, whether or not it is available; nothing when it is not there.
   std::optional<Lease> lease_on(const Address& address);
   /// A backend that is available now, one that was not tried if there is one. Nothing while others wait: it
-  /// is their turn.
+  /// is their turn. Nothing while the pool is paused.
   std::optional<Lease> try_pick(const Ask& ask);
   /// What a sticky cookie shall say from now on, when the request that carried `key` has got this backend;
   /// nothing when it may stay as it is.
   std::optional<uint64_t> new_sticky_id(const Backend& backend, std::optional<uint64_t> key) const;
 
-  /// Waits in arrival order until a backend is available: at most `bound`, then an Error of code unavailable.
+  /// Waits in arrival order until a backend is available and the pool is not paused: at most `bound`, not
+  /// counting timed pauses, then an Error of code unavailable.
   /// What `ask` points to must stay. The queue must not be full.
   [[nodiscard]] Wait wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound,
                                       QueuePlace::OnLease on_lease);
   /// So many workers share the queue's bound from now on.
   void share_among(unsigned workers) { workers_ = workers; }
   bool is_queue_full() const;
+  bool is_paused() const { return pause_ != config::Pause::none; }
   size_t queued() const { return queued_; }
 
   /// No generation to come has this pool: its tunnels are told to end, and whoever waits gets the Error of
@@ -97,6 +103,8 @@ class Pool {
   std::optional<Lease> pick_untried_first(const Ask& ask, Whose whose);
   void look_at_backends(const Ask& ask, Whose whose);
   void wait_for_room(bool waits);
+  void bound_wait(QueuePlace& place);
+  void change_pause(config::Pause next);
 
   std::string name_;
   std::string zone_;
@@ -111,6 +119,7 @@ class Pool {
   Alive alive_;
   Deadline soon_{[this] { wake(); }};
   bool awaits_room_ = false;
+  config::Pause pause_ = config::Pause::none;
   size_t queued_ = 0;  // Before queue_: places that leave count down.
   List<QueuePlace, &QueuePlace::hook_> queue_;
 };

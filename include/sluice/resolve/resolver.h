@@ -1,0 +1,39 @@
+// Asks for the addresses of names: c-ares' one home. Never blocks, but for the moment of reading /etc/hosts.
+#pragma once
+
+#include <sluice/base/result.h>
+#include <sluice/config/names.h>
+#include <sluice/net/loop.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace sluice::resolve {
+
+struct Answer {
+  std::vector<config::ResolvedAddress> places{};  ///< sorted by address, each once; never empty
+  std::optional<Duration> lifetime{};             ///< the shortest of the records'; nothing: of no record
+};
+
+/// One loop's.
+class Resolver {
+ public:
+  Resolver(net::Loop& loop, const config::Resolver& settings);
+  /// Callbacks that have not run by then never do.
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  /// The callback runs in a later turn. An error of code not_found when there is no such name (or none with
+  /// an address), timed_out when nobody answered in time, else failed.
+  using OnAnswer = std::function<void(Result<Answer>)>;
+  void ask(const config::HostName& name, OnAnswer on_answer);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::resolve

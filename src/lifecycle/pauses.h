@@ -1,0 +1,44 @@
+// Tells of pauses that begin and end, and sees to it that a timed one ends. What is paused is in the desired
+// state.
+#pragma once
+
+#include <sluice/base/deadlines.h>
+#include <sluice/base/log.h>
+#include <sluice/lifecycle/desired_state.h>
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+namespace sluice::lifecycle {
+
+/// Control's.
+class Pauses {
+ public:
+  /// Takes these out of the desired state; false: not now.
+  using End = std::function<bool(const std::vector<PauseEdit>&, const char* cause)>;
+
+  Pauses(Deadlines& deadlines, Log& log, End end);
+  Pauses(const Pauses&) = delete;
+  Pauses& operator=(const Pauses&) = delete;
+
+  /// What is in effect from now on, and by what.
+  void follow(const PauseChanges& pauses, std::string_view cause);
+  /// For a process that ends: nobody could resume them any more.
+  void end_all(const char* cause);
+  /// An error of code conflict when there is one: requests that are held do not move to another process, and
+  /// nobody could resume them in this one then.
+  Result<void> check_none() const;
+
+ private:
+  void look();
+  void wait_for_next();
+
+  Deadlines& deadlines_;
+  Log& log_;
+  End end_;
+  PauseChanges pauses_;
+  Deadline next_{[this] { look(); }};
+};
+
+}  // namespace sluice::lifecycle

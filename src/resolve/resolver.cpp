@@ -1,0 +1,262 @@
+#include <sluice/base/check.h>
+#include <sluice/base/text.h>
+#include <sluice/net/descriptor_watch.h>
+#include <sluice/resolve/resolver.h>
+
+#include <ares.h>
+#include <netinet/in.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <limits>
+#include <list>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "resolve/srv.h"
+
+namespace sluice::resolve {
+namespace {
+
+using Family = config::Resolver::Family;
+
+constexpr int kClassInternet = 1;
+constexpr int kTypeSrv = 33;
+
+int family_of(Family family) {
+  if (family == Family::any) return AF_UNSPEC;
+  return family == Family::ipv4 ? AF_INET : AF_INET6;
+}
+
+bool is_absent(int status) {
+  return status == ARES_ENOTFOUND || status == ARES_ENODATA;
+}
+
+Error error_of(int status) {
+  if (is_absent(status)) return {.code = ErrorCode::not_found, .message = "there is no address of that name"};
+  if (status == ARES_ETIMEOUT) return {.code = ErrorCode::timed_out, .message = "no answer in time"};
+  return {.code = ErrorCode::failed, .message = to_lower(ares_strerror(status))};
+}
+
+struct Lookup;
+
+/// A part of a lookup; c-ares gives it back with the answer.
+struct Question {
+  Lookup& lookup;
+  size_t record = 0;  // whose target's addresses are asked for
+};
+
+/// What was asked, and what it takes to answer that.
+struct Lookup {
+  void* asker;
+  config::HostName name;
+  Resolver::OnAnswer on_answer;
+  std::vector<SrvRecord> records{};    // of SRV; else one, for the name itself
+  std::list<Question> questions{};     // They stay where they are.
+  size_t open = 0;                     // of the questions
+  std::optional<uint32_t> lifetime{};  // seconds
+  int failure = ARES_SUCCESS;
+
+  Question* add(size_t record) {
+    ++open;
+    return &questions.emplace_back(Question{.lookup = *this, .record = record});
+  }
+  void lives(uint32_t seconds) { lifetime = std::min(lifetime.value_or(UINT32_MAX), seconds); }
+};
+
+void add_addresses(const ares_addrinfo& info, Lookup& lookup, size_t record) {
+  const auto bytes = [](const auto& ip) {
+    return std::string_view(reinterpret_cast<const char*>(&ip), sizeof ip);
+  };
+  auto& addresses = lookup.records[record].addresses;
+  for (const auto* node = info.nodes; node != nullptr; node = node->ai_next) {
+    if (node->ai_family == AF_INET) {
+      addresses.push_back(
+          Address::ip(bytes(reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr), 0));
+    } else if (node->ai_family == AF_INET6) {
+      addresses.push_back(
+          Address::ip(bytes(reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr), 0));
+    }
+    // The hosts file's have none; neither does c-ares tell of one of zero.
+    if (node->ai_ttl > 0) lookup.lives(static_cast<uint32_t>(node->ai_ttl));
+  }
+}
+
+/// Of an SRV question. False when what came is no such answer.
+bool add_records(const unsigned char* message, int length, Lookup& lookup) {
+  ares_srv_reply* first = nullptr;
+  if (ares_parse_srv_reply(message, length, &first) != ARES_SUCCESS) return false;
+  for (const auto* each = first; each != nullptr; each = each->next) {
+    const std::string target = each->host;
+    if (target.empty() || target == ".") continue;  // "decidedly not available" (RFC 2782)
+    lookup.records.push_back(
+        {.priority = each->priority, .weight = each->weight, .port = each->port, .target = target});
+  }
+  if (first != nullptr) ares_free_data(first);
+  lookup.lives(shortest_lifetime(
+      std::string_view(reinterpret_cast<const char*>(message), static_cast<size_t>(length))));
+  return true;
+}
+
+std::vector<config::ResolvedAddress> sorted(std::vector<config::ResolvedAddress> places) {
+  std::ranges::stable_sort(places, {}, &config::ResolvedAddress::address);
+  const auto rest = std::ranges::unique(places, {}, &config::ResolvedAddress::address);
+  places.erase(rest.begin(), rest.end());
+  return places;
+}
+
+Result<Answer> answer_of(const Lookup& lookup) {
+  if (lookup.failure != ARES_SUCCESS) return error_of(lookup.failure);
+  Answer answer;
+  if (lookup.lifetime) answer.lifetime = Duration{int64_t{1000} * *lookup.lifetime};
+  if (lookup.name.is_srv()) {
+    answer.places = places_of(lookup.records);
+  } else {
+    for (const Address& address : lookup.records.front().addresses) {
+      answer.places.push_back({.address = address.with_port(lookup.name.port)});
+    }
+  }
+  if (answer.places.empty()) return error_of(ARES_ENODATA);
+  answer.places = sorted(std::move(answer.places));
+  return answer;
+}
+
+}  // namespace
+
+struct Resolver::Impl {
+  Impl(net::Loop& the_loop, const config::Resolver& the_settings) : loop(the_loop), settings(the_settings) {
+    CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
+    ares_options options{};
+    options.timeout = static_cast<int>(settings.timeout.count());
+    options.tries = static_cast<int>(settings.attempts);
+    options.sock_state_cb = [](void* self, ares_socket_t descriptor, int readable, int writable) {
+      static_cast<Impl*>(self)->watch(descriptor, readable != 0, writable != 0);
+    };
+    options.sock_state_cb_data = this;
+    const int given = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    CHECK(ares_init_options(&channel, &options, given) == ARES_SUCCESS);
+    if (settings.servers.empty()) return;
+    std::string servers;
+    for (const Address& server : settings.servers) {
+      servers += concat({servers.empty() ? "" : ",", server.text()});
+    }
+    CHECK(ares_set_servers_ports_csv(channel, servers.c_str()) == ARES_SUCCESS);
+  }
+
+  ~Impl() {
+    ares_destroy(channel);  // Every question ends, and every socket.
+    ares_library_cleanup();
+  }
+
+  // ---- c-ares on our loop
+
+  void watch(int descriptor, bool readable, bool writable) {
+    if (!readable && !writable) {
+      watches.erase(descriptor);
+      return;
+    }
+    auto& watch = watches[descriptor];
+    if (!watch) {
+      watch = std::make_unique<net::DescriptorWatch>(loop, descriptor, [this, descriptor](bool in, bool out) {
+        process(in ? descriptor : ARES_SOCKET_BAD, out ? descriptor : ARES_SOCKET_BAD);
+      });
+    }
+    watch->watch_for(readable, writable);
+  }
+
+  void process(int readable, int writable) {
+    ares_process_fd(channel, readable, writable);
+    wait_for_next();
+  }
+
+  void wait_for_next() {
+    timeval left{};
+    timer.disarm();
+    if (ares_timeout(channel, nullptr, &left) == nullptr) return;
+    loop.deadlines().arm(timer, Duration{left.tv_sec * 1000 + left.tv_usec / 1000 + 1});
+  }
+
+  // ---- questions
+
+  void ask(const config::HostName& name, OnAnswer on_answer) {
+    Lookup& lookup =
+        lookups.emplace_back(Lookup{.asker = this, .name = name, .on_answer = std::move(on_answer)});
+    if (name.is_srv()) {
+      ares_query(channel, name.host.c_str(), kClassInternet, kTypeSrv, on_records, lookup.add(0));
+    } else {
+      lookup.records.push_back({.target = name.host});
+      ask_addresses(lookup, 0);
+    }
+    wait_for_next();
+  }
+
+  void ask_addresses(Lookup& lookup, size_t record) {
+    ares_addrinfo_hints hints{};
+    hints.ai_family = family_of(settings.family);
+    hints.ai_flags = ARES_AI_NOSORT;
+    hints.ai_socktype = SOCK_STREAM;
+    ares_getaddrinfo(channel, lookup.records[record].target.c_str(), nullptr, &hints, on_addresses,
+                     lookup.add(record));
+  }
+
+  static void on_records(void* given, int status, int, unsigned char* message, int length) {
+    const auto& question = *static_cast<const Question*>(given);
+    Lookup& lookup = question.lookup;
+    auto& self = *static_cast<Impl*>(lookup.asker);
+    if (status == ARES_SUCCESS && !add_records(message, length, lookup)) status = ARES_EBADRESP;
+    if (status != ARES_SUCCESS) {
+      lookup.failure = status;
+    } else {
+      for (size_t i = 0; i < lookup.records.size(); ++i) self.ask_addresses(lookup, i);
+    }
+    self.answered(lookup);
+  }
+
+  /// A target without an address is none; one whose addresses cannot be told spoils the whole answer, since
+  /// those would seem to be gone.
+  static void on_addresses(void* given, int status, int, ares_addrinfo* info) {
+    const auto& question = *static_cast<const Question*>(given);
+    Lookup& lookup = question.lookup;
+    if (status == ARES_SUCCESS) {
+      add_addresses(*info, lookup, question.record);
+    } else if (!lookup.name.is_srv() || !is_absent(status)) {
+      lookup.failure = status;
+    }
+    if (info != nullptr) ares_freeaddrinfo(info);
+    static_cast<Impl*>(lookup.asker)->answered(lookup);
+  }
+
+  /// Tells in a later turn: c-ares may answer before ask() has returned, and must not be destroyed by who
+  /// hears of it.
+  void answered(Lookup& lookup) {
+    if (--lookup.open > 0) return;
+    const auto done = std::ranges::find_if(lookups, [&](const Lookup& each) { return &each == &lookup; });
+    if (lookup.failure != ARES_EDESTRUCTION) {
+      loop.post([alive = std::weak_ptr<bool>(alive), answer = answer_of(lookup),
+                 on_answer = std::move(lookup.on_answer)]() mutable {
+        if (!alive.expired()) on_answer(std::move(answer));
+      });
+    }
+    lookups.erase(done);
+  }
+
+  net::Loop& loop;
+  config::Resolver settings;
+  ares_channel channel = nullptr;
+  std::map<int, std::unique_ptr<net::DescriptorWatch>> watches;
+  Deadline timer{[this] { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }};
+  std::list<Lookup> lookups;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+};
+
+Resolver::Resolver(net::Loop& loop, const config::Resolver& settings)
+    : impl_(std::make_unique<Impl>(loop, settings)) {}
+
+Resolver::~Resolver() = default;
+
+void Resolver::ask(const config::HostName& name, OnAnswer on_answer) {
+  impl_->ask(name, std::move(on_answer));
+}
+
+}  // namespace sluice::resolve

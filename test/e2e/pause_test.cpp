@@ -1,0 +1,173 @@
+// pool pause: requests are held while the only instance of a service is restarted, and none fails.
+#include <csignal>
+#include <future>
+
+#include "fixtures.h"
+#include "raw_client.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+/// Requests that are inside the proxy, waiting ones included.
+int inside(const Proxy& proxy) {
+  int sum = 0;
+  const auto list = proxy.json("generation list");
+  for (const auto& generation : list["generations"]) sum += generation["in_flight"].get<int>();
+  return sum;
+}
+
+bool reaches(const Proxy& proxy, int requests) {
+  return eventually([&] { return inside(proxy) == requests; });
+}
+
+void pause(const Proxy& proxy, const std::string& more = "") {
+  const auto paused = proxy.admin("pool pause shop" + more);
+  REQUIRE_MESSAGE(paused.exit_code == 0, paused.output);
+}
+
+void resume(const Proxy& proxy) {
+  REQUIRE(proxy.admin("pool resume shop").exit_code == 0);
+}
+
+TEST_CASE("the only instance is restarted again and again under ab and POST, and nothing fails [tsan]") {
+  DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}, "queue = { timeout = \"20s\" }\n"));
+  REQUIRE(proxy.wait_for_healthy(1));
+  LoopingClient posts(proxy.port(), 4, post_request("/echo", "once"));
+  const std::string requests = under_sanitizer() ? "4000" : "20000";
+  auto plain = std::async([&] { return run_ab("-c 50 -n " + requests, proxy.url("/hello")); });
+  auto kept = std::async([&] { return run_ab("-k -c 50 -n " + requests, proxy.url("/hello")); });
+  const auto is_over = [](auto& load) { return load.wait_for(0s) == std::future_status::ready; };
+  int restarts = 0;
+  for (; restarts < 4 || !is_over(plain) || !is_over(kept); ++restarts) {
+    pause(proxy, " --wait 20s");
+    CHECK(proxy.json("backend list")["backends"][0]["in_flight"] == 0);
+    app.kill();
+    app.restart();
+    resume(proxy);
+    const uint64_t served = posts.ok();
+    REQUIRE(eventually([&] { return posts.ok() > served + 100; }));
+  }
+  posts.stop();
+  CHECK_MESSAGE(posts.failed() == 0, posts.first_failure());
+  for (auto* load : {&plain, &kept}) {
+    const AbResult result = load->get();
+    CHECK(result.complete == std::stoull(requests));
+    CHECK(result.failed == 0);
+    CHECK(result.not_2xx == 0);
+  }
+}
+
+TEST_CASE("what is held goes on in the order it came, and a client that leaves frees its place") {
+  const DemoApp app({.log = true});
+  const Proxy proxy("[pool.shop]\nbackends = [{ address = \"" + app.address() +
+                        "\", max_requests = 1 }]\nqueue = { max = 3, timeout = \"20s\" }\n",
+                    1);
+  REQUIRE(proxy.wait_for_healthy(1));
+  pause(proxy);
+  std::vector<RawClient> clients;
+  const auto ask = [&](const std::string& path, int then_inside) {
+    clients.emplace_back(proxy.port());
+    REQUIRE(clients.back().send(get_request(path)));
+    REQUIRE(reaches(proxy, then_inside));
+  };
+  ask("/hello?first", 1);
+  ask("/hello?second", 2);
+  ask("/hello?third", 3);
+  RawClient too_many(proxy.port());
+  CHECK(too_many.get("/hello").status == 503);
+  clients[1] = RawClient(proxy.port());
+  REQUIRE(reaches(proxy, 2));
+  ask("/hello?fourth", 3);
+  const size_t log_before = app.log_bytes();
+  resume(proxy);
+  for (const size_t i : {0u, 2u, 3u}) CHECK(clients[i].receive().status == 200);
+  std::string order;
+  for (const auto& line : app.log(log_before)) {
+    const auto query = line.find("/hello?");
+    if (query != std::string::npos) order += line.substr(query + 7) + " ";
+  }
+  CHECK(order == "first third fourth ");
+}
+
+TEST_CASE("a request that is held for too long gets 503 with Retry-After") {
+  const DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}, "queue = { timeout = \"200ms\" }\n"));
+  REQUIRE(proxy.wait_for_healthy(1));
+  pause(proxy);
+  RawClient client(proxy.port());
+  const auto response = client.get("/hello");
+  CHECK(response.status == 503);
+  CHECK(response.head.find("Retry-After: 1\r\n") != std::string::npos);
+  CHECK(response.body.find("paused") != std::string::npos);
+  resume(proxy);
+  CHECK(client.get("/hello").status == 200);
+}
+
+TEST_CASE("a pause for a time holds beyond the queue's own, ends by itself, and is told of") {
+  const DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}, "queue = { timeout = \"200ms\" }\n"));
+  REQUIRE(proxy.wait_for_healthy(1));
+  pause(proxy, " --for 1s");
+  CHECK(proxy.admin("pool list").output.find(" paused for=") != std::string::npos);
+  const auto left = proxy.json("pool show shop")["paused"]["left_ms"].get<int>();
+  CHECK(left > 0);
+  CHECK(left <= 1000);
+  RawClient client(proxy.port());
+  CHECK(client.get("/hello").status == 200);
+  CHECK(proxy.json("pool show shop")["paused"].is_null());
+  const std::string log = proxy.log();
+  CHECK(log.find("pool paused pool=shop cause=admin for_ms=1000") != std::string::npos);
+  CHECK(log.find("pool resumed pool=shop cause=pause_over") != std::string::npos);
+}
+
+TEST_CASE("pause --wait says when what is in flight does not end in time; the pause stays") {
+  const DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient slow(proxy.port());
+  REQUIRE(slow.send(get_request("/slow/800")));
+  REQUIRE(eventually([&] { return proxy.json("backend list")["backends"][0]["in_flight"] == 1; }));
+  const auto late = proxy.admin("pool pause shop --wait 100ms");
+  CHECK(late.exit_code == 4);
+  CHECK(late.output.find("1 requests are still in flight") != std::string::npos);
+  pause(proxy, " --wait 20s");
+  CHECK(slow.receive().status == 200);
+  CHECK(proxy.json("pool show shop")["paused"].is_object());
+  CHECK(proxy.admin("pool pause shpo").exit_code == 8);
+}
+
+TEST_CASE("a pause outlives a reload, and no upgrade, stop or restart leaves it behind") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
+  REQUIRE(proxy.wait_for_healthy(1));
+  const auto is_paused = [&] { return proxy.json("pool show shop")["paused"].is_object(); };
+  pause(proxy);
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  CHECK(is_paused());
+  const auto upgrade = proxy.admin("upgrade");
+  CHECK(upgrade.exit_code == 5);
+  CHECK(upgrade.output.find("pool \"shop\" is paused") != std::string::npos);
+  RawClient held(proxy.port());
+  REQUIRE(held.send(get_request("/hello")));
+  REQUIRE(reaches(proxy, 1));
+  SUBCASE("a stop gives the backends what is held") {
+    proxy.process().send_signal(SIGTERM);
+    CHECK(held.receive().status == 200);
+    CHECK(proxy.process().wait() == 0);
+  }
+  SUBCASE("a restart ends it") {
+    proxy.kill();
+    proxy.restart();
+    CHECK_FALSE(is_paused());
+  }
+  SUBCASE("so does reload --reset") {
+    REQUIRE(proxy.admin("reload --reset").exit_code == 0);
+    CHECK(held.receive().status == 200);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::e2e
