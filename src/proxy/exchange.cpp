@@ -133,7 +133,7 @@ void Exchange::wait_for_backend() {
   const upstream::Ask ask{.tried = tried_, .key = key_};
   trace_.wait_begins(now);
   wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
-    if (!lease) return reply(cause_of_queue(lease.error()));
+    if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
     first_wait_ = std::max(first_wait_, place_.released());
     lease_ = *std::move(lease);
     wait_over(Cause::ok);
