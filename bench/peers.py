@@ -210,6 +210,7 @@ frontend f
             s.settimeout(10)
             s.connect(str(path or self.socket_path))
             s.sendall(command.encode() + b"\n")
+            s.shutdown(socket.SHUT_WR)  # Else the master waits for more.
             reply = b""
             while more := s.recv(65536):
                 reply += more
