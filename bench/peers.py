@@ -35,7 +35,8 @@ class Sluice:
 
     def write(self):
         s = self.setup
-        routes = "".join(f'[[route]]\nhost = "{name}.example"\npool = "{name}"\n{self.more_route}' for name in s.pools) \
+        routes = "".join(f'[[route]]\nhost = "{name}.example"\npool = "{name}"\n{self.more_route}'
+                         for name in s.pools) \
             if len(s.pools) > 1 else ""
         pools = "".join(f"""[pool.{name}]
 backends = [{", ".join(f'"{a}"' for a in addresses)}]
