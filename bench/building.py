@@ -1,4 +1,4 @@
-"""What bench/run and bench/change begin with: the rivals installed, the programs built, as many descriptors as may be."""
+"""What bench/run and bench/change begin with: rivals installed, programs built, as many descriptors as may be."""
 import os, pathlib, resource, subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent

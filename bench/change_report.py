@@ -56,10 +56,10 @@ def left(samples):
 
 def markdown(about, results):
     sizes = about["sizes"]
-    lines = [f"{about['sluice']}, {about['nginx']}, {about['haproxy']}; Linux {about['kernel']}, {about['cpus']} cores; "
-             f"{about['date']}; {about['workers']} workers each. Clients: {sizes['idle']:,} idle, {sizes['busy']} with GET, "
-             f"{sizes['posts']} with POST, {sizes['new']} with a connection for each request, {sizes['slow']} with answers of "
-             f"{about['slow_seconds']} s, {sizes['tunnels']} tunnels.", ""]
+    lines = [f"{about['sluice']}, {about['nginx']}, {about['haproxy']}; Linux {about['kernel']}, "
+             f"{about['cpus']} cores; {about['date']}; {about['workers']} workers each. Clients: {sizes['idle']:,} idle, "
+             f"{sizes['busy']} with GET, {sizes['posts']} with POST, {sizes['new']} with a connection for each request, "
+             f"{sizes['slow']} with answers of {about['slow_seconds']} s, {sizes['tunnels']} tunnels.", ""]
     for title, samples in results.items():
         lines += [f"### {title[0].upper()}{title[1:]}", "", *noticed(samples), *left(samples)]
         lines += [f"Not to be believed: the clients of {proxy} were held up for {sample['held_up_s']:.0f} s.\n"

@@ -35,7 +35,8 @@ class Sluice:
 
     def write(self):
         s = self.setup
-        routes = "".join(f'[[route]]\nhost = "{name}.example"\npool = "{name}"\n{self.more_route}' for name in s.pools) \
+        routes = "".join(f'[[route]]\nhost = "{name}.example"\npool = "{name}"\n{self.more_route}'
+                         for name in s.pools) \
             if len(s.pools) > 1 else ""
         pools = "".join(f"""[pool.{name}]
 backends = [{", ".join(f'"{a}"' for a in addresses)}]
@@ -210,6 +211,7 @@ frontend f
             s.settimeout(10)
             s.connect(str(path or self.socket_path))
             s.sendall(command.encode() + b"\n")
+            s.shutdown(socket.SHUT_WR)  # Else the master waits for more.
             reply = b""
             while more := s.recv(65536):
                 reply += more
