@@ -6,6 +6,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
+#include <sluice/config/retry.h>
 
 #include <chrono>
 #include <cstdint>
@@ -148,13 +149,6 @@ struct Queue {
   uint64_t max = 1024;
   Duration timeout = 5s;
   bool operator==(const Queue&) const = default;
-};
-
-struct Retry {
-  unsigned attempts = 3;
-  uint64_t buffer_bytes = uint64_t{64} * 1024;
-  bool non_idempotent = false;
-  bool operator==(const Retry&) const = default;
 };
 
 struct PoolTimeouts {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <sluice/base/error.h>
+#include <sluice/config/retry.h>
+#include <sluice/http/head.h>
 
 namespace sluice::proxy {
 
@@ -16,6 +18,12 @@ struct FailedAttempt {
   unsigned attempts = 1;                ///< made so far, this one included
   unsigned attempts_allowed = 3;
 };
+
+/// A second backend may do this request, too: its method is idempotent, or the pool says that this does not
+/// matter.
+bool may_replay(const http::RequestHead& request, const config::Retry& settings);
+/// Its body surely fits into what is remembered for a next attempt.
+bool surely_fits(const http::Framing& body, const config::Retry& settings);
 
 bool may_retry(const FailedAttempt& failed);
 
