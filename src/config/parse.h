@@ -24,8 +24,9 @@ void parse_resolver(Reader& root, Resolver& resolver);
 void parse_limits(Reader& root, Limits& limits);
 void parse_timeouts(Reader& root, Timeouts& timeouts);
 
-/// Takes its key from `pool`, the table of one pool.
+// Each takes its key from `pool`, the table of one pool.
 void parse_balance(Reader& pool, Balance& balance);
+void parse_retry(Reader& pool, Retry& retry);
 
 // Each takes its key from `route`, the table of one route.
 /// `key`: header or cookie.

@@ -1,4 +1,4 @@
-// [pool.X] with its backends, health, queue, retry and timeouts.
+// [pool.X] with its backends, health, queue and timeouts.
 #include <sluice/base/text.h>
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 namespace sluice::config {
 namespace {
 
-constexpr uint64_t kMostRetryBuffer = uint64_t{16} << 20;
 constexpr size_t kLongestName = 100;
 constexpr uint32_t kMostWeight = 1000;
 constexpr uint32_t kMostRequests = 1'000'000;
@@ -62,15 +61,6 @@ void parse_queue(Reader& pool, Queue& queue) {
   if (!reader) return;
   reader->read_number("max", queue.max, 0, 1'000'000);
   reader->read_duration("timeout", queue.timeout, Reader::Zero::allowed);
-  reader->finish();
-}
-
-void parse_retry(Reader& pool, Retry& retry) {
-  auto reader = pool.sub("retry");
-  if (!reader) return;
-  reader->read_number("attempts", retry.attempts, 1, 100);
-  reader->read_size("buffer", retry.buffer_bytes, 0, kMostRetryBuffer);
-  reader->read("non_idempotent", retry.non_idempotent);
   reader->finish();
 }
 

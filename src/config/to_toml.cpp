@@ -30,12 +30,6 @@ std::string health_text(const Health& health) {
                        {"expect", std::to_string(health.expect)}});
 }
 
-std::string retry_text(const Retry& retry) {
-  return inline_table({{"attempts", std::to_string(retry.attempts)},
-                       {"buffer", quoted(size_text(retry.buffer_bytes))},
-                       {"non_idempotent", std::string(truth(retry.non_idempotent))}});
-}
-
 std::string pool_timeouts_text(const PoolTimeouts& timeouts) {
   return inline_table({{"connect", quoted(timeouts.connect)},
                        {"response", quoted(timeouts.response)},

@@ -64,7 +64,16 @@ Config unusual() {
                    {.address = Address::parse("[::1]:81").value()}},
       .health = {.path = "/p", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 4, .expect = 204},
       .queue = {.max = 0, .timeout = 0s},
-      .retry = {.attempts = 9, .buffer_bytes = 1000, .non_idempotent = true},
+      .retry = {.attempts = 9,
+                .buffer_bytes = 1000,
+                .non_idempotent = true,
+                .idempotency_key = true,
+                .attempt_timeout = 1s,
+                .budget = 0,
+                .budget_minimum = 1,
+                .trust_idle = 0s,
+                .hold = true,
+                .hedge = 20ms},
       .timeouts = {.connect = 1ms, .response = 90s, .idle = 2h, .expect_continue = 0s, .tunnel_drain = 1s},
       .proxy_protocol = ProxyProtocol::v1};
   config.pools["a.b"] = std::make_shared<Pool>(pool);
@@ -114,7 +123,7 @@ balance = "round_robin"
 backends = ["127.0.0.1:9001"]
 health = { path = "/ping", interval = "1s", timeout = "500ms", rise = 1, fall = 3, expect = 200 }
 queue = { max = 1024, timeout = "5s" }
-retry = { attempts = 3, buffer = "64KiB", non_idempotent = false }
+retry = { attempts = 3, buffer = "64KiB", non_idempotent = false, idempotency_key = false, attempt_timeout = "0s", budget = 20, budget_minimum = 10, trust_idle = "100ms", hold = false, hedge = "0s" }
 timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "30s" }
 proxy_protocol = "none"
 

@@ -63,6 +63,8 @@ constexpr std::array<CauseEntry, kCauses> kEntries = {{
      "the backend switched to another protocol than was asked for"},
     {Cause::backend_timeout, "backend_timeout", D::backend_error, 504, "http_response_timeout",
      "the backend took too long"},
+    {Cause::retry_budget, "retry_budget", D::backend_error, 502, "destination_unavailable",
+     "the backend failed, and the pool's retries are used up"},
 
     {Cause::client_gone, "client_gone", D::client_abort, 0, "", "the client went away"},
     {Cause::stopped, "stopped", D::failed_stopped, 0, "", "the process stopped"},

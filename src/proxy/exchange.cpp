@@ -5,12 +5,14 @@
 #include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/local_generation.h>
+#include <sluice/proxy/retry.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "proxy/answers.h"
 #include "proxy/balance_key.h"
+#include "proxy/held_response.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -23,6 +25,8 @@ Exchange::Exchange()
     : deadline_([this] { on_deadline(); }),
       side_deadline_([this] { on_side_deadline(); }),
       drain_notice_([this] { context_->deadlines.arm(side_deadline_, settings_->timeouts.tunnel_drain); }) {}
+
+Exchange::~Exchange() = default;
 
 void Exchange::start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
                      unsigned worker, OnOver on_over) {
@@ -45,7 +49,8 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   const Way& way = choose_way(generation.ways_of_route[*index], context.turns);
   settings_ = way.settings;
   pool_ = way.pool;
-  may_replay_ = request.is_idempotent() || settings_->retry.non_idempotent;
+  pool_->retry_budget().count_request();
+  may_replay_ = may_replay(request, settings_->retry);
   upgrade_ = http::wanted_upgrade(request, route_->upgrade);
   is_trusted_client_ = is_trusted(config().forwarding, client.client().address);
   key_ = balance_key(settings_->balance, config(), client, is_trusted_client_);
@@ -148,10 +153,11 @@ void Exchange::connect() {
   was_tried_ = true;
   trace_.attempt_begins();
   const bool may_reuse = !fresh_only_ && settings_->proxy_protocol == config::ProxyProtocol::none;
-  while (may_reuse && (upstream_ = backend.take_idle())) {
-    // What may not be sent twice is not put at risk: a closed connection is told by asking the kernel first.
-    if (may_replay_ || !upstream_->is_stale()) return send_request();
+  const bool may_fail = may_replay_ && surely_fits(client_->request().framing, settings_->retry);
+  if (may_reuse) {
+    upstream_ = may_fail ? backend.take_idle() : backend.take_trusted(settings_->retry.trust_idle);
   }
+  if (upstream_) return send_request();
   trace_.dials(context_->deadlines.clock().now());
   context_->deadlines.arm(deadline_, settings_->timeouts.connect);
   wait_ = context_->dialer.dial(backend.address(),
@@ -288,7 +294,16 @@ void Exchange::on_upload_done(Result<void> how) {
 }
 
 void Exchange::arm_response_deadline() {
-  context_->deadlines.arm(deadline_, is_tunnel_ ? config().timeouts.tunnel : settings_->timeouts.response);
+  Duration bound = is_tunnel_ ? config().timeouts.tunnel : settings_->timeouts.response;
+  if (is_attempt_bounded()) bound = std::min(bound, settings_->retry.attempt_timeout);
+  context_->deadlines.arm(deadline_, bound);
+}
+
+/// Nothing has come, and there is another attempt to make when this one takes too long.
+bool Exchange::is_attempt_bounded() const {
+  if (is_tunnel_ || settings_->retry.attempt_timeout == Duration::zero()) return false;
+  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts &&
+         !upstream_->has_answered();
 }
 
 }  // namespace sluice::proxy

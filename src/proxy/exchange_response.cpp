@@ -9,6 +9,7 @@
 
 #include "proxy/access.h"
 #include "proxy/answers.h"
+#include "proxy/held_response.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -45,16 +46,40 @@ void Exchange::send_response(const http::ResponseHead& head) {
   const bool has_body = head.framing.has_body();
   const bool body_at_once = has_body && upstream_->has_body_in_hand();
   measure(head.status);
-  const Flow flow =
-      client_->send_head(head, response_edits(), body_at_once ? Follows::body_at_once : Follows::nothing_yet);
+  const bool is_held = has_body && hold_response(head);
+  Flow flow = Flow::open;
+  if (!is_held) flow = begin_response(body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   if (!has_body) return on_response_end({});
   const auto on_piece = [this](std::string_view piece) {
     sent_ += piece.size();
     arm_response_deadline();
   };
   const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
-  if (flow == Flow::blocked) return download_.start_blocked(*upstream_, *client_, on_piece, on_done);
-  download_.start(*upstream_, *client_, on_piece, on_done);
+  wire::BodySink& sink = response_sink();
+  if (flow == Flow::blocked) return download_.start_blocked(*upstream_, sink, on_piece, on_done);
+  download_.start(*upstream_, sink, on_piece, on_done);
+}
+
+Flow Exchange::begin_response(Follows follows) {
+  return client_->send_head(*response_, response_edits(), follows);
+}
+
+/// Whether the response may begin only once it is whole, as far as the buffer goes: until then another
+/// attempt may be made.
+bool Exchange::hold_response(const http::ResponseHead& head) {
+  const auto& retry = settings_->retry;
+  if (!retry.hold || !may_replay_ || !body_remembered_) return false;
+  if (head.framing.kind == http::Framing::Kind::length && head.framing.length > retry.buffer_bytes) {
+    return false;
+  }
+  if (!held_) held_ = std::make_unique<HeldResponse>();
+  held_->start(*client_, retry.buffer_bytes, [this] { begin_response(Follows::body_at_once); });
+  return true;
+}
+
+wire::BodySink& Exchange::response_sink() {
+  if (held_ && held_->is_in_use()) return *held_;
+  return *client_;
 }
 
 /// An error that comes quickly is no merit.
@@ -88,8 +113,8 @@ void Exchange::on_response_end(Result<void> how) {
     if (error.origin == Origin::downstream) return client_gone(error);
     return attempt_failed(error);
   }
-  const Flow flow =
-      client_->end_body(http::forwardable_trailers(upstream_->trailers(), *response_, &rules_->response));
+  const Flow flow = response_sink().end_body(
+      http::forwardable_trailers(upstream_->trailers(), *response_, &rules_->response));
   release_backend();
   cause_ = Cause::ok;
   if (flow == Flow::blocked) return flush();
@@ -108,6 +133,7 @@ void Exchange::flush() {
 
 /// Before the first byte of a response, and only then, another backend may be tried.
 void Exchange::attempt_failed(const Error& error) {
+  const bool was_bounded = is_attempt_bounded();
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
   observe::Tally& tally = this->tally();  // Of the backend that it still has.
@@ -133,11 +159,14 @@ void Exchange::attempt_failed(const Error& error) {
                                 .idempotent = may_replay_,
                                 .non_idempotent_allowed = settings_->retry.non_idempotent,
                                 .body_replayable = body_remembered_,
-                                .timed_out = error.code == ErrorCode::timed_out,
+                                .timed_out = error.code == ErrorCode::timed_out && !was_bounded,
                                 .attempts = attempts_,
                                 .attempts_allowed = settings_->retry.attempts});
   if (!again) return reply(cause, {}, received_status);
   if (stale) --attempts_;
+  if (!stale && !pool_->retry_budget().take(context_->deadlines.clock().now())) {
+    return reply(Cause::retry_budget, {}, received_status);
+  }
   context_->counters.retries.add();
   tally.add(observe::Event::retried, cause);
   pick_backend();
@@ -178,6 +207,9 @@ void Exchange::release_backend() {
   side_deadline_.disarm();
   upload_.stop();
   wait_.cancel();
+  if (response_->has(http::FieldName::keep_alive)) {
+    lease_->backend().says_keep_alive(response_->find(http::FieldName::keep_alive));
+  }
   lease_->backend().give_back(std::move(upstream_));
   upstream_.reset();
   lease_.reset();
@@ -190,6 +222,7 @@ void Exchange::drop_attempt() {
   wait_.cancel();
   upload_.stop();
   download_.stop();
+  if (held_) held_->stop();
   upstream_.reset();
   lease_.reset();
 }

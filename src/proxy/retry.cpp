@@ -1,6 +1,22 @@
+#include <sluice/base/text.h>
 #include <sluice/proxy/retry.h>
 
+#include <algorithm>
+
 namespace sluice::proxy {
+
+bool may_replay(const http::RequestHead& request, const config::Retry& settings) {
+  if (settings.non_idempotent || request.is_idempotent()) return true;
+  if (!settings.idempotency_key) return false;
+  return std::ranges::any_of(request.fields(), [&](const http::Field& field) {
+    return equals_ignoring_case(request.name(field), "Idempotency-Key") && field.value_size != 0;
+  });
+}
+
+bool surely_fits(const http::Framing& body, const config::Retry& settings) {
+  if (!body.has_body()) return true;
+  return body.kind == http::Framing::Kind::length && body.length <= settings.buffer_bytes;
+}
 
 bool may_retry(const FailedAttempt& failed) {
   if (failed.timed_out || !failed.body_replayable) return false;

@@ -129,6 +129,16 @@ std::unique_ptr<wire::ClientStream> Backend::take_idle() {
   return connection;
 }
 
+std::unique_ptr<wire::ClientStream> Backend::take_trusted(Duration unproven) {
+  if (!idle_.empty()) keep_alive_.lasted(idle_.front()->idle_time());
+  const Duration trusted = keep_alive_.trusted(unproven);
+  while (!idle_.empty() && idle_.back()->idle_time() <= trusted) {
+    auto connection = take_idle();
+    if (!connection->is_stale()) return connection;
+  }
+  return nullptr;
+}
+
 void Backend::give_back(std::unique_ptr<wire::ClientStream> connection) {
   if (closed_ || state_->health() != HealthState::healthy || !connection->may_be_reused()) return;
   connection->park(idle_timeout_, [this](wire::ClientStream& gone) { drop(gone); });
@@ -140,6 +150,9 @@ void Backend::drop(wire::ClientStream& connection) {
   const auto found = std::ranges::find_if(idle_, is_it);
   CHECK(found != idle_.end());
   const auto gone = std::move(*found);  // Destroyed last: it is calling us.
+  const Duration idle = gone->idle_time();
+  const bool was_retired = idle >= idle_timeout_;
+  was_retired ? keep_alive_.lasted(idle) : keep_alive_.closed(idle);
   idle_.erase(found);
 }
 

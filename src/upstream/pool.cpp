@@ -15,7 +15,11 @@ void QueuePlace::leave() {
 }
 
 Pool::Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers)
-    : name_(std::move(name)), deadlines_(deadlines), worker_(worker), workers_(workers) {}
+    : name_(std::move(name)),
+      deadlines_(deadlines),
+      worker_(worker),
+      workers_(workers),
+      retry_budget_(deadlines.clock().now()) {}
 
 Pool::~Pool() {
   wait_for_room(false);
@@ -33,6 +37,7 @@ void Pool::update(std::shared_ptr<const config::Pool> config, std::vector<std::s
   if (backends != backends_) policy_->reset();
   settings_ = settings;
   config_ = std::move(config);
+  share_among(workers_);
   backends_ = std::move(backends);
   zone_ = zone;
   candidates_ = candidates_for(*config_, zone_);
@@ -57,6 +62,12 @@ void Pool::change_pause(config::Pause next) {
     if (was_timed) place->released_ = deadlines_.clock().now();
     bound_wait(*place);
   }
+}
+
+void Pool::share_among(unsigned workers) {
+  workers_ = workers;
+  if (!config_) return;
+  retry_budget_.set(config_->retry.budget, static_cast<double>(config_->retry.budget_minimum) / workers);
 }
 
 void Pool::retire() {

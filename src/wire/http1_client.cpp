@@ -285,6 +285,7 @@ void Http1ClientConnection::park(Duration idle, std::function<void(ClientStream&
   receiver_ = nullptr;
   on_gone_ = std::move(on_gone);
   if (std::exchange(reading_stopped_, false)) transport_->start_reading(*this);
+  parked_at_ = deadlines_.clock().now();
   deadlines_.arm(deadline_, idle);
 }
 

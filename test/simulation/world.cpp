@@ -69,13 +69,14 @@ wire::Flow SimulatedClient::switch_protocols(const http::ResponseHead& head, con
 }
 
 wire::Flow SimulatedClient::send_head(const http::ResponseHead& head, const http::FieldEdits*,
-                                      wire::Follows) {
+                                      wire::Follows follows) {
   CHECK(!over_ && answers == 0 && !committed_);
   head_given_ = true;
   from_backend = true;
   status = head.status;
-  // Sometimes the head waits for the body's first piece, as a real stream may let it.
-  if (!head.framing.has_body() || world_.random().chance(50)) commit();
+  // The head waits for the body's first piece when that is at hand, and sometimes else, as a real stream may.
+  const bool waits = follows == wire::Follows::body_at_once || world_.random().chance(50);
+  if (!head.framing.has_body() || !waits) commit();
   return outlet_.flow();
 }
 

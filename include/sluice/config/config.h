@@ -9,6 +9,7 @@
 #include <sluice/config/names.h>
 #include <sluice/config/proxy_status.h>
 #include <sluice/config/recent_requests.h>
+#include <sluice/config/retry.h>
 
 #include <chrono>
 #include <cstdint>
@@ -159,13 +160,6 @@ struct Queue {
   uint64_t max = 1024;
   Duration timeout = 5s;
   bool operator==(const Queue&) const = default;
-};
-
-struct Retry {
-  unsigned attempts = 3;
-  uint64_t buffer_bytes = uint64_t{64} * 1024;
-  bool non_idempotent = false;
-  bool operator==(const Retry&) const = default;
 };
 
 struct PoolTimeouts {

@@ -44,6 +44,7 @@ enum class Cause : uint8_t {
   backend_head_too_large,
   backend_upgrade,
   backend_timeout,
+  retry_budget,
   // Nobody waits for an answer any more.
   client_gone,
   stopped,

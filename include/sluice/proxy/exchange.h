@@ -26,6 +26,7 @@
 
 namespace sluice::proxy {
 
+class HeldResponse;
 struct LocalGeneration;
 
 /// What the exchanges of one worker share.
@@ -51,6 +52,7 @@ class Exchange {
   using OnOver = std::function<void(Ending)>;
 
   Exchange();
+  ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -139,6 +141,10 @@ class Exchange {
   void on_side_deadline();
   bool waits_for_client() const;
   void arm_response_deadline();
+  bool is_attempt_bounded() const;
+  wire::BodySink& response_sink();
+  wire::Flow begin_response(wire::Follows follows);
+  bool hold_response(const http::ResponseHead& head);
   void forget_backend();
   void release_backend();
   void drop_attempt();
@@ -178,6 +184,7 @@ class Exchange {
   upstream::QueuePlace place_;
   std::optional<uint64_t> key_;                  // what the balance goes by
   std::unique_ptr<http::FieldEdits> own_edits_;  // of the response, beyond the route's
+  std::unique_ptr<HeldResponse> held_;  // what of it is kept back, when the pool wants that
   wire::Pump upload_;
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's

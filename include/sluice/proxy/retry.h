@@ -1,6 +1,10 @@
 // Whether a failed attempt may be made again elsewhere (promise 6). Pure.
 #pragma once
 
+#include <sluice/base/error.h>
+#include <sluice/config/retry.h>
+#include <sluice/http/head.h>
+
 namespace sluice::proxy {
 
 /// What is known when an attempt has failed before a byte of its response was committed to the client.
@@ -14,6 +18,12 @@ struct FailedAttempt {
   unsigned attempts = 1;                ///< made so far, this one included
   unsigned attempts_allowed = 3;
 };
+
+/// A second backend may do this request, too: its method is idempotent, or the pool says that this does not
+/// matter.
+bool may_replay(const http::RequestHead& request, const config::Retry& settings);
+/// Its body surely fits into what is remembered for a next attempt.
+bool surely_fits(const http::Framing& body, const config::Retry& settings);
 
 bool may_retry(const FailedAttempt& failed);
 

@@ -5,6 +5,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/list.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/keep_alive.h>
 #include <sluice/wire/stream.h>
 
 #include <functional>
@@ -138,6 +139,11 @@ class Backend {
 
   /// The connection used last, or nothing.
   std::unique_ptr<wire::ClientStream> take_idle();
+  /// One for what may not be sent twice: the kernel knows nothing bad of it, and the backend is not about to
+  /// close it as far as one can tell. `unproven`: see KeepAlive::trusted().
+  std::unique_ptr<wire::ClientStream> take_trusted(Duration unproven);
+  /// The value of a Keep-Alive field of the backend's.
+  void says_keep_alive(std::string_view value) { keep_alive_.said(value); }
   /// Keeps it for the next request, when it may be reused and there may be one; else closes it.
   void give_back(std::unique_ptr<wire::ClientStream> connection);
   size_t idle_connections() const { return idle_.size(); }
@@ -168,7 +174,8 @@ class Backend {
   OnTrouble on_trouble_;
   OnRoom on_room_;
   balance::Latency latency_;
-  std::vector<std::unique_ptr<wire::ClientStream>> idle_;
+  KeepAlive keep_alive_;
+  std::vector<std::unique_ptr<wire::ClientStream>> idle_;  // The longest idle first.
   List<DrainNotice, &DrainNotice::hook_> notices_;
   std::string version_;
   Duration idle_timeout_{};

@@ -8,6 +8,7 @@
 #include <sluice/base/list.h>
 #include <sluice/config/config.h>
 #include <sluice/upstream/backend.h>
+#include <sluice/upstream/retry_budget.h>
 
 #include <functional>
 #include <memory>
@@ -66,6 +67,8 @@ class Pool {
   /// What update() was given last.
   const std::shared_ptr<const config::Pool>& config() const { return config_; }
   const std::string& zone() const { return zone_; }
+  /// This worker's share of it.
+  RetryBudget& retry_budget() { return retry_budget_; }
 
   /// The backend at this address, whether or not it is available; nothing when it is not there.
   std::optional<Lease> lease_on(const Address& address);
@@ -81,8 +84,8 @@ class Pool {
   /// What `ask` points to must stay. The queue must not be full.
   [[nodiscard]] Wait wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound,
                                       QueuePlace::OnLease on_lease);
-  /// So many workers share the queue's bound from now on.
-  void share_among(unsigned workers) { workers_ = workers; }
+  /// So many workers share the bounds of the queue and of retries from now on.
+  void share_among(unsigned workers);
   bool is_queue_full() const;
   bool is_paused() const { return pause_ != config::Pause::none; }
   size_t queued() const { return queued_; }
@@ -111,6 +114,7 @@ class Pool {
   Deadlines& deadlines_;
   unsigned worker_;
   unsigned workers_;
+  RetryBudget retry_budget_;
   std::shared_ptr<const config::Pool> config_;
   std::vector<std::shared_ptr<Backend>> backends_;
   std::vector<balance::Candidate> candidates_;  // By backend: what is fixed, and scratch.

@@ -38,6 +38,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool may_be_reused() const override;
   void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
   void unpark() override;
+  Duration idle_time() const override { return deadlines_.clock().now() - parked_at_; }
 
   void start_body(BodyReceiver& receiver) override;
   void pause_body() override;
@@ -84,6 +85,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   std::optional<Error> failure_;  // came while nobody was waiting
   std::function<void(ClientStream&)> on_gone_;
   Deadline deadline_;
+  TimePoint parked_at_;
   Alive alive_;
   uint64_t exchanges_ = 0;
   State state_ = State::resting;

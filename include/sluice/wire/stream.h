@@ -105,6 +105,8 @@ class ClientStream : public BodySource, public BodySink {
   /// stream.
   virtual void park(Duration idle, std::function<void(ClientStream&)> on_gone) = 0;
   virtual void unpark() = 0;
+  /// Since park().
+  virtual Duration idle_time() const = 0;
 };
 
 }  // namespace sluice::wire
