@@ -65,6 +65,7 @@ constexpr std::array<CauseEntry, kCauses> kEntries = {{
      "the backend took too long"},
     {Cause::retry_budget, "retry_budget", D::backend_error, 502, "destination_unavailable",
      "the backend failed, and the pool's retries are used up"},
+    {Cause::hedged, "hedged", D::ok, 0, "", "an attempt at another backend answered first"},
 
     {Cause::client_gone, "client_gone", D::client_abort, 0, "", "the client went away"},
     {Cause::stopped, "stopped", D::failed_stopped, 0, "", "the process stopped"},

@@ -12,6 +12,7 @@
 
 #include "proxy/answers.h"
 #include "proxy/balance_key.h"
+#include "proxy/hedge.h"
 #include "proxy/held_response.h"
 #include "proxy/trust.h"
 
@@ -170,13 +171,17 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connecti
   deadline_.disarm();
   if (!connection) return connect_failed(connection.error());
   upstream_ = *std::move(connection);
+  send_preface(*upstream_);
+  send_request();
+}
+
+void Exchange::send_preface(wire::ClientStream& backend) {
   const auto& client = client_->client();
   if (settings_->proxy_protocol == config::ProxyProtocol::v1) {
-    upstream_->send_preface(http::proxy_header_v1(client.address, client.local));
+    backend.send_preface(http::proxy_header_v1(client.address, client.local));
   } else if (settings_->proxy_protocol == config::ProxyProtocol::v2) {
-    upstream_->send_preface(http::proxy_header_v2(client.address, client.local));
+    backend.send_preface(http::proxy_header_v2(client.address, client.local));
   }
-  send_request();
 }
 
 /// Nothing was sent: another backend is always safe, and the attempt does not count. It is the pool's bound
@@ -203,12 +208,11 @@ void Exchange::forget_backend() {
   drop_attempt();
 }
 
-http::RequestForwarding Exchange::forwarding() {
+http::RequestForwarding Exchange::forwarding(const Address& backend) {
   const auto& client = client_->client();
   host_ = route_->rewrite_host;
   if (host_.empty() && client_->request().host().empty()) {  // HTTP/1.1 wants one (RFC 9112 3.2).
-    const auto& address = lease_->backend().address();
-    host_ = address.is_local() ? "localhost" : address.text();
+    host_ = backend.is_local() ? "localhost" : backend.text();
   }
   return {.client_ip = client.ip,
           .client_is_trusted = is_trusted_client_,
@@ -226,10 +230,11 @@ void Exchange::send_request() {
   interims_ = 0;
   sent_at_ = context_->deadlines.clock().now();
   const bool body_at_once = request.framing.has_body() && (!replay_.empty() || client_->has_body_in_hand());
-  const Flow flow = upstream_->send_head(request, forwarding(),
+  const Flow flow = upstream_->send_head(request, forwarding(backend_),
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   arm_response_deadline();
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
+  if (settings_->retry.hedge > Duration::zero()) arm_hedge();
   if (!request.framing.has_body()) return;
   expect_continue();
   send_body(flow);

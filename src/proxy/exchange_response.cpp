@@ -9,6 +9,7 @@
 
 #include "proxy/access.h"
 #include "proxy/answers.h"
+#include "proxy/hedge.h"
 #include "proxy/held_response.h"
 #include "proxy/trust.h"
 
@@ -26,6 +27,7 @@ constexpr unsigned kMostInterims = 100;  // of one attempt
 
 void Exchange::on_head(Result<const http::ResponseHead*> head) {
   if (!head) return attempt_failed(head.error());
+  end_hedge();
   stop_expecting();
   arm_response_deadline();
   if ((*head)->status == 101) return start_tunnel(**head);
@@ -136,7 +138,8 @@ void Exchange::attempt_failed(const Error& error) {
   const bool was_bounded = is_attempt_bounded();
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
-  observe::Tally& tally = this->tally();  // Of the backend that it still has.
+  observe::Tally& tally = this->tally();             // Of the backend that it still has.
+  std::unique_ptr<Hedge> hedge = std::move(hedge_);  // Goes on.
   if (stale) {
     fresh_only_ = true;
     drop_attempt();
@@ -144,6 +147,7 @@ void Exchange::attempt_failed(const Error& error) {
     lease_->backend().connection_broke();
     forget_backend();
   }
+  hedge_ = std::move(hedge);
   const int received_status = status_;
   const Cause cause = cause_of_attempt(error, received_status);
   trace_.attempt_ends(backend_, cause, received_status, sent_at_, context_->deadlines.clock().now());
@@ -151,6 +155,7 @@ void Exchange::attempt_failed(const Error& error) {
     tally.add(observe::Event::cut, cause);
     return over(cause, Ending::abort);
   }
+  if (goes_on_hedged()) return;
   client_->take_back_head();
   status_ = 0;
   sent_ = 0;
@@ -175,6 +180,7 @@ void Exchange::attempt_failed(const Error& error) {
 void Exchange::on_deadline() {
   const Error error{.code = ErrorCode::timed_out, .message = "", .origin = Origin::upstream};
   if (is_tunnel_) return close_tunnel(Cause::tunnel_idle);
+  if (!upstream_ && goes_on_hedged()) return hedge_failed(error);
   if (!upstream_) {
     wait_.cancel();
     return connect_failed(error);
@@ -216,6 +222,7 @@ void Exchange::release_backend() {
 }
 
 void Exchange::drop_attempt() {
+  stop_hedge();
   deadline_.disarm();
   side_deadline_.disarm();
   drain_notice_.drop();

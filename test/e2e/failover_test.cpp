@@ -196,6 +196,38 @@ TEST_CASE("an attempt that takes too long is made at another backend") {
   CHECK(proxy.json("status")["retries"] >= 1);
 }
 
+TEST_CASE("a request that takes long is asked of a second backend, too, and the first answer counts") {
+  const DemoApp slow({.delay = "60s"});
+  const DemoApp quick;
+  const Proxy proxy(Proxy::pool({&slow, &quick}, "retry = { hedge = \"50ms\" }\n"), 1);
+  REQUIRE(proxy.wait_for_healthy(2));
+  RawClient client(proxy.port());
+  for (int i = 0; i < 6; ++i) CHECK(client.get("/hello").body == "Hello World!\n");
+  const auto counters = proxy.json("counters shop").dump();
+  CHECK_MESSAGE(counters.find("hedged") != std::string::npos, counters);
+  CHECK(proxy.json("backend list")["backends"][0]["in_flight"] == 0);  // Nobody goes on with the slow ones.
+
+  const auto retries = proxy.json("status")["retries"];
+  REQUIRE(client.send(post_request("/slow/200", "a")));
+  CHECK(client.receive().ok());  // Not idempotent: once is enough.
+  CHECK(proxy.json("status")["retries"] == retries);
+  CHECK(client.get("/slow/200").ok());
+  CHECK(proxy.json("status")["retries"] > retries);
+}
+
+TEST_CASE("a hedged request goes on with its second attempt when the first one breaks") {
+  DemoApp slow({.delay = "60s"});
+  const DemoApp quick({.delay = "300ms"});
+  const Proxy proxy(Proxy::pool({&slow, &quick}, "retry = { hedge = \"20ms\", attempts = 2 }\n"), 1);
+  REQUIRE(proxy.wait_for_healthy(2));
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 4; ++i) clients.emplace_back(proxy.port());
+  for (auto& client : clients) REQUIRE(client.send(get_request("/hello")));
+  REQUIRE(eventually([&] { return proxy.json("status")["retries"] >= 2; }));
+  slow.kill();
+  for (auto& client : clients) CHECK(client.receive().body == "Hello World!\n");
+}
+
 TEST_CASE("retries end with their budget, and what fails then is told at once") {
   const DemoApp app;
   const Proxy proxy(Proxy::pool({&app}, "retry = { budget = 0, budget_minimum = 1 }\n"), 1);

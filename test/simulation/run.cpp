@@ -66,6 +66,7 @@ void World::publish() {
   pool->retry.buffer_bytes = random_.chance(50) ? 1000 : 100;
   pool->retry.hold = random_.chance(50);
   pool->retry.attempt_timeout = random_.chance(50) ? Duration(20) : Duration::zero();
+  pool->retry.hedge = random_.chance(50) ? Duration(10) : Duration::zero();
   pool->queue.max = 1 + random_.below(4);
   for (size_t i = 0; i < kBackends; ++i) {
     pool->backends.push_back({.address = states_[i]->address(),

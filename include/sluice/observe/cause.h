@@ -45,6 +45,7 @@ enum class Cause : uint8_t {
   backend_upgrade,
   backend_timeout,
   retry_budget,
+  hedged,
   // Nobody waits for an answer any more.
   client_gone,
   stopped,

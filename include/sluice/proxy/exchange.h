@@ -27,6 +27,7 @@
 namespace sluice::proxy {
 
 class HeldResponse;
+struct Hedge;
 struct LocalGeneration;
 
 /// What the exchanges of one worker share.
@@ -105,7 +106,8 @@ class Exchange {
   void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
   void connect_failed(const Error& error);
   void send_request();
-  http::RequestForwarding forwarding();
+  http::RequestForwarding forwarding(const Address& backend);
+  void send_preface(wire::ClientStream& backend);
   void rewrite_target();
   void choose_request_id();
   std::string client_trailers() const;
@@ -114,6 +116,17 @@ class Exchange {
   void stop_expecting();
   void remember(std::string_view piece);
   void on_upload_done(Result<void> how);
+
+  // A second attempt beside the first.
+  void arm_hedge();
+  void start_hedge();
+  void send_hedge();
+  void hedge_failed(const Error& error);
+  void end_attempt_beside(const Address& backend, TimePoint dialed, TimePoint sent, observe::Cause cause);
+  void take_hedge();
+  bool goes_on_hedged();
+  void end_hedge();
+  void stop_hedge();
 
   // The response.
   void on_head(Result<const http::ResponseHead*> head);
@@ -184,7 +197,8 @@ class Exchange {
   upstream::QueuePlace place_;
   std::optional<uint64_t> key_;                  // what the balance goes by
   std::unique_ptr<http::FieldEdits> own_edits_;  // of the response, beyond the route's
-  std::unique_ptr<HeldResponse> held_;  // what of it is kept back, when the pool wants that
+  std::unique_ptr<HeldResponse> held_;           // what of it is kept back, when the pool wants that
+  std::unique_ptr<Hedge> hedge_;
   wire::Pump upload_;
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's

@@ -33,17 +33,22 @@ class Trace {
   }
   /// No connection was there.
   void dials(TimePoint now) { dialed_ = now; }
+  TimePoint dialed() const { return dialed_; }
   bool is_under_way() const { return is_under_way_; }
   /// `sent`: when the request was, on a connection that was there.
   void attempt_ends(const Address& backend, observe::Cause cause, int status, TimePoint sent, TimePoint now) {
     is_under_way_ = false;
     const bool dialed = dialed_ != TimePoint();
-    attempts_[count_ < kMostKept ? count_ : kMostKept - 1] = {.backend = backend,
-                                                              .cause = cause,
-                                                              .status = status,
-                                                              .dialed = dialed,
-                                                              .began = dialed ? dialed_ : sent,
-                                                              .ended = now};
+    attempt_ended_beside({.backend = backend,
+                          .cause = cause,
+                          .status = status,
+                          .dialed = dialed,
+                          .began = dialed ? dialed_ : sent,
+                          .ended = now});
+  }
+  /// One of two at a time; the other goes on.
+  void attempt_ended_beside(const AttemptRecord& attempt) {
+    attempts_[count_ < kMostKept ? count_ : kMostKept - 1] = attempt;
     ++count_;
   }
 
