@@ -1,5 +1,7 @@
 #include "net/stream_transport.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -263,6 +265,11 @@ bool StreamTransport::is_stale() const {
   char byte = 0;
   const auto count = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+size_t StreamTransport::unacknowledged() const {
+  int count = 0;
+  return kept_bytes() + (::ioctl(descriptor_, SIOCOUTQ, &count) == 0 ? static_cast<size_t>(count) : 0);
 }
 
 }  // namespace sluice::net

@@ -299,6 +299,24 @@ TEST_CASE("a connection is stale when the peer has ended or broken it, or sent w
   }
 }
 
+TEST_CASE("what a peer that had closed got is not acknowledged, and what one got that closes then is") {
+  const std::string request = "POST / HTTP/1.1";
+  for (const bool closes_first : {true, false}) {
+    Pair pair(Kind::tcp);
+    auto raw = pair.open_raw();
+    if (closes_first) raw.close();
+    write(*pair.a, request);
+    if (!closes_first) {
+      REQUIRE(raw.receive() == request);
+      raw.close();
+    }
+    Collector reader;
+    pair.a->start_reading(reader);
+    CHECK(pair.until([&] { return reader.ended; }));
+    CHECK(pair.a->unacknowledged() == (closes_first ? request.size() : 0));
+  }
+}
+
 TEST_CASE("a transport knows its peer") {
   Pair pair(Kind::tcp);
   pair.open();

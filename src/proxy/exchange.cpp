@@ -17,6 +17,11 @@
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
+namespace {
+
+constexpr uint64_t kMostOfOnce = 8192;
+
+}  // namespace
 
 using observe::Cause;
 using wire::Flow;
@@ -275,12 +280,20 @@ void Exchange::remember(std::string_view piece) {
   stop_expecting();
   received_ += piece.size();
   if (!body_remembered_) return;
-  if (may_replay_ && replay_.size() + piece.size() <= settings_->retry.buffer_bytes) {
+  if (replay_.size() + piece.size() <= most_remembered()) {
     replay_.append(piece);
     return;
   }
   body_remembered_ = false;
   replay_.clear();
+}
+
+/// What may be done only once is sent again when the backend has closed the connection before it came. That
+/// is rare: large bodies are not copied for it.
+uint64_t Exchange::most_remembered() const {
+  const uint64_t most = settings_->retry.buffer_bytes;
+  if (may_replay_) return most;
+  return upstream_->is_reused() ? std::min(most, kMostOfOnce) : 0;
 }
 
 void Exchange::on_upload_done(Result<void> how) {

@@ -138,6 +138,7 @@ void Exchange::attempt_failed(const Error& error) {
   const bool was_bounded = is_attempt_bounded();
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
+  const bool taken_nothing = stale && upstream_->has_taken_nothing();
   observe::Tally& tally = this->tally();             // Of the backend that it still has.
   std::unique_ptr<Hedge> hedge = std::move(hedge_);  // Goes on.
   if (stale) {
@@ -159,7 +160,7 @@ void Exchange::attempt_failed(const Error& error) {
   client_->take_back_head();
   status_ = 0;
   sent_ = 0;
-  const bool again = may_retry({.nothing_sent = false,
+  const bool again = may_retry({.nothing_sent = taken_nothing,
                                 .stale_connection = stale,
                                 .idempotent = may_replay_,
                                 .non_idempotent_allowed = settings_->retry.non_idempotent,

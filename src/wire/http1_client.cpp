@@ -52,7 +52,8 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   CHECK(state_ == State::resting);
   state_ = State::head;
   ++exchanges_;
-  answered_ = false;
+  answered_ = taken_nothing_ = false;
+  written_ = 0;
   receiver_ = nullptr;
   body_paused_ = false;
   to_head_request_ = head.is_head();
@@ -94,6 +95,7 @@ Flow Http1ClientConnection::write(std::string_view before, Pieces pieces, std::s
   std::array<std::string_view, kMostPieces + 3> all;
   const size_t count = gather(all, out_head_, before, pieces, behind);
   if (count == 0) return transport_->kept_bytes() == 0 ? Flow::open : Flow::blocked;
+  for (size_t i = 0; i < count; ++i) written_ += all[i].size();
   const Flow flow = transport_->write(std::span(all.data(), count));
   if (out_head_.capacity() > out_.capacity()) out_ = std::move(out_head_);
   out_head_.clear();
@@ -214,6 +216,8 @@ void Http1ClientConnection::complete() {
 void Http1ClientConnection::on_end(Result<void> how) {
   ended_ = true;
   if (how && state_ == State::body && body_.may_end_here()) return complete();
+  // All that was asked before has been answered, and so acknowledged.
+  taken_nothing_ = how && state_ == State::head && !answered_ && transport_->unacknowledged() >= written_;
   Error error = how ? backend_error(ErrorCode::closed, "the backend closed the connection")
                     : backend_error(how.error().code, how.error().message);
   if (state_ == State::body) error.message += " in the middle of its response";

@@ -134,6 +134,25 @@ TEST_CASE("garbage, and a connection closed before any answer, are errors") {
   CHECK_FALSE(closed.connection->has_answered());
 }
 
+TEST_CASE("a backend that had closed before the request came has taken nothing of it") {
+  for (const size_t of_the_second : {0, 1}) {
+    for (const bool in_order : {true, false}) {
+      Backend backend;
+      backend.ask();
+      backend.transport->arrive("HTTP/1.1 204 No Content\r\n\r\n");
+      backend.connection->park(Duration{1000}, [](ClientStream&) {});
+      backend.connection->unpark();
+      backend.transport->acknowledged = backend.transport->written.size() + of_the_second;
+      backend.ask();
+      CHECK_FALSE(backend.connection->has_taken_nothing());
+      backend.transport->end(in_order ? Result<void>()
+                                      : Result<void>(Error{.code = ErrorCode::reset, .message = "reset"}));
+      CHECK_FALSE(backend.error.empty());
+      CHECK(backend.connection->has_taken_nothing() == (in_order && of_the_second == 0));
+    }
+  }
+}
+
 TEST_CASE("a resting connection says when it is of no more use") {
   const auto rested = [](const std::function<void(Backend&)>& event) {
     Backend backend;

@@ -25,6 +25,7 @@ class MemoryTransport final : public net::Transport {
   void shutdown() override { is_shut_down = true; }
   void reset_on_close() override { resets = true; }
   bool is_stale() const override { return false; }
+  size_t unacknowledged() const override { return written.size() - acknowledged; }
   const Address& peer() const override { return address_; }
 
   void arrive(std::string_view bytes) { reader_->on_bytes(bytes); }
@@ -35,6 +36,7 @@ class MemoryTransport final : public net::Transport {
   }
 
   std::string written;
+  size_t acknowledged = 0;
   int writes = 0;
   bool reading = false;
   bool blocked = false;

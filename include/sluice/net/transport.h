@@ -60,6 +60,10 @@ class Transport {
   /// the kernel: for idle connections about to be used again, when the request could not be repeated.
   virtual bool is_stale() const = 0;
 
+  /// Bytes that were written and that the peer's kernel has not acknowledged (on a Unix socket: that the peer
+  /// has not read). Asks the kernel; also right once the connection has ended.
+  virtual size_t unacknowledged() const { return 0; }
+
   virtual const Address& peer() const = 0;
 
   /// The connection itself, for who goes on with it in another way, or in another process: the transport is

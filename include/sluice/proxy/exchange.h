@@ -115,6 +115,7 @@ class Exchange {
   void expect_continue();
   void stop_expecting();
   void remember(std::string_view piece);
+  uint64_t most_remembered() const;
   void on_upload_done(Result<void> how);
 
   // A second attempt beside the first.

@@ -9,7 +9,7 @@ namespace sluice::proxy {
 
 /// What is known when an attempt has failed before a byte of its response was committed to the client.
 struct FailedAttempt {
-  bool nothing_sent = false;            ///< no byte of the request reached the backend
+  bool nothing_sent = false;            ///< nobody at the backend has read a byte of the request
   bool stale_connection = false;        ///< a reused connection that was closed before it answered anything
   bool idempotent = false;              ///< RFC 9110 9.2.2
   bool non_idempotent_allowed = false;  ///< the pool says so

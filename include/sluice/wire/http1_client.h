@@ -33,6 +33,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   void switch_protocols() override;
   Result<TunnelEnd> leave_tunnel() override;
   bool has_answered() const override { return answered_; }
+  bool has_taken_nothing() const override { return taken_nothing_; }
   bool is_reused() const override { return exchanges_ > 1; }
   bool is_stale() const override { return broken_ || transport_->is_stale(); }
   bool may_be_reused() const override;
@@ -88,10 +89,12 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   TimePoint parked_at_;
   Alive alive_;
   uint64_t exchanges_ = 0;
+  size_t written_ = 0;  // of this exchange
   State state_ = State::resting;
   bool to_head_request_ = false;
   bool request_sent_ = false;
   bool answered_ = false;
+  bool taken_nothing_ = false;
   bool broken_ = false;
   bool body_paused_ = false;
   bool reading_stopped_ = false;

@@ -94,6 +94,10 @@ class ClientStream : public BodySource, public BodySink {
   /// A byte has come back for this request.
   virtual bool has_answered() const = 0;
 
+  /// The backend ended the connection in order, and its kernel has acknowledged nothing of this request: it
+  /// had closed before the request came, and nobody has read it.
+  virtual bool has_taken_nothing() const { return false; }
+
   /// It has served a request before this one.
   virtual bool is_reused() const = 0;
   /// Asks the kernel whether the backend has closed it, or said something unasked (see Transport::is_stale).
