@@ -38,6 +38,19 @@ Result<BackendEdit> parse_edit(const Command& command) {
     edit.weight = backend.weight;
   }
   if (command.has("--version")) edit.version = backend.version = command.option("--version");
+  if (command.has("--zone")) edit.zone = backend.zone = command.option("--zone");
+  if (command.has("--max-requests")) {
+    const auto most = parse_unsigned(command.option("--max-requests"));
+    if (!most) return usage("expected --max-requests NUMBER; 0: no bound");
+    backend.max_requests = static_cast<uint32_t>(std::min<uint64_t>(*most, UINT32_MAX));
+    edit.max_requests = backend.max_requests;
+  }
+  if (command.has("--priority")) {
+    const auto priority = parse_unsigned(command.option("--priority"));
+    if (!priority) return usage("expected a priority from 0 to 9");
+    backend.priority = static_cast<uint8_t>(std::min<uint64_t>(*priority, UINT8_MAX));
+    edit.priority = backend.priority;
+  }
   if (auto holds = config::check_backend(backend); !holds) return std::move(holds).error();
   return edit;
 }

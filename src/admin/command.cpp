@@ -8,8 +8,9 @@
 namespace sluice::admin {
 namespace {
 
-constexpr std::array<std::string_view, 7> kWithValue = {"--binary",  "--wait",  "--for",        "--weight",
-                                                        "--version", "--drain", "--if-revision"};
+constexpr std::array<std::string_view, 10> kWithValue = {
+    "--binary", "--wait",        "--for",          "--weight",   "--version",
+    "--drain",  "--if-revision", "--max-requests", "--priority", "--zone"};
 constexpr std::array<std::string_view, 3> kFlags = {"--json", "--now", "--reset"};
 
 Error usage(std::string message) {

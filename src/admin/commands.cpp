@@ -87,7 +87,9 @@ constexpr std::array kEntries = {
           [](Context& c, const Command& command, OnReply) {
             return now(backend_list(*c.server, argument(command, 2)));
           }},
-    Entry{"backend add", "POOL ADDRESS [--weight N] [--version TAG] [--wait TIME] [--if-revision N]",
+    Entry{"backend add",
+          "POOL ADDRESS [--weight N] [--version TAG] [--max-requests N] [--priority N] [--zone ZONE] "
+          "[--wait TIME] [--if-revision N]",
           "add it, or change it; --wait: answer once it is healthy", 2, 2, backend_change},
     Entry{"backend remove", "POOL ADDRESS [--wait TIME] [--if-revision N]",
           "give it nothing new and forget it; --wait: answer once nothing is in flight", 2, 2,

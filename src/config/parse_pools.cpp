@@ -189,7 +189,9 @@ Result<void> check_backend(const Backend& backend) {
   };
   if (!has_port(backend.address)) return wrong(kNoPortZero);
   if (backend.weight < 1 || backend.weight > kMostWeight) return wrong("expected a weight from 1 to 1000");
-  if (!is_tag(backend.version)) return wrong(kTagExpected);
+  if (!is_tag(backend.version) || !is_tag(backend.zone)) return wrong(kTagExpected);
+  if (backend.max_requests > kMostRequests) return wrong("expected at most 1000000 requests at a time");
+  if (backend.priority > kLastPriority) return wrong("expected a priority from 0 to 9");
   return {};
 }
 

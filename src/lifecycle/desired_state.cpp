@@ -21,6 +21,9 @@ std::optional<config::Backend> apply_change(const config::Backend* in_file, cons
   config::Backend backend = in_file != nullptr ? *in_file : config::Backend{.address = address};
   if (change.weight) backend.weight = *change.weight;
   if (change.version) backend.version = *change.version;
+  if (change.max_requests) backend.max_requests = *change.max_requests;
+  if (change.priority) backend.priority = *change.priority;
+  if (change.zone) backend.zone = *change.zone;
   if (change.drain) backend.drain = *change.drain;
   return backend;
 }
@@ -37,6 +40,9 @@ std::string words(const BackendKey& key, const BackendChange& change) {
   if (change.presence == Presence::removed) text += " removed";
   if (change.weight) text += concat({" weight=", std::to_string(*change.weight)});
   if (change.version) text += field("version", *change.version);
+  if (change.max_requests) text += concat({" max_requests=", std::to_string(*change.max_requests)});
+  if (change.priority) text += concat({" priority=", std::to_string(*change.priority)});
+  if (change.zone) text += field("zone", *change.zone);
   if (change.drain && *change.drain) text += " draining";
   return text;
 }
@@ -140,6 +146,9 @@ Result<BackendChange> DesiredState::changed(const BackendEdit& edit) const {
   if (edit.verb == Verb::add) {
     change.presence = in_file(edit.key) != nullptr ? Presence::as_in_file : Presence::added;
     if (edit.version) change.version = edit.version;
+    if (edit.max_requests) change.max_requests = edit.max_requests;
+    if (edit.priority) change.priority = edit.priority;
+    if (edit.zone) change.zone = edit.zone;
   }
   if (edit.weight) change.weight = edit.weight;
   if (edit.verb != Verb::weight) change.drain = edit.verb == Verb::drain;

@@ -106,15 +106,15 @@ TEST_CASE("to start would forget what was acknowledged: a newer version's file, 
   const std::string path = directory.path("state.json");
   NoLog log;
   SUBCASE("newer") {
-    write_text(path, "{\"version\": 3}");
+    write_text(path, "{\"version\": 4}");
     const auto state = DurableState::open(kept_in(path), log);
     REQUIRE_FALSE(state);
     CHECK(state.error().code == ErrorCode::invalid_config);
     CHECK(state.error().message ==
           "server.state_file: " + path +
-              ": a newer Sluice wrote it (its version is 3, this one reads 2): start "
+              ": a newer Sluice wrote it (its version is 4, this one reads 3): start "
               "that one, or move the file away to start without its changes");
-    CHECK(text_of(path) == "{\"version\": 3}");
+    CHECK(text_of(path) == "{\"version\": 4}");
   }
   SUBCASE("a directory") {
     std::filesystem::create_directory(path);

@@ -15,9 +15,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Presence = BackendChange::Presence;
 
-constexpr uint64_t kVersion = 2;
-/// Which a Sluice that knows nothing of routes reads, as long as there is nothing of them to read.
-constexpr uint64_t kWithoutRoutes = 1;
+/// A file is of the oldest version that can say what is in it, so that an older Sluice reads it if it can.
+constexpr uint64_t kVersion = 3;  // max_requests, priority and zone of backends
+constexpr uint64_t kRoutes = 2;
+constexpr uint64_t kOldest = 1;
 constexpr uint64_t kMostGenerations = uint64_t{1} << 53;  // What every reader of JSON can hold.
 /// In the order of Presence.
 constexpr std::array<std::string_view, 3> kPresences = {"as_in_file", "added", "removed"};
@@ -28,8 +29,20 @@ Json change_json(const BackendKey& key, const BackendChange& change) {
                {"presence", kPresences[static_cast<size_t>(change.presence)]}};
   if (change.weight) json["weight"] = *change.weight;
   if (change.version) json["version"] = *change.version;
+  if (change.max_requests) json["max_requests"] = *change.max_requests;
+  if (change.priority) json["priority"] = *change.priority;
+  if (change.zone) json["zone"] = *change.zone;
   if (change.drain) json["drain"] = *change.drain;
   return json;
+}
+
+uint64_t version_for(const Changes& changes) {
+  const auto is_new = [](const auto& entry) {
+    const BackendChange& change = entry.second;
+    return change.max_requests || change.priority || change.zone;
+  };
+  if (std::ranges::any_of(changes.backends, is_new)) return kVersion;
+  return changes.routes.empty() ? kOldest : kRoutes;
 }
 
 Json route_json(const std::string& route, const std::vector<config::PoolShare>& split) {
@@ -82,8 +95,23 @@ bool is_number(const Json& json) {
   return json.is_number_unsigned() && json.get<uint64_t>() <= kMostGenerations;
 }
 
+/// What only `backend add` says.
+void read_added(Members& members, BackendChange& change, config::Backend& backend) {
+  if (const Json* most = members.optional("max_requests", "a number", is_number)) {
+    backend.max_requests = static_cast<uint32_t>(std::min<uint64_t>(most->get<uint64_t>(), UINT32_MAX));
+    change.max_requests = backend.max_requests;
+  }
+  if (const Json* priority = members.optional("priority", "a number", is_number)) {
+    backend.priority = static_cast<uint8_t>(std::min<uint64_t>(priority->get<uint64_t>(), UINT8_MAX));
+    change.priority = backend.priority;
+  }
+  if (const Json* zone = members.optional("zone", "a string", is_text)) {
+    change.zone = backend.zone = zone->get<std::string>();
+  }
+}
+
 /// One entry of "changes"; the error is what is wrong with it.
-std::string read_change(const Json& json, std::string where, BackendChanges& changes) {
+std::string read_change(const Json& json, std::string where, uint64_t version, BackendChanges& changes) {
   if (!json.is_object()) return concat({where, "it is no object"});
   Members members(json, std::move(where));
   BackendKey key;
@@ -104,9 +132,10 @@ std::string read_change(const Json& json, std::string where, BackendChanges& cha
     backend.weight = static_cast<uint32_t>(std::min<uint64_t>(weight->get<uint64_t>(), UINT32_MAX));
     change.weight = backend.weight;
   }
-  if (const Json* version = members.optional("version", "a string", is_text)) {
-    change.version = backend.version = version->get<std::string>();
+  if (const Json* tag = members.optional("version", "a string", is_text)) {
+    change.version = backend.version = tag->get<std::string>();
   }
+  if (version >= kVersion) read_added(members, change, backend);
   const auto is_truth = [](const Json& value) { return value.is_boolean(); };
   if (const Json* drain = members.optional("drain", "true or false", is_truth))
     change.drain = drain->get<bool>();
@@ -150,9 +179,8 @@ Result<std::string> state_text(const SavedState& state) {
   SavedState kept = state;
   kept.changes.pauses.clear();  // A pause that survived a restart would be a trap.
   const auto& [backends, routes, unused] = kept.changes;
-  Json json = {{"version", routes.empty() ? kWithoutRoutes : kVersion},
-               {"generation", state.generation},
-               {"changes", Json::array()}};
+  Json json = {
+      {"version", version_for(kept.changes)}, {"generation", state.generation}, {"changes", Json::array()}};
   for (const auto& [key, change] : backends) json["changes"].push_back(change_json(key, change));
   for (const auto& [route, split] : routes) json["routes"].push_back(route_json(route, split));
   std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -166,13 +194,14 @@ Result<SavedState> parse_state(std::string_view text) {
   if (json.is_discarded()) return damaged("it is not valid JSON, or cut off");
   if (!json.is_object()) return damaged("it is no JSON object");
   Members members(json, "");
-  const Json* version = members.required("version", "a number", is_number);
-  if (version != nullptr && version->get<uint64_t>() > kVersion) {
+  const Json* given = members.required("version", "a number", is_number);
+  const uint64_t version = given == nullptr ? kVersion : given->get<uint64_t>();
+  if (version > kVersion) {
     return Error{.code = ErrorCode::unsupported,
-                 .message = concat({"a newer Sluice wrote it (its version is ", version->dump(),
+                 .message = concat({"a newer Sluice wrote it (its version is ", std::to_string(version),
                                     ", this one reads ", std::to_string(kVersion), ")"})};
   }
-  if (version != nullptr && version->get<uint64_t>() < kWithoutRoutes) members.wrong("version is not 1 or 2");
+  if (version < kOldest) members.wrong("version is not 1, 2 or 3");
   SavedState state;
   if (const Json* number = members.required("generation", "a number", is_number)) {
     state.generation = number->get<uint64_t>();
@@ -181,12 +210,11 @@ Result<SavedState> parse_state(std::string_view text) {
   if (const Json* changes = members.required("changes", "an array", is_list)) {
     for (const Json& change : *changes) {
       const std::string where = concat({"changes[", std::to_string(state.changes.backends.size()), "]: "});
-      if (std::string wrong = read_change(change, where, state.changes.backends); !wrong.empty())
+      if (std::string wrong = read_change(change, where, version, state.changes.backends); !wrong.empty())
         return damaged(wrong);
     }
   }
-  const bool knows_routes = version != nullptr && version->get<uint64_t>() != kWithoutRoutes;
-  if (const Json* routes = knows_routes ? members.optional("routes", "an array", is_list) : nullptr) {
+  if (const Json* routes = version >= kRoutes ? members.optional("routes", "an array", is_list) : nullptr) {
     for (const Json& route : *routes) {
       const std::string where = concat({"routes[", std::to_string(state.changes.routes.size()), "]: "});
       if (std::string wrong = read_route(route, where, state.changes.routes); !wrong.empty())

@@ -81,7 +81,7 @@ TEST_CASE("every kind of damage is told, and nothing of the file is taken") {
       {"[]", "it is no JSON object"},
       {"{}", "there is no version"},
       {with("\"version\": 1", "\"version\": \"1\""), "version is not a number"},
-      {with("\"version\": 1", "\"version\": 0"), "version is not 1 or 2"},
+      {with("\"version\": 1", "\"version\": 0"), "version is not 1, 2 or 3"},
       {with("\"version\": 1", "\"version\": -1"), "version is not a number"},
       {with("\"generation\": 3", "\"generation\": 1e99"), "generation is not a number"},
       {with("\"generation\": 3", "\"generation\": 18446744073709551615"), "generation is not a number"},
@@ -140,6 +140,21 @@ TEST_CASE("routes are saved, and only a file that has some is of the version tha
   CHECK(parse_state(R"({"version": 2, "generation": 1, "changes": []})")->changes.empty());
 }
 
+TEST_CASE("what only a newer Sluice can say of a backend makes the file one of its version") {
+  SavedState state = {.generation = 4};
+  state.changes.backends[{"shop", *Address::parse("127.0.0.1:9003")}] = {
+      .presence = Presence::added, .max_requests = 7, .priority = 1, .zone = "a"};
+  const std::string text = *state_text(state);
+  CHECK(text.find("\"version\": 3") != std::string::npos);
+  CHECK(*parse_state(text) == state);
+  std::string older = text;
+  older.replace(older.find(": 3"), 3, ": 2");
+  CHECK(parse_state(older).error().message.starts_with("changes[0]: there is a member that this version"));
+  std::string wrong = text;
+  wrong.replace(wrong.find("\"priority\": 1"), 13, "\"priority\": 10");
+  CHECK(parse_state(wrong).error().message == "changes[0]: expected a priority from 0 to 9");
+}
+
 TEST_CASE("damage among the routes is told, too") {
   const auto damage = [](std::string_view before, std::string_view after) {
     std::string text(kRouteText);
@@ -158,10 +173,10 @@ TEST_CASE("damage among the routes is told, too") {
 }
 
 TEST_CASE("a newer version's file is no damage") {
-  const auto state = parse_state(with("\"version\": 1", "\"version\": 3, \"more\": {}"));
+  const auto state = parse_state(with("\"version\": 1", "\"version\": 4, \"more\": {}"));
   REQUIRE_FALSE(state);
   CHECK(state.error().code == ErrorCode::unsupported);
-  CHECK(state.error().message == "a newer Sluice wrote it (its version is 3, this one reads 2)");
+  CHECK(state.error().message == "a newer Sluice wrote it (its version is 4, this one reads 3)");
 }
 
 TEST_CASE("what would not come back is refused rather than written") {

@@ -138,6 +138,8 @@ TEST_CASE("each command says what came of it, in text and in JSON, with its exit
       {"backend add shpo 127.0.0.1:1", 8, "did you mean \"shop\"?"},
       {"backend add shop nonsense", 2, "error usage: \"nonsense\" is not an address"},
       {"backend add shop 127.0.0.1:1 --wait 100ms", 4, "error timed_out: it is in the pool, but"},
+      {"backend add shop 127.0.0.1:1 --priority 10", 2, "error usage: expected a priority from 0 to 9"},
+      {"backend add shop 127.0.0.1:1 --max-requests x", 2, "error usage: expected --max-requests NUMBER"},
       {"backend ad shop", 2, "unknown command \"backend ad\", did you mean \"backend add\"?"},
       {"backend add shop", 2, "error usage: expected: backend add POOL ADDRESS"},
       {"status --jsn", 2, "unknown option --jsn"},

@@ -63,8 +63,13 @@ TEST_CASE("a SIGKILL right after `ok` of any change: after a restart it is there
   CHECK(changed("backend drain shop 127.0.0.1:1")[0]["state"] == "draining");
   CHECK(changed("backend ready shop 127.0.0.1:1")[0]["state"] == "healthy");
   CHECK(changed("backend remove shop 127.0.0.1:1")[0]["address"] == "127.0.0.1:2");
+  const auto bounded = changed("backend add shop 127.0.0.1:2 --max-requests 7 --priority 1 --zone a")[0];
+  CHECK(bounded["max_requests"] == 7);
+  CHECK(bounded["priority"] == 1);
+  CHECK(bounded["zone"] == "a");
+  CHECK(bounded["weight"] == 3);  // What was said before.
   // The number of a generation never means two things.
-  CHECK(generation(proxy) == 11);
+  CHECK(generation(proxy) == 13);
 }
 
 /// One script that is cut off somewhere: what it was told, and what it asked last without hearing of it.

@@ -23,6 +23,9 @@ struct BackendChange {
   Presence presence = Presence::as_in_file;
   std::optional<uint32_t> weight{};
   std::optional<std::string> version{};
+  std::optional<uint32_t> max_requests{};
+  std::optional<uint8_t> priority{};
+  std::optional<std::string> zone{};
   std::optional<bool> drain{};
   bool operator==(const BackendChange&) const = default;
 };
@@ -62,7 +65,11 @@ struct BackendEdit {
   Verb verb{};
   BackendKey key{};
   std::optional<uint32_t> weight{};      ///< of add and weight
-  std::optional<std::string> version{};  ///< of add
+  // Of add:
+  std::optional<std::string> version{};
+  std::optional<uint32_t> max_requests{};
+  std::optional<uint8_t> priority{};
+  std::optional<std::string> zone{};
 };
 
 /// "route shop split blue=90 green=10".
