@@ -26,12 +26,6 @@ bool has_port(const Address& address) {
   return address.is_local() || address.port() != 0;
 }
 
-bool is_no_duration(const Value& value) {
-  if (value.kind != Value::Kind::string) return false;
-  const auto duration = parse_duration(value.text);
-  return duration && *duration == Duration::zero();
-}
-
 void parse_health(Reader& pool, Health& health) {
   const Value* given = pool.take("health");
   if (given == nullptr) return;
@@ -145,11 +139,14 @@ void parse_pool(Reader& reader, Pool& pool) {
   parse_backends(reader, pool.backends, pool.names);
   reader.read_duration("resolve_interval", pool.resolve_interval, Reader::Zero::allowed);
   parse_health(reader, pool.health);
+  reader.read_duration("slow_start", pool.slow_start, Reader::Zero::allowed);
+  if (const auto word = reader.read_word("when_all_down", {"queue", "try"})) {
+    pool.when_all_down = *word == 0 ? WhenAllDown::queue : WhenAllDown::try_anyway;
+  }
   parse_queue(reader, pool.queue);
   parse_retry(reader, pool.retry);
   parse_pool_timeouts(reader, pool.timeouts);
   parse_proxy_protocol(reader, pool.proxy_protocol);
-  reader.not_yet("slow_start", is_no_duration);
   reader.finish();
 }
 

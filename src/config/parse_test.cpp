@@ -84,7 +84,8 @@ queue = { max = 0, timeout = "0s" }
 retry = { attempts = 1, buffer = "0B", non_idempotent = true }
 timeouts = { connect = "1s", response = "5m", idle = "9s", continue = "0s", tunnel_drain = "2m" }
 proxy_protocol = "v2"
-slow_start = "0s"
+slow_start = "20s"
+when_all_down = "try"
 
 [pool.empty]
 health = false
@@ -157,6 +158,8 @@ TEST_CASE("the whole of a pool reaches the values it names") {
                    {.address = address("10.0.0.2:80"), .weight = 1000, .version = "v2+a:b"},
                    {.address = address("unix:/run/app.sock")}},
       .health = {.path = "/up?full", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 5, .expect = 204},
+      .slow_start = 20s,
+      .when_all_down = WhenAllDown::try_anyway,
       .queue = {.max = 0, .timeout = 0s},
       .retry = {.attempts = 1, .buffer_bytes = 0, .non_idempotent = true},
       .timeouts = {.connect = 1s, .response = 5min, .idle = 9s, .expect_continue = 0s, .tunnel_drain = 2min},

@@ -108,6 +108,8 @@ TEST_CASE("mistakes in [pool.NAME]") {
         "integer"},
        {"proxy_protocol = true",
         "4:18: pool.shop.proxy_protocol: expected one of \"none\", \"v1\", \"v2\", got a boolean"},
+       {"when_all_down = \"panic\"",
+        "4:17: pool.shop.when_all_down: expected one of \"queue\", \"try\", got \"panic\""},
        {"proxy_protocol = \"v3\"",
         "4:18: pool.shop.proxy_protocol: expected one of \"none\", \"v1\", \"v2\", got \"v3\""}},
       "");
@@ -218,8 +220,7 @@ TEST_CASE("what the design names but this version does not do is told apart from
   constexpr std::string_view kNot = "not available in this version of Sluice";
   const std::vector<Mistake> later = {
       {"[server]\nobserve = \"127.0.0.1:9180\"", "2:1: server.observe: "},
-      {"[[listener]]\nbind = \"127.0.0.1:1\"\ntls = {}", "3:1: listener[0].tls: "},
-      {"[pool.shop]\nslow_start = \"10s\"", "2:1: pool.shop.slow_start: "}};
+      {"[[listener]]\nbind = \"127.0.0.1:1\"\ntls = {}", "3:1: listener[0].tls: "}};
   for (const auto& [toml, problem] : later) {
     CAPTURE(toml);
     std::string file = std::string(toml) + "\n";
@@ -227,10 +228,6 @@ TEST_CASE("what the design names but this version does not do is told apart from
     if (file.find("[pool.shop]") == std::string::npos) file += "[pool.shop]\n";
     CHECK(problem_of(file) == "s.toml:" + problem + std::string(kNot));
   }
-}
-
-TEST_CASE("what asks for nothing of a later version is accepted") {
-  valid("[[listener]]\nbind = \"127.0.0.1:1\"\n[pool.shop]\nslow_start = \"0s\"\n");
 }
 
 TEST_CASE("what is missing as a whole is told without a place") {

@@ -68,6 +68,8 @@ void write_pool(Writer& out, const Pool& pool) {
   if (!pool.names.empty() || pool.resolve_interval > Duration::zero())
     out.line("resolve_interval", quoted(pool.resolve_interval));
   out.line("health", health_text(pool.health));
+  out.line("slow_start", quoted(pool.slow_start));
+  out.line("when_all_down", pool.when_all_down == WhenAllDown::queue ? "\"queue\"" : "\"try\"");
   out.line("queue",
            inline_table({{"max", std::to_string(pool.queue.max)}, {"timeout", quoted(pool.queue.timeout)}}));
   out.line("retry", retry_text(pool.retry));

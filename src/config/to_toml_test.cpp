@@ -63,6 +63,8 @@ Config unusual() {
       .backends = {{.address = Address::parse("10.0.0.1:80").value(), .weight = 9, .version = "v\"1"},
                    {.address = Address::parse("[::1]:81").value()}},
       .health = {.path = "/p", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 4, .expect = 204},
+      .slow_start = 30s,
+      .when_all_down = WhenAllDown::try_anyway,
       .queue = {.max = 0, .timeout = 0s},
       .retry = {.attempts = 9,
                 .buffer_bytes = 1000,
@@ -122,6 +124,8 @@ pool = "shop"
 balance = "round_robin"
 backends = ["127.0.0.1:9001"]
 health = { path = "/ping", interval = "1s", timeout = "500ms", rise = 1, fall = 3, expect = 200 }
+slow_start = "0s"
+when_all_down = "queue"
 queue = { max = 1024, timeout = "5s" }
 retry = { attempts = 3, buffer = "64KiB", non_idempotent = false, idempotency_key = false, attempt_timeout = "0s", budget = 20, budget_minimum = 10, trust_idle = "100ms", hold = false, hedge = "0s" }
 timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "30s" }

@@ -17,9 +17,11 @@ constexpr Duration kLastBackoff{2000};
 /// One backend under watch: the next probe's deadline, or the probe under way.
 class Monitor::Watched {
  public:
-  Watched(Monitor& monitor, Target target)
+  /// `is_new`: the process was at work before it came.
+  Watched(Monitor& monitor, Target target, bool is_new)
       : monitor_(monitor),
         target_(std::move(target)),
+        is_cold_(is_new),
         health_(settings().rise, settings().fall),
         next_([this] { start_probe(); }) {
     health_.assume(target_.state->health());
@@ -91,6 +93,9 @@ class Monitor::Watched {
   void set_state(HealthState state) {
     const HealthState before = target_.state->health();
     health_.assume(state);
+    if (state == HealthState::healthy && std::exchange(is_cold_, true)) {
+      target_.state->warm_up_from(monitor_.loop_.clock().now());
+    }
     target_.state->set_health(state);
     log_change(before, state);
     tell();
@@ -112,6 +117,7 @@ class Monitor::Watched {
 
   Monitor& monitor_;
   Target target_;
+  bool is_cold_;  // when it becomes healthy it has to warm up
   Health health_;
   Deadline next_;
   Wait probing_;
@@ -131,13 +137,14 @@ void Monitor::watch(const std::vector<Target>& targets) {
     auto& entry = watched[target.state.get()];
     const auto known = watched_.find(target.state.get());
     if (known == watched_.end()) {
-      entry = std::make_unique<Watched>(*this, target);
+      entry = std::make_unique<Watched>(*this, target, is_at_work_);
     } else {
       entry = std::move(known->second);
       entry->update(target.pool);
     }
   }
   watched_ = std::move(watched);
+  is_at_work_ = true;
 }
 
 void Monitor::check_now(const std::shared_ptr<BackendState>& state) {

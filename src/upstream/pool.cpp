@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "upstream/balancing.h"
+#include "upstream/slow_start.h"
 
 namespace sluice::upstream {
 
@@ -99,28 +100,50 @@ std::optional<Lease> Pool::pick_untried_first(const Ask& ask, Whose whose) {
   return lease;
 }
 
+bool Pool::may_have(const Backend& backend, const Ask& ask, Whose whose) const {
+  const bool was_tried = !ask.tried.empty() && std::ranges::find(ask.tried, &backend) != ask.tried.end();
+  return !was_tried && (whose == Whose::queued || !backend.is_awaited_by_others());
+}
+
 /// Makes the candidates what the backends are now.
-void Pool::look_at_backends(const Ask& ask, Whose whose) {
+void Pool::look_at_backends(const Ask& ask, Whose whose, TimePoint now) {
   const bool wants_load = policy_->wants_load();
+  const bool starts_slowly = config_->slow_start > Duration::zero();
   for (size_t i = 0; i < backends_.size(); ++i) {
     const Backend& backend = *backends_[i];
     balance::Candidate& candidate = candidates_[i];
     candidate.weight = backend.weight();
-    const bool was_tried = !ask.tried.empty() && std::ranges::find(ask.tried, &backend) != ask.tried.end();
-    const bool is_its_turn = whose == Whose::queued || !backend.is_awaited_by_others();
-    candidate.available = backend.is_available() && is_its_turn && !was_tried;
+    if (starts_slowly) {
+      candidate.weight *= warmth(backend.state()->healthy_since(), now, config_->slow_start);
+    }
+    candidate.available = backend.is_available() && may_have(backend, ask, whose);
     if (!wants_load || !candidate.available) continue;
     candidate.in_flight = static_cast<uint32_t>(backend.state()->in_flight());
     candidate.latency = backend.latency();
   }
 }
 
+/// Where all are down, and the pool wants them tried: makes those available. Whether there is one.
+bool Pool::look_at_those_down(const Ask& ask, Whose whose) {
+  if (config_->when_all_down == config::WhenAllDown::queue) return false;
+  if (std::ranges::any_of(backends_, [](const auto& backend) { return backend->is_usable(); })) return false;
+  bool is_any = false;
+  for (size_t i = 0; i < backends_.size(); ++i) {
+    const Backend& backend = *backends_[i];
+    candidates_[i].available =
+        backend.is_worth_a_try() && backend.has_room() && may_have(backend, ask, whose);
+    is_any |= candidates_[i].available;
+  }
+  return is_any;
+}
+
 std::optional<Lease> Pool::pick(const Ask& ask, Whose whose) {
   const balance::Request request{.key = ask.key, .now = deadlines_.clock().now()};
   // Other workers may take the last room of the one that was chosen: then there is one fewer to choose from.
   for (size_t tries = 0; tries <= backends_.size(); ++tries) {
-    look_at_backends(ask, whose);
-    const auto choice = policy_->choose(candidates_, request);
+    look_at_backends(ask, whose, request.now);
+    auto choice = policy_->choose(candidates_, request);
+    if (!choice && look_at_those_down(ask, whose)) choice = policy_->choose(candidates_, request);
     if (!choice) return std::nullopt;
     if (auto lease = Backend::lease(backends_[*choice])) return lease;
   }
@@ -158,7 +181,10 @@ Wait Pool::wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound, Q
   if (!is_paused()) {
     wait_for_room(true);
     // Nobody else may tell of what became available a moment ago.
-    const auto is_available = [](const auto& backend) { return backend->is_available(); };
+    const bool tries_anyway = config_->when_all_down == config::WhenAllDown::try_anyway;
+    const auto is_available = [tries_anyway](const auto& backend) {
+      return backend->is_available() || (tries_anyway && backend->is_worth_a_try());
+    };
     if (std::ranges::any_of(backends_, is_available)) deadlines_.arm(soon_, Duration{1});
   }
   return place.pending_.wait(std::move(on_lease));

@@ -228,11 +228,11 @@ TEST_CASE("a newer version's state file, and one that another process has, are l
   CHECK(locked.exit_code == 5);
   CHECK(has(locked.output, "server.state_file: another process has " + proxy.state_path()));
   proxy.kill();
-  const std::string newer = "{\"version\": 3, \"something\": []}";
+  const std::string newer = "{\"version\": 4, \"something\": []}";
   write_file(proxy.state_path(), newer);
   const auto refused = start_another("a.sock");
   CHECK(refused.exit_code == 3);
-  CHECK(has(refused.output, "a newer Sluice wrote it (its version is 3, this one reads 2)"));
+  CHECK(has(refused.output, "a newer Sluice wrote it (its version is 4, this one reads 3)"));
   CHECK(read_file(proxy.state_path()) == newer);
 }
 

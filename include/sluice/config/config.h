@@ -174,6 +174,12 @@ struct PoolTimeouts {
 
 enum class ProxyProtocol { none, v1, v2 };
 
+/// What becomes of requests while every backend of a pool is down.
+enum class WhenAllDown : uint8_t {
+  queue,       ///< they wait
+  try_anyway,  ///< backends that are down, or not proven yet, are tried all the same
+};
+
 /// Whether requests are held in the queue. Of an admin, never of the file.
 enum class Pause {
   none,
@@ -188,6 +194,8 @@ struct Pool {
   std::vector<NamedBackends> names{};  ///< each name once
   Duration resolve_interval{};         ///< between two looks for their addresses; 0: the records say it
   Health health{};
+  Duration slow_start{};  ///< in which one that becomes healthy gets all of its weight; 0: at once
+  WhenAllDown when_all_down = WhenAllDown::queue;
   Queue queue{};
   Retry retry{};
   PoolTimeouts timeouts{};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sluice/base/address.h>
+#include <sluice/base/clock.h>
 #include <sluice/base/gate.h>
 #include <sluice/observe/counters.h>
 #include <sluice/upstream/health.h>
@@ -40,6 +41,11 @@ class BackendState {
   HealthState health() const { return health_.load(std::memory_order_acquire); }
   void set_health(HealthState health) { health_.store(health, std::memory_order_release); }
 
+  /// It has become healthy at that time, and shall get its weight bit by bit where the pool wants that.
+  /// Written by control, any thread reads; zero: it was healthy when it was first heard of.
+  void warm_up_from(TimePoint now) { healthy_since_.store(now, std::memory_order_relaxed); }
+  TimePoint healthy_since() const { return healthy_since_.load(std::memory_order_relaxed); }
+
   /// Stays where it is. Locks for the moment of a look-up: for when a worker first hears of the backend.
   PerWorker& worker(unsigned index);
   Room& room() { return room_; }
@@ -53,6 +59,7 @@ class BackendState {
   const std::string pool_;
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
+  std::atomic<TimePoint> healthy_since_{};
   /// A list, that no more is kept than there are workers, and that sums need no lock: one that is in it
   /// stays.
   std::atomic<PerWorker*> first_{nullptr};

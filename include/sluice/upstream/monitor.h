@@ -47,6 +47,7 @@ class Monitor {
   net::Loop& loop_;
   Log& log_;
   OnChecked on_checked_;
+  bool is_at_work_ = false;  // has been told what to watch
   std::map<const BackendState*, std::unique_ptr<Watched>> watched_;
 };
 

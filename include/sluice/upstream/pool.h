@@ -104,7 +104,9 @@ class Pool {
   enum class Whose { newcomer, queued };
   std::optional<Lease> pick(const Ask& ask, Whose whose);
   std::optional<Lease> pick_untried_first(const Ask& ask, Whose whose);
-  void look_at_backends(const Ask& ask, Whose whose);
+  void look_at_backends(const Ask& ask, Whose whose, TimePoint now);
+  bool look_at_those_down(const Ask& ask, Whose whose);
+  bool may_have(const Backend& backend, const Ask& ask, Whose whose) const;
   void wait_for_room(bool waits);
   void bound_wait(QueuePlace& place);
   void change_pause(config::Pause next);
