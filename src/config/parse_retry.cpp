@@ -24,6 +24,7 @@ void parse_retry(Reader& pool, Retry& retry) {
   reader->read_number("budget", retry.budget, 0, kMostBudget);
   reader->read_number("budget_minimum", retry.budget_minimum, 0, kMostMinimum);
   reader->read_duration("trust_idle", retry.trust_idle, Reader::Zero::allowed);
+  reader->read("partial_post", retry.partial_post);
   reader->read("hold", retry.hold);
   reader->read_duration("hedge", retry.hedge, Reader::Zero::allowed);
   reader->finish();
@@ -38,6 +39,7 @@ std::string retry_text(const Retry& retry) {
                        {"budget", std::to_string(retry.budget)},
                        {"budget_minimum", std::to_string(retry.budget_minimum)},
                        {"trust_idle", quoted(retry.trust_idle)},
+                       {"partial_post", std::string(truth(retry.partial_post))},
                        {"hold", std::string(truth(retry.hold))},
                        {"hedge", quoted(retry.hedge)}});
 }

@@ -74,6 +74,7 @@ Config unusual() {
                 .budget = 0,
                 .budget_minimum = 1,
                 .trust_idle = 0s,
+                .partial_post = true,
                 .hold = true,
                 .hedge = 20ms},
       .timeouts = {.connect = 1ms, .response = 90s, .idle = 2h, .expect_continue = 0s, .tunnel_drain = 1s},
@@ -127,7 +128,7 @@ health = { path = "/ping", interval = "1s", timeout = "500ms", rise = 1, fall = 
 slow_start = "0s"
 when_all_down = "queue"
 queue = { max = 1024, timeout = "5s" }
-retry = { attempts = 3, buffer = "64KiB", non_idempotent = false, idempotency_key = false, attempt_timeout = "0s", budget = 20, budget_minimum = 10, trust_idle = "100ms", hold = false, hedge = "0s" }
+retry = { attempts = 3, buffer = "64KiB", non_idempotent = false, idempotency_key = false, attempt_timeout = "0s", budget = 20, budget_minimum = 10, trust_idle = "100ms", partial_post = false, hold = false, hedge = "0s" }
 timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "30s" }
 proxy_protocol = "none"
 

@@ -66,6 +66,8 @@ constexpr std::array<CauseEntry, kCauses> kEntries = {{
     {Cause::retry_budget, "retry_budget", D::backend_error, 502, "destination_unavailable",
      "the backend failed, and the pool's retries are used up"},
     {Cause::hedged, "hedged", D::ok, 0, "", "an attempt at another backend answered first"},
+    {Cause::partial_post, "partial_post", D::backend_error, 502, "http_response_incomplete",
+     "a backend that drains gave the request back"},
 
     {Cause::client_gone, "client_gone", D::client_abort, 0, "", "the client went away"},
     {Cause::stopped, "stopped", D::failed_stopped, 0, "", "the process stopped"},

@@ -14,6 +14,7 @@
 #include "proxy/balance_key.h"
 #include "proxy/hedge.h"
 #include "proxy/held_response.h"
+#include "proxy/partial_post.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -234,7 +235,8 @@ void Exchange::send_request() {
   const auto& request = client_->request();
   interims_ = 0;
   sent_at_ = context_->deadlines.clock().now();
-  const bool body_at_once = request.framing.has_body() && (!replay_.empty() || client_->has_body_in_hand());
+  const bool body_at_once =
+      request.framing.has_body() && !partial_ && (!replay_.empty() || client_->has_body_in_hand());
   const Flow flow = upstream_->send_head(request, forwarding(backend_),
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   arm_response_deadline();
@@ -263,7 +265,13 @@ std::string Exchange::client_trailers() const {
 /// The client's body goes to the backend, what an attempt before this one took of it first; the response may
 /// come before its end.
 void Exchange::send_body(Flow flow) {
+  if (partial_) return send_given_back(flow);
   if (!replay_.empty()) flow = upstream_->write_body(replay_);
+  send_rest(flow);
+}
+
+/// What no attempt has taken from the client yet.
+void Exchange::send_rest(Flow flow) {
   if (body_ended_) {
     upstream_->end_body(client_trailers());
     return;

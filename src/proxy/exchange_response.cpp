@@ -11,6 +11,7 @@
 #include "proxy/answers.h"
 #include "proxy/hedge.h"
 #include "proxy/held_response.h"
+#include "proxy/partial_post.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -31,6 +32,7 @@ void Exchange::on_head(Result<const http::ResponseHead*> head) {
   stop_expecting();
   arm_response_deadline();
   if ((*head)->status == 101) return start_tunnel(**head);
+  if (is_given_back(**head)) return take_back(**head);
   if (!(*head)->is_interim()) return send_response(**head);
   if (++interims_ > kMostInterims) {
     return attempt_failed({.code = ErrorCode::malformed,
@@ -213,6 +215,7 @@ void Exchange::release_backend() {
   deadline_.disarm();
   side_deadline_.disarm();
   upload_.stop();
+  partial_.reset();
   wait_.cancel();
   if (response_->has(http::FieldName::keep_alive)) {
     lease_->backend().says_keep_alive(response_->find(http::FieldName::keep_alive));
@@ -224,6 +227,7 @@ void Exchange::release_backend() {
 
 void Exchange::drop_attempt() {
   stop_hedge();
+  if (partial_ && partial_->has_begun) partial_.reset();  // It writes to the attempt.
   deadline_.disarm();
   side_deadline_.disarm();
   drain_notice_.drop();
@@ -250,6 +254,7 @@ void Exchange::reply(Cause cause, std::string_view explanation, int received_sta
 
 void Exchange::answer(const http::OwnResponse& response, Cause cause) {
   drop_attempt();
+  partial_.reset();
   cause_ = cause;
   status_ = response.status;
   sent_ = response.body.size();
@@ -260,11 +265,13 @@ void Exchange::answer(const http::OwnResponse& response, Cause cause) {
 void Exchange::stop() {
   count(Cause::stopped);
   drop_attempt();
+  partial_.reset();
 }
 
 void Exchange::over(Cause cause, Ending ending) {
   count(cause);
   drop_attempt();
+  partial_.reset();
   const OnOver on_over = std::move(on_over_);
   on_over(ending);
 }
@@ -301,6 +308,7 @@ void Exchange::log_access() {
 
 void Exchange::clear() {
   drop_attempt();
+  partial_.reset();
   on_over_ = nullptr;
   on_tunnel_ = nullptr;
   pool_.reset();

@@ -86,6 +86,11 @@ Flow Http1ClientConnection::end_body(std::string_view trailers) {
   return write({});
 }
 
+void Http1ClientConnection::end_sending() {
+  single_use_ = true;
+  transport_->shutdown();
+}
+
 Flow Http1ClientConnection::write(std::initializer_list<std::string_view> pieces) {
   return write({}, pieces, {});
 }

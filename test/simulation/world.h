@@ -157,6 +157,7 @@ class SimulatedConnection final : public wire::ClientStream {
   void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
   void unpark() override { on_gone_ = nullptr; }
   Duration idle_time() const override { return {}; }
+  void end_sending() override {}
   void start_body(wire::BodyReceiver& receiver) override { download_.start(receiver); }
   void pause_body() override { download_.pause(); }
   void resume_body() override { download_.resume(); }

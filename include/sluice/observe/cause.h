@@ -46,6 +46,7 @@ enum class Cause : uint8_t {
   backend_timeout,
   retry_budget,
   hedged,
+  partial_post,
   // Nobody waits for an answer any more.
   client_gone,
   stopped,

@@ -28,6 +28,7 @@ namespace sluice::proxy {
 
 class HeldResponse;
 struct Hedge;
+struct PartialPost;
 struct LocalGeneration;
 
 /// What the exchanges of one worker share.
@@ -112,6 +113,7 @@ class Exchange {
   void choose_request_id();
   std::string client_trailers() const;
   void send_body(wire::Flow flow);
+  void send_rest(wire::Flow flow);
   void expect_continue();
   void stop_expecting();
   void remember(std::string_view piece);
@@ -128,6 +130,12 @@ class Exchange {
   bool goes_on_hedged();
   void end_hedge();
   void stop_hedge();
+
+  // A request that its backend gives back.
+  bool is_given_back(const http::ResponseHead& head) const;
+  void take_back(const http::ResponseHead& head);
+  void send_given_back(wire::Flow flow);
+  void on_given_back(Result<void> how);
 
   // The response.
   void on_head(Result<const http::ResponseHead*> head);
@@ -200,6 +208,7 @@ class Exchange {
   std::unique_ptr<http::FieldEdits> own_edits_;  // of the response, beyond the route's
   std::unique_ptr<HeldResponse> held_;           // what of it is kept back, when the pool wants that
   std::unique_ptr<Hedge> hedge_;
+  std::unique_ptr<PartialPost> partial_;
   wire::Pump upload_;
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's

@@ -163,6 +163,8 @@ class Backend {
   void connect_failed();
   /// A connection broke in an exchange: a probe shall look, and traffic goes on.
   void connection_broke();
+  /// It has given a request back that it has no time for: a probe shall look whether it drains.
+  void gave_back() { report(); }
   /// A probe has looked, or the state has changed.
   void checked();
 

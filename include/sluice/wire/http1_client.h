@@ -34,6 +34,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   Result<TunnelEnd> leave_tunnel() override;
   bool has_answered() const override { return answered_; }
   bool has_taken_nothing() const override { return taken_nothing_; }
+  void end_sending() override;
   bool is_reused() const override { return exchanges_ > 1; }
   bool is_stale() const override { return broken_ || transport_->is_stale(); }
   bool may_be_reused() const override;

@@ -85,6 +85,9 @@ class ClientStream : public BodySource, public BodySink {
   /// head is the stream's, valid until the next request. Again after an interim one.
   using OnHead = std::function<void(Result<const http::ResponseHead*>)>;
   [[nodiscard]] virtual Wait read_head(OnHead on_head) = 0;
+  /// Nothing of the request's body is written any more: the backend sees the end of our direction, and may go
+  /// on with its own.
+  virtual void end_sending() = 0;
   /// The head just read was a 101 to the Upgrade that was asked for: from now on the body, both ways, is the
   /// bytes of the connection.
   virtual void switch_protocols() = 0;

@@ -1,0 +1,72 @@
+// Partial post replay: a backend that drains answers an upload with 379 and what it has got of it, and the
+// upload goes on at another backend. After "Zero Downtime Release" (SIGCOMM 2020, 4.3).
+#include <sluice/base/text.h>
+#include <sluice/proxy/exchange.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/partial_post.h"
+
+namespace sluice::proxy {
+
+using observe::Cause;
+
+namespace {
+
+constexpr int kPartialPost = 379;
+/// Beside the status, which is no registered one: nobody says both by accident.
+constexpr std::string_view kReason = "PartialPOST Replay";
+
+}  // namespace
+
+/// Whether the head says that the backend has done nothing, and gives the request's body back.
+bool Exchange::is_given_back(const http::ResponseHead& head) const {
+  return head.status == kPartialPost && settings_->retry.partial_post && head.reason() == kReason;
+}
+
+/// The backend echoes what it has got, and what is still under way to it, until our direction ends: nothing
+/// of the body is lost. The exchange goes on at another one, with the client's head.
+void Exchange::take_back(const http::ResponseHead& head) {
+  upload_.stop();
+  const TimePoint now = context_->deadlines.clock().now();
+  trace_.attempt_ends(backend_, Cause::partial_post, head.status, sent_at_, now);
+  if (attempts_ >= settings_->retry.attempts || (partial_ && partial_->missing > 0)) {
+    return reply(Cause::partial_post, "no backend that is left keeps the request", head.status);
+  }
+  tally().add(observe::Event::retried, Cause::partial_post);
+  context_->counters.retries.add();
+  tried_.push_back(&lease_->backend());
+  lease_->backend().gave_back();
+  if (!body_remembered_) {
+    upstream_->end_sending();
+    partial_ = std::make_unique<PartialPost>(*std::move(lease_), std::move(upstream_), received_);
+  }
+  drop_attempt();
+  pick_backend();
+}
+
+/// To the backend that the request has now.
+void Exchange::send_given_back(wire::Flow flow) {
+  partial_->has_begun = true;
+  stop_expecting();
+  const auto on_piece = [this](std::string_view piece) {
+    arm_response_deadline();
+    partial_->missing -= std::min<uint64_t>(partial_->missing, piece.size());
+  };
+  const auto on_done = [this](Result<void> how) { on_given_back(std::move(how)); };
+  if (flow == wire::Flow::blocked) {
+    return partial_->pump.start_blocked(*partial_->backend, *upstream_, on_piece, on_done);
+  }
+  partial_->pump.start(*partial_->backend, *upstream_, on_piece, on_done);
+}
+
+/// Either all of it has come back, or nobody knows the body any more.
+void Exchange::on_given_back(Result<void> how) {
+  const bool is_whole = how && partial_->missing == 0;
+  partial_.reset();
+  if (is_whole) return send_rest(wire::Flow::open);
+  reply(Cause::partial_post, "the backend that gave the request back did not give back all of it");
+}
+
+}  // namespace sluice::proxy
