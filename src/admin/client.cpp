@@ -70,6 +70,12 @@ class Client final : private net::Reader {
     end(exit_code(ErrorCode::unreachable));
   }
 
+  /// At once, also into a pipe: a stream has no end to wait for.
+  static void print(const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  }
+
   /// The exit code when the line was the reply's last.
   static std::optional<int> take_text(const std::string& line) {
     if (line.starts_with("error ")) {
@@ -77,15 +83,16 @@ class Client final : private net::Reader {
       const auto word = std::string_view(line).substr(6);
       return exit_code(error_code(word.substr(0, word.find(':'))));
     }
-    std::printf("%s\n", line.c_str());
+    print(line);
     if (line == "ok" || line.starts_with("ok ")) return 0;
     return std::nullopt;
   }
 
   static std::optional<int> take_json(const std::string& line) {
-    std::printf("%s\n", line.c_str());
+    print(line);
     const auto reply = nlohmann::json::parse(line, nullptr, false);
     if (reply.is_discarded() || !reply.is_object()) return exit_code(ErrorCode::failed);
+    if (!reply.contains("ok")) return std::nullopt;  // One of many: of a stream.
     return reply.value("ok", false) ? 0 : exit_code(error_code(reply.value("error", std::string("failed"))));
   }
 

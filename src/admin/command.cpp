@@ -8,10 +8,10 @@
 namespace sluice::admin {
 namespace {
 
-constexpr std::array<std::string_view, 10> kWithValue = {
-    "--binary", "--wait",        "--for",          "--weight",   "--version",
-    "--drain",  "--if-revision", "--max-requests", "--priority", "--zone"};
-constexpr std::array<std::string_view, 3> kFlags = {"--json", "--now", "--reset"};
+constexpr std::array<std::string_view, 11> kWithValue = {
+    "--binary",      "--wait",         "--for",      "--weight", "--version", "--drain",
+    "--if-revision", "--max-requests", "--priority", "--zone",   "--since"};
+constexpr std::array<std::string_view, 4> kFlags = {"--json", "--now", "--reset", "--follow"};
 
 Error usage(std::string message) {
   return {.code = ErrorCode::usage, .message = std::move(message)};

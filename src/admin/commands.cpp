@@ -50,6 +50,9 @@ constexpr std::array kEntries = {
           "read the file again, and say what changed; --reset drops admin changes", 0, 0, reload},
     Entry{"upgrade", "[--binary PATH]", "a new process takes over, with every listener and all state", 0, 0,
           upgrade},
+    Entry{"events", "[--since N] [--follow]", "what has happened, after event N; --follow: and what happens",
+          0, 0, events},
+    Entry{"log level", "[LEVEL]", "the least that is logged: debug, info, warning or error", 0, 1, log_level},
     Entry{"stop", "", "drain and stop, as SIGTERM", 0, 0, stop},
     Entry{"generation list", "", "the current generation, those that drain, and what holds them", 0, 0,
           [](Context& c, const Command&, OnReply on_reply) {

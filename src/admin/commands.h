@@ -34,10 +34,17 @@ struct Context {
 
 using OnReply = std::function<void(const Reply&)>;
 
-/// A reply at once, or a wait that ends in OnReply.
+/// Lines that come as things happen, for as long as the session lasts.
+struct Stream {
+  std::function<std::string(bool as_json)> take;         ///< the next ones; empty when there are none yet
+  std::function<Wait(std::function<void()>)> when_more;  ///< runs the callback once there are some
+};
+
+/// A reply at once, or a wait that ends in OnReply, or a stream.
 struct Outcome {
   std::optional<Reply> reply{};
   Wait wait{};
+  std::optional<Stream> stream{};
 };
 
 /// A command that fails between begin and commit leaves nothing to commit.
@@ -62,6 +69,8 @@ Outcome why(Context& context, const Command& command, OnReply on_reply);
 Outcome backend_change(Context& context, const Command& command, OnReply on_reply);
 Outcome reload(Context& context, const Command& command, OnReply on_reply);
 Outcome upgrade(Context& context, const Command& command, OnReply on_reply);
+Outcome events(Context& context, const Command& command, OnReply on_reply);
+Outcome log_level(Context& context, const Command& command, OnReply on_reply);
 Outcome begin(Context& context, const Command& command, OnReply on_reply);
 Outcome commit(Context& context, const Command& command, OnReply on_reply);
 Outcome route_split(Context& context, const Command& command, OnReply on_reply);

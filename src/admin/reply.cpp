@@ -5,6 +5,11 @@
 #include <algorithm>
 
 namespace sluice::admin {
+
+std::string dumped(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 std::string Reply::text() const {
   if (error) {
     // A line for each problem of a configuration, and the count of them as the verdict.
@@ -27,8 +32,7 @@ std::string Reply::json() const {
     whole["ok"] = true;
     whole.update(data);
   }
-  // Bytes that are no UTF-8 (a path, perhaps) are replaced rather than thrown about.
-  return whole.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return dumped(whole) + "\n";
 }
 
 }  // namespace sluice::admin

@@ -11,6 +11,9 @@
 
 namespace sluice::admin {
 
+/// On one line. Bytes that are no UTF-8 (a path, perhaps) are replaced rather than thrown about.
+std::string dumped(const nlohmann::ordered_json& json);
+
 struct Reply {
   std::vector<std::string> lines{};                                ///< for people and for grep
   nlohmann::ordered_json data = nlohmann::ordered_json::object();  ///< the same for programs

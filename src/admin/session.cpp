@@ -41,6 +41,7 @@ void Session::leave_when_sent() {
 void Session::end(const Error& error) {
   if (std::exchange(busy_, false)) {
     wait_.cancel();
+    stream_.reset();
     answer(Reply::failed(error));
   }
   ended_ = true;
@@ -86,6 +87,24 @@ void Session::run(std::string_view line) {
   if (outcome.reply) return answer(*outcome.reply);
   busy_ = true;
   wait_ = std::move(outcome.wait);
+  stream_ = std::move(outcome.stream);
+  if (stream_) go_on_streaming();
+}
+
+/// As fast as the peer reads.
+void Session::go_on_streaming() {
+  while (true) {
+    const std::string text = stream_->take(json_);
+    if (text.empty()) break;
+    const std::array<std::string_view, 1> pieces = {text};
+    if (transport_->write(pieces) == net::Flow::open) continue;
+    writable_ = transport_->when_writable([this](const Result<void>& how) {
+      if (!how) return on_over_(*this);
+      if (stream_) go_on_streaming();
+    });
+    return;
+  }
+  wait_ = stream_->when_more([this] { go_on_streaming(); });
 }
 
 void Session::answer(const Reply& reply) {

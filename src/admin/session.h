@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "admin/commands.h"
@@ -25,6 +26,7 @@ class Session final : private net::Reader {
   void next_line();
   void run(std::string_view line);
   void answer(const Reply& reply);
+  void go_on_streaming();
   void leave_when_sent();
   void turn_over();
 
@@ -32,6 +34,7 @@ class Session final : private net::Reader {
   Context context_;  // What it has begun and not committed ends with it.
   std::function<void(Session&)> on_over_;
   std::string input_;
+  std::optional<Stream> stream_;  // while that is what it is busy with
   Wait wait_;
   Wait writable_;
   bool json_ = false;

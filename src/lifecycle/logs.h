@@ -22,6 +22,7 @@ class Logs {
 
   /// The log itself, which has the settings of the first configuration; null: its settings never change.
   void set_writer(observe::LogWriter* writer) { writer_ = writer; }
+  observe::LogWriter* writer() const { return writer_; }
 
   /// What another configuration wants of the logs, with everything done that can fail.
   struct Next {

@@ -33,6 +33,26 @@ void Server::reopen_logs() {
   impl_->logs.reopen();
 }
 
+observe::Events* Server::events() const {
+  return impl_->events;
+}
+
+std::optional<LogLevel> Server::log_level() const {
+  const observe::LogWriter* const writer = impl_->logs.writer();
+  return writer == nullptr ? std::nullopt : std::optional(writer->level());
+}
+
+bool Server::set_log_level(LogLevel level) {
+  observe::LogWriter* const writer = impl_->logs.writer();
+  if (writer == nullptr) return false;
+  const LogLevel before = writer->level();
+  if (before == level) return true;
+  writer->set_level(std::min(before, level));  // So that this line is among those that are written.
+  impl_->log.info("log level changed" + field("was", name(before)) + field("level", name(level)));
+  writer->set_level(level);
+  return true;
+}
+
 void Server::stop() {
   impl_->stop();
 }
@@ -43,8 +63,11 @@ bool Server::is_stopping() const {
 
 Result<Estate> Server::estate() const {
   if (auto may = impl_->pauses.check_none(); !may) return std::move(may).error();
-  auto estate = make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
-  if (estate) estate->state.places = impl_->names.places();
+  auto estate =
+      make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+  if (!estate) return estate;
+  estate->state.places = impl_->names.places();
+  if (impl_->events != nullptr) estate->state.events = impl_->events->since(0);
   return estate;
 }
 

@@ -55,6 +55,8 @@ struct Server::Impl {
     const unsigned count = config.server.workers;
     Estate* const estate = origin.estate;
     logs.set_writer(origin.log);
+    events = origin.events;
+    if (events != nullptr && estate != nullptr) events->continue_from(std::move(estate->state.events));
     if (origin.manager != nullptr) listening.keep_with(*(manager = origin.manager));
     auto inherited = inherit_sockets(estate, config, count);
     if (!inherited) return std::move(inherited).error();
@@ -307,6 +309,7 @@ struct Server::Impl {
   uint64_t newest = 0;
   Predecessors predecessors;
   net::ServiceManager* manager = nullptr;
+  observe::Events* events = nullptr;
   Departures departures;
   Pauses pauses{loop.deadlines(), log, [this](const auto& over, auto cause) { return resume(over, cause); }};
   resolve::Names names{loop, log, [this](const auto& places) { return use(places); }};

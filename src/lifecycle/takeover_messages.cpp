@@ -65,6 +65,14 @@ Json places_json(const config::Places& places) {
   return list;
 }
 
+Json events_json(const std::vector<observe::LoggedEvent>& events) {
+  Json list = Json::array();
+  for (const auto& event : events) {
+    list.push_back({event.number, event.time.time_since_epoch().count(), name(event.level), event.text});
+  }
+  return list;
+}
+
 Json json_of(const StateMessage& state) {
   Json backends = Json::array();
   for (const auto& backend : state.backends) {
@@ -78,7 +86,8 @@ Json json_of(const StateMessage& state) {
           {"process", state.process},
           {"saved", saved ? Json::parse(*saved, nullptr, false) : Json()},
           {"backends", std::move(backends)},
-          {"places", places_json(state.places)}};
+          {"places", places_json(state.places)},
+          {"events", events_json(state.events)}};
 }
 
 Json json_of(const ReadyMessage& ready) {
@@ -98,6 +107,22 @@ Json json_of(const TakenMessage& taken) {
 }
 
 // ---- in
+
+/// History: what is not as it has to be is left out.
+void read_events(const Json& json, std::vector<observe::LoggedEvent>& events) {
+  if (!json.is_array()) return;
+  for (const Json& row : json) {
+    const bool is_row = row.is_array() && row.size() == 4 && row[0].is_number_unsigned() &&
+                        row[1].is_number_integer() && row[2].is_string() && row[3].is_string();
+    if (!is_row) continue;
+    observe::LoggedEvent event{.number = row[0].get<uint64_t>(), .text = row[3].get<std::string>()};
+    event.time += std::chrono::milliseconds(row[1].get<int64_t>());
+    for (const auto level : {LogLevel::info, LogLevel::warning, LogLevel::error}) {
+      if (name(level) == row[2].get<std::string>()) event.level = level;
+    }
+    if (events.empty() || events.back().number < event.number) events.push_back(std::move(event));
+  }
+}
 
 /// Releases before this one have none, and a newer one may have events of which this one knows nothing.
 void read_tallies(const Json& json, observe::TallySums& tallies) {
@@ -187,6 +212,7 @@ TakeoverMessage read_state(Members& members) {
   members.number("version", state.version);
   members.number("process", state.process);
   read_places(members, state.places);
+  read_events(members.member("events"), state.events);
   auto saved = parse_state(members.member("saved").dump());
   if (members.check(saved.has_value())) state.saved = *std::move(saved);
   for (const Json& json : members.list("backends")) {

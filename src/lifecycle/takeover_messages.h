@@ -64,7 +64,8 @@ struct StateMessage {
   int process = 0;
   SavedState saved{};
   std::vector<PassedHealth> backends{};
-  config::Places places{};  ///< what names led to last
+  config::Places places{};                     ///< what names led to last
+  std::vector<observe::LoggedEvent> events{};  ///< the newest ones; none from releases that kept none
   bool operator==(const StateMessage&) const = default;
 };
 

@@ -16,6 +16,8 @@ TakeoverMessage there_and_back(const TakeoverMessage& message) {
   return *parsed;
 }
 
+constexpr std::chrono::sys_time<std::chrono::milliseconds> kTime{std::chrono::milliseconds(1764000000123)};
+
 TEST_CASE("every message comes back as it was") {
   Totals totals{.accepted = 6, .retries = 7, .connections_accepted = 8, .connections = 9};
   totals.ended = {1, 0, 2, 0, 0, 0, 0, 3};
@@ -34,7 +36,9 @@ TEST_CASE("every message comes back as it was") {
                    .backends = {{"shop", at(9001), upstream::HealthState::draining},
                                 {"shop", at(9002), upstream::HealthState::down}},
                    .places = {{"a:80", {{.address = at(80)}, {.address = at(81)}}},
-                              {"srv:b", {{.address = at(82), .weight = 7, .priority = 2}}}}},
+                              {"srv:b", {{.address = at(82), .weight = 7, .priority = 2}}}},
+                   .events = {{.number = 3, .time = {}, .level = LogLevel::error, .text = "a b=\"c\""},
+                              {.number = 5, .time = kTime, .level = LogLevel::info, .text = "d"}}},
       ReadyMessage{.listeners = {"a", "b"}, .admin = true},
       RefusedMessage{.code = ErrorCode::conflict, .message = "one at a time"},
       YoursMessage{.totals = totals, .predecessors = 2},

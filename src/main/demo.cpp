@@ -5,6 +5,7 @@
 #include <sluice/demo/demo_app.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/net/signals.h>
+#include <sluice/observe/events.h>
 #include <sluice/observe/log_writer.h>
 
 #include <unistd.h>
@@ -73,18 +74,21 @@ void print_welcome(const lifecycle::Server& server, const Apps& apps, const std:
 
 int run_demo() {
   net::Signals::ignore_broken_pipes();
-  auto log = observe::LogWriter::open(LogLevel::info, LogFormat::text, "stderr");
-  if (!log) return fail(log.error());
+  auto writer = observe::LogWriter::open(LogLevel::info, LogFormat::text, "stderr");
+  if (!writer) return fail(writer.error());
   net::Loop loop;
+  observe::Events log(**writer, loop.deadlines());
   auto apps = start_apps(loop);
   if (!apps) return fail(apps.error());
   const std::string socket = concat({"/tmp/sluice-demo-", std::to_string(getpid()), ".sock"});
   auto parsed = config::parse(demo_config(*apps, socket), kDemoFile);
   if (const auto* problems = std::get_if<config::Problems>(&parsed)) return fail(config::as_error(*problems));
-  auto admin = admin::AdminServer::open(loop, **log, socket);
+  auto admin = admin::AdminServer::open(loop, log, socket);
   if (!admin) return fail(admin.error());
-  lifecycle::Server server(loop, **log, kDemoFile, [&loop] { loop.stop(); });
-  if (auto started = server.start(std::get<config::Config>(std::move(parsed))); !started)
+  lifecycle::Server server(loop, log, kDemoFile, [&loop] { loop.stop(); });
+  if (auto started =
+          server.start(std::get<config::Config>(std::move(parsed)), {.log = writer->get(), .events = &log});
+      !started)
     return fail(started.error());
   (*admin)->serve(server, kDemoFile);
   net::Signals signals(loop);

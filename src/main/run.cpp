@@ -10,6 +10,7 @@
 #include <sluice/net/descriptors.h>
 #include <sluice/net/service_manager.h>
 #include <sluice/net/signals.h>
+#include <sluice/observe/events.h>
 #include <sluice/observe/log_writer.h>
 
 #include <unistd.h>
@@ -70,10 +71,10 @@ class Running {
           net::ServiceManager manager)
       : config_path_(std::move(config_path)),
         admin_path_(config.server.admin_socket),
-        log_(log),
+        writer_(log),
         manager_(std::move(manager)),
-        server_(loop_, log, config_path_, [this] { finish(); }),
-        handover_(loop_, log, server_, handover_settings()),
+        server_(loop_, log_, config_path_, [this] { finish(); }),
+        handover_(loop_, log_, server_, handover_settings()),
         watchdog_(loop_, server_, manager_) {}
 
   Result<void> start(config::Config config, const TakeoverWish& wish) {
@@ -129,11 +130,15 @@ class Running {
     return {};
   }
 
+  lifecycle::Origin origin(lifecycle::Estate* estate) {
+    return {.estate = estate, .manager = &manager_, .log = &writer_, .events = &log_};
+  }
+
   Result<void> start_anew(config::Config config) {
     auto admin = admin::AdminServer::open(loop_, log_, admin_path_);
     if (!admin) return std::move(admin).error();
     admin_ = *std::move(admin);
-    return server_.start(std::move(config), {.manager = &manager_, .log = &log_});
+    return server_.start(std::move(config), origin(nullptr));
   }
 
   Result<void> start_as_heir(config::Config config) {
@@ -146,14 +151,13 @@ class Running {
       if (!admin) return std::move(admin).error();
       admin_ = *std::move(admin);
     }
-    return server_.start(std::move(config),
-                         {.estate = &takeover_->estate(), .manager = &manager_, .log = &log_});
+    return server_.start(std::move(config), origin(&takeover_->estate()));
   }
 
   void watch_signals() {
     signals_.on(SIGHUP, [this] { reload(server_, log_); });
     signals_.on(SIGUSR1, [this] {
-      log_.reopen();
+      writer_.reopen();
       server_.reopen_logs();
     });
     signals_.on(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
@@ -180,9 +184,10 @@ class Running {
 
   std::string config_path_;
   std::string admin_path_;
-  observe::LogWriter& log_;
+  observe::LogWriter& writer_;
   net::ServiceManager manager_;
   net::Loop loop_;
+  observe::Events log_{writer_, loop_.deadlines()};
   std::unique_ptr<admin::AdminServer> admin_;
   lifecycle::Server server_;
   lifecycle::Handover handover_;

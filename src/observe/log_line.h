@@ -15,6 +15,9 @@ namespace sluice::observe {
 void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel level,
                      std::string_view message);
 
+/// `text` with U+FFFD in place of bytes that are no UTF-8.
+std::string valid_utf8(std::string_view text);
+
 /// A JSON string, quotes and all, by the same rules.
 void append_json_string(std::string& out, std::string_view text);
 

@@ -13,6 +13,7 @@
 #include <sluice/lifecycle/totals.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/service_manager.h>
+#include <sluice/observe/events.h>
 #include <sluice/observe/log_writer.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/holder.h>
@@ -63,6 +64,7 @@ struct Origin {
   Estate* estate = nullptr;                ///< of the process that it takes over from
   net::ServiceManager* manager = nullptr;  ///< gives sockets, keeps sockets, is told of reload and stop
   observe::LogWriter* log = nullptr;  ///< whose settings change with the configuration's; null: they stay
+  observe::Events* events = nullptr;  ///< that go on in the next process, and come from the last; may be null
 };
 
 /// Control's loop's. Every method is to be called there. None blocks, but for the disk: a change waits for
@@ -101,6 +103,12 @@ class Server {
 
   /// Opens the access log's path anew: for a file that was renamed away.
   void reopen_logs();
+  /// What start() was given; may be null.
+  observe::Events* events() const;
+  /// Of the log itself; nothing when its settings are not this process's to change.
+  std::optional<LogLevel> log_level() const;
+  /// Until a reload changes the log's settings, or the process ends. False as log_level() has nothing.
+  bool set_log_level(LogLevel level);
 
   /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now.
   void stop();

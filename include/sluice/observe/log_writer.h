@@ -32,6 +32,7 @@ class LogWriter final : public Log {
 
   void write(LogLevel level, std::string_view line) override;
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+  LogLevel level() const { return level_.load(std::memory_order_relaxed); }
 
   /// Other settings, with everything done that can fail. Outlived by nothing: may be dropped.
   class Change {
