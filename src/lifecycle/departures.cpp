@@ -72,4 +72,9 @@ void Departures::close() {
   for (auto& connection : std::exchange(waiting_, {})) on_returned_(std::move(connection));
 }
 
+void Departures::give_up() {
+  send_ = nullptr;
+  for (auto& connection : std::exchange(waiting_, {})) on_returned_(std::move(connection));
+}
+
 }  // namespace sluice::lifecycle

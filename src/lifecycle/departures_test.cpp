@@ -110,6 +110,20 @@ TEST_CASE("what was not acknowledged when the other process ends goes back, sent
   CHECK_FALSE(at.departures.is_open());
 }
 
+TEST_CASE("at the process's end what was not sent goes back, and what was sent does not") {
+  Crossing at;
+  at.open(10);
+  at.add("a");
+  at.add("b");
+  at.departures.give_up();
+  CHECK(at.returned == "b ");
+  CHECK_FALSE(at.departures.is_open());
+  at.add("c");
+  CHECK(at.returned == "b c ");
+  at.departures.taken({0}, 10);
+  CHECK(at.returned == "b c a ");
+}
+
 TEST_CASE("what cannot be sent for now goes with the next message; when nothing can, all go back") {
   Crossing at;
   at.open(100);

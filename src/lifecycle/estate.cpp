@@ -65,7 +65,8 @@ Result<SocketsById> inherit_sockets(Estate* estate, const config::Config& config
   for (auto& socket : estate->sockets) {
     const std::string& id = socket.what.name;
     const auto is_it = [&](const config::Listener& listener) { return listener.bind.text() == id; };
-    if (socket.what.kind != Kind::listener || std::ranges::none_of(config.listeners, is_it)) continue;
+    if (socket.what.kind != Kind::listener) continue;
+    if (!socket.what.lent && std::ranges::none_of(config.listeners, is_it)) continue;
     auto adopted = net::ListeningSocket::adopt(std::move(socket.descriptor));
     if (!adopted) return broken(id, adopted.error().message);
     auto& listener = inherited[id];

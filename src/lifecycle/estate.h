@@ -28,7 +28,8 @@ struct Estate {
 Result<Estate> make_estate(const SocketsById& sockets, const DurableState& durable,
                            const proxy::Generation& current, uint64_t newest);
 
-/// The listeners that the configuration names, shared with who left the estate. None without an estate.
+/// The listeners that the configuration names, shared with who left the estate, and those that were lent,
+/// named or not. None without an estate.
 Result<SocketsById> inherit_sockets(Estate* estate, const config::Config& config, unsigned workers);
 
 /// What is known of backends goes on: they need not be proven anew.

@@ -21,9 +21,14 @@ Result<std::shared_ptr<ListenerSockets>> open(const Address& bind, unsigned work
 
 constexpr std::string_view kKept = "sluice-";
 
-/// The listener that has this address; a Unix socket has to be still where it was.
+/// A Unix socket has to be still where it was.
+bool is_reachable(const Address& address) {
+  return !address.is_local() || ::access(address.path().c_str(), F_OK) == 0;
+}
+
+/// The listener that has this address.
 const config::Listener* listener_at(const Address& address, const config::Config& config) {
-  if (address.is_local() && ::access(address.path().c_str(), F_OK) != 0) return nullptr;
+  if (!is_reachable(address)) return nullptr;
   const auto found = std::ranges::find(config.listeners, address, &config::Listener::bind);
   return found == config.listeners.end() ? nullptr : &*found;
 }
@@ -46,9 +51,9 @@ SocketsById take_given(net::ServiceManager& manager, const config::Config& confi
       log.warning("a socket of the service manager's is for no listener" + field("name", given.name) +
                   field("socket", what));
       if (is_kept) manager.forget(given.name);
-      continue;
+      if (is_kept || !socket || !is_reachable(socket->address())) continue;
     }
-    auto& listener = taken[named->bind.text()];
+    auto& listener = taken[named == nullptr ? socket->address().text() : named->bind.text()];
     if (!listener) listener = std::make_shared<ListenerSockets>();
     listener->address = socket->address();
     listener->lent = !is_kept;

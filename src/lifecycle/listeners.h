@@ -33,8 +33,8 @@ using SocketsById = std::map<std::string, std::shared_ptr<ListenerSockets>>;
 /// workers; the rest is `current`'s own. Nothing is left open on error.
 Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current);
 
-/// What the service manager has given for listeners of the configuration, by address. Tells of what it has
-/// given in vain.
+/// What the service manager has given for listeners of the configuration, by address, and what it has lent
+/// for none of them. Tells of what it has given in vain.
 SocketsById take_given(net::ServiceManager& manager, const config::Config& config, unsigned workers,
                        Log& log);
 

@@ -25,14 +25,27 @@ void Listening::change(SocketsById next) {
   spread();
 }
 
-SocketsById Listening::open_sockets() const {
+SocketsById Listening::sockets_to_pass() const {
   SocketsById all = sockets_;
+  all.insert(aside_.begin(), aside_.end());
+  return all;
+}
+
+void Listening::set_aside(const SocketsById& given) {
+  for (const auto& [id, listener] : given) {
+    if (listener->lent && !sockets_.contains(id)) aside_.emplace(id, listener);
+  }
+}
+
+SocketsById Listening::open_sockets() const {
+  SocketsById all = sockets_to_pass();
   for (const auto& leaving : leaving_) all.emplace(leaving->id, leaving->listener);
   return all;
 }
 
 /// One that was gone for less time than it takes to close goes on, with its queue and its workers.
 bool Listening::take_back(const std::string& id) {
+  if (aside_.erase(id) > 0) return true;
   const auto found = std::ranges::find_if(leaving_, [&](const auto& each) { return each->id == id; });
   if (found == leaving_.end()) return false;
   for (auto& socket : (*found)->listener->sockets) socket->take_new_connections();
@@ -102,7 +115,10 @@ void Listening::forget() {
 
 /// The sockets close when the last worker has accepted everything in their queues.
 void Listening::retire(const std::string& id, const std::shared_ptr<ListenerSockets>& listener) {
-  if (listener->lent) return stop_listening(id, listener, Queue::leave);
+  if (listener->lent) {
+    aside_.emplace(id, listener);
+    return stop_listening(id, listener, Queue::leave);
+  }
   if (manager_ != nullptr) manager_->forget(kept_name(id));
   listener->kept = 0;
   for (auto& socket : listener->sockets) socket->refuse_new_connections();
@@ -135,6 +151,7 @@ std::set<std::string> Listening::shared() const {
 }
 
 void Listening::own() {
+  for (const auto& [id, listener] : aside_) listener->shared = false;
   for (const auto& [id, listener] : sockets_) {
     if (!std::exchange(listener->shared, false)) continue;
     if (!listener->lent) listener->sockets.front()->take_file();

@@ -30,8 +30,13 @@ class Listening {
   void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
 
   const SocketsById& sockets() const { return sockets_; }
-  /// Also those that are about to close, which change() may be given as well.
+  /// Also those that are about to close, or set aside, which change() may be given as well.
   SocketsById open_sockets() const;
+  /// Those that the next process needs: ours, and what is set aside.
+  SocketsById sockets_to_pass() const;
+  /// Of what was lent, what the configuration does not name: it is the service manager's, whom it is left to,
+  /// and nobody else could open it should a later configuration name it.
+  void set_aside(const SocketsById& given);
   /// Of a listener that is there; with the port that the kernel picked.
   const Address* address(const std::string& id) const;
 
@@ -76,6 +81,7 @@ class Listening {
   Workers& workers_;
   const net::ServiceManager* manager_ = nullptr;
   SocketsById sockets_;
+  SocketsById aside_;                                            // lent, and of no listener now
   std::map<const net::ListeningSocket*, unsigned> accepted_by_;  // which worker
   std::vector<std::unique_ptr<Leaving>> leaving_;
 };

@@ -64,7 +64,7 @@ bool Server::is_stopping() const {
 Result<Estate> Server::estate() const {
   if (auto may = impl_->pauses.check_none(); !may) return std::move(may).error();
   auto estate =
-      make_estate(impl_->listening.sockets(), *impl_->durable, *impl_->current, impl_->newest);
+      make_estate(impl_->listening.sockets_to_pass(), *impl_->durable, *impl_->current, impl_->newest);
   if (!estate) return estate;
   estate->state.places = impl_->names.places();
   if (impl_->events != nullptr) estate->state.events = impl_->events->since(0);

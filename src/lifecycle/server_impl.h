@@ -40,6 +40,7 @@ struct Server::Impl {
                   .listening = listening,
                   .workers = workers,
                   .is_empty = [this] { return is_empty(); },
+                  .on_end = [this] { departures.give_up(); },
                   .on_finished = std::move(finished_callback)}),
         workers(
             loop, log, [this](unsigned worker) { return worker_settings(worker); },
@@ -78,6 +79,7 @@ struct Server::Impl {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
+    listening.set_aside(*inherited);
     if (!owns) names.know(estate->state.places);
     return {};
   }

@@ -47,6 +47,7 @@ void Stopping::finish(std::string_view why) {
   if (std::exchange(finished_, true)) return;
   half_open_.disarm();
   drain_deadline_.disarm();
+  needs_.on_end();
   const auto closed = std::make_shared<bool>(needs_.workers.living().empty());
   needs_.workers.post_all([](proxy::Service& service) { service.close_all(); });
   if (!*closed) needs_.workers.ask_all([closed] { *closed = true; });

@@ -24,6 +24,7 @@ class Stopping {
     Listening& listening;
     Workers& workers;
     std::function<bool()> is_empty;  ///< nothing is left that the process has to end first
+    std::function<void()> on_end;    ///< the last moment in which workers may be given something
     std::function<void()> on_finished;
   };
   explicit Stopping(Needs needs);

@@ -231,6 +231,38 @@ TEST_CASE("a socket unit's socket is used by all workers, and left with its queu
   CHECK(waiting.receive().ok());
 }
 
+TEST_CASE(
+    "a socket unit's socket that a reload takes away is left to the manager, and one that it names is used") {
+  Manager manager;
+  Descriptors held;
+  const int lent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  held.add(lent);
+  REQUIRE(::listen(lent, 1024) == 0);
+  Service service;
+  const int port = port_of(lent);
+  const std::string own = "[[listener]]\nbind = \"127.0.0.1:" + std::to_string(service.port) + "\"\n";
+  const std::string both = own + "[[listener]]\nbind = \"0.0.0.0:" + std::to_string(port) + "\"\n";
+  service.write_config(own);
+  auto given = manager.inheritance();
+  given.descriptors.emplace_back("sluice.socket", lent);
+  service.start(given);
+  for (int i = 0; i < 3; ++i) {
+    // Whoever connects while no listener names it waits in its queue for the one that does.
+    RawClient waiting(port);
+    REQUIRE(waiting.send(get_request("/hello")));
+    service.write_config(both);
+    CHECK(service.admin("reload").exit_code == 0);
+    CHECK(waiting.receive().ok());
+    service.write_config(own);
+    CHECK(service.admin("reload").exit_code == 0);
+    // It is passed on to the next process, too.
+    CHECK(service.admin("upgrade").exit_code == 0);
+  }
+  CHECK(listening_inodes(port).size() == 1);
+  CHECK(service.admin("stop").exit_code == 0);
+  CHECK(eventually([&] { return service.admin("status").exit_code == 69; }));
+}
+
 TEST_CASE("the main process is the new one after an upgrade, and what is kept stays kept") {
   Manager manager;
   Service service;

@@ -33,6 +33,9 @@ class Departures {
   void taken(const std::vector<size_t>& refused, size_t room);
   /// Nobody takes connections any more.
   void close();
+  /// The process is at its end: what was not sent goes back, to end here and be counted. What was sent and not
+  /// answered may be the other process's by now.
+  void give_up();
 
   /// On their way: counted nowhere else.
   size_t size() const { return waiting_.size() + sent_.size(); }
