@@ -130,6 +130,7 @@ Outcome backend_change(Context& context, const Command& command, OnReply on_repl
   }
   auto change = server.change([&](lifecycle::DesiredState& state) { return state.apply(*edit); }, *revision);
   if (!change) return refuse(std::move(change).error());
+  if (edit->verb == BackendEdit::Verb::ready) server.clear(edit->key);
   if (!command.has("--wait")) return when_adopted(server, *std::move(change), std::move(on_reply));
   auto state = server.backend_state(edit->key.first, edit->key.second);
   if (edit->verb == BackendEdit::Verb::add || edit->verb == BackendEdit::Verb::ready) {

@@ -154,6 +154,19 @@ nlohmann::ordered_json pool_json(const std::string& name, const config::Pool& po
           {"requests", counts.requests}};
 }
 
+std::string standing_words(const upstream::Standing& standing) {
+  std::string words;
+  if (standing.ejections > 0) words += field("ejections", standing.ejections);
+  if (standing.ejected > Duration::zero()) {
+    words += field("ejected_for", config::duration_text(standing.ejected));
+  }
+  if (standing.held_draining > Duration::zero()) {
+    words += field("draining_for", config::duration_text(standing.held_draining));
+  }
+  if (standing.is_flapping) words += concat({" flapping", field("passes_needed", standing.passes_needed)});
+  return words;
+}
+
 /// What few backends have is told of those alone.
 std::string backend_words(const lifecycle::BackendInfo& info) {
   const config::Backend& backend = info.backend;
@@ -166,11 +179,13 @@ std::string backend_words(const lifecycle::BackendInfo& info) {
   if (!backend.zone.empty()) line += field("zone", backend.zone);
   if (!backend.name.empty()) line += field("name", backend.name);
   if (!backend.version.empty()) line += field("version", backend.version);
+  line += standing_words(info.standing);
   if (!info.cause.empty()) line += field("cause", info.cause);
   return line;
 }
 
 nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
+  const upstream::Standing& standing = info.standing;
   return {{"pool", info.pool},
           {"address", info.backend.address.text()},
           {"state", info.health},
@@ -183,6 +198,11 @@ nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
           {"in_flight", info.state->in_flight()},
           {"requests", info.state->requests()},
           {"failures", info.state->failures()},
+          {"ejections", standing.ejections},
+          {"ejected_ms", standing.ejected.count()},
+          {"held_draining_ms", standing.held_draining.count()},
+          {"flapping", standing.is_flapping},
+          {"passes_needed", standing.passes_needed},
           {"cause", info.cause}};
 }
 

@@ -27,6 +27,8 @@ void parse_timeouts(Reader& root, Timeouts& timeouts);
 // Each takes its key from `pool`, the table of one pool.
 void parse_balance(Reader& pool, Balance& balance);
 void parse_retry(Reader& pool, Retry& retry);
+void parse_ejection(Reader& pool, Ejection& ejection);
+void parse_drain_header(Reader& pool, DrainHeader& header);
 
 // Each takes its key from `route`, the table of one route.
 /// `key`: header or cookie.
@@ -35,6 +37,8 @@ void parse_match(Reader& route, std::string_view key, std::optional<FieldMatch>&
 void parse_pool_of_route(Reader& reader, const Config& config, Route& route);
 void parse_redirect(Reader& route, std::optional<Redirect>& redirect);
 void parse_respond(Reader& route, std::optional<FixedResponse>& respond);
+/// Reports a name, given by `key`, of which no field may be edited or taken away.
+void check_field_name(Reader& reader, std::string_view key, std::string_view name);
 /// `key`: request_fields or response_fields.
 void parse_fields(Reader& route, std::string_view key, FieldEdits& edits);
 

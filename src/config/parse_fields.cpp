@@ -85,6 +85,10 @@ void parse_add(Reader reader, Fields& fields) {
 
 }  // namespace
 
+void check_field_name(Reader& reader, std::string_view key, std::string_view name) {
+  if (std::string problem = name_problem(name); !problem.empty()) reader.problem(key, std::move(problem));
+}
+
 void parse_fields(Reader& route, std::string_view key, FieldEdits& edits) {
   auto reader = route.sub(key);
   if (!reader) return;

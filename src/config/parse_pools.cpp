@@ -143,6 +143,8 @@ void parse_pool(Reader& reader, Pool& pool) {
   if (const auto word = reader.read_word("when_all_down", {"queue", "try"})) {
     pool.when_all_down = *word == 0 ? WhenAllDown::queue : WhenAllDown::try_anyway;
   }
+  parse_ejection(reader, pool.ejection);
+  parse_drain_header(reader, pool.drain_header);
   parse_queue(reader, pool.queue);
   parse_retry(reader, pool.retry);
   parse_pool_timeouts(reader, pool.timeouts);

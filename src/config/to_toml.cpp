@@ -70,6 +70,8 @@ void write_pool(Writer& out, const Pool& pool) {
   out.line("health", health_text(pool.health));
   out.line("slow_start", quoted(pool.slow_start));
   out.line("when_all_down", pool.when_all_down == WhenAllDown::queue ? "\"queue\"" : "\"try\"");
+  out.line("ejection", ejection_text(pool.ejection));
+  if (!pool.drain_header.name.empty()) out.line("drain_header", drain_header_text(pool.drain_header));
   out.line("queue",
            inline_table({{"max", std::to_string(pool.queue.max)}, {"timeout", quoted(pool.queue.timeout)}}));
   out.line("retry", retry_text(pool.retry));

@@ -65,6 +65,13 @@ Config unusual() {
       .health = {.path = "/p", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 4, .expect = 204},
       .slow_start = 30s,
       .when_all_down = WhenAllDown::try_anyway,
+      .ejection = {.enabled = true,
+                   .failures = 2,
+                   .statuses = FailureStatuses::gateway,
+                   .time = 2s,
+                   .most_time = 9s,
+                   .share = 20},
+      .drain_header = {.name = "X-Bye", .hold = 9s},
       .queue = {.max = 0, .timeout = 0s},
       .retry = {.attempts = 9,
                 .buffer_bytes = 1000,
@@ -127,6 +134,7 @@ backends = ["127.0.0.1:9001"]
 health = { path = "/ping", interval = "1s", timeout = "500ms", rise = 1, fall = 3, expect = 200 }
 slow_start = "0s"
 when_all_down = "queue"
+ejection = false
 queue = { max = 1024, timeout = "5s" }
 retry = { attempts = 3, buffer = "64KiB", non_idempotent = false, idempotency_key = false, attempt_timeout = "0s", budget = 20, budget_minimum = 10, trust_idle = "100ms", partial_post = false, hold = false, hedge = "0s" }
 timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "30s" }

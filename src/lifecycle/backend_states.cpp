@@ -42,7 +42,9 @@ BackendStates::ByPool BackendStates::states_for(const config::Config& next,
       }
       if (!state) state = std::make_shared<upstream::BackendState>(name, backend.address);
       former_[{name, backend.address}] = state;
-      if (!pool->health.enabled) state->set_health(upstream::HealthState::healthy);
+      // What it is else, ejected or draining by its own word, is the monitor's to say.
+      const bool is_new = state->health() == upstream::HealthState::starting;
+      if (!pool->health.enabled && is_new) state->set_health(upstream::HealthState::healthy);
       of_pool.push_back(std::move(state));
     }
   }

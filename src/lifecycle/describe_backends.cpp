@@ -12,12 +12,14 @@ std::vector<BackendInfo> describe_backends(const proxy::Generation& current, con
     const auto& states = current.states(name);
     for (size_t i = 0; i < states.size(); ++i) {
       const auto& backend = settings->backends[i];
+      auto standing = monitor.standing(*states[i]);
       infos.push_back(
           {.pool = name,
            .backend = backend,
            .state = states[i],
            .health = backend.drain ? "draining" : std::string(upstream::name(states[i]->health())),
-           .cause = backend.drain ? "admin" : monitor.cause(*states[i])});
+           .cause = backend.drain ? "admin" : standing.cause,
+           .standing = std::move(standing)});
     }
   }
   return infos;

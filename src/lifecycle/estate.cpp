@@ -19,6 +19,16 @@ Result<void> add_copy(Estate& estate, PassedSocket what, int descriptor) {
   return {};
 }
 
+/// The next process looks for itself who flaps.
+upstream::Standing left_of(upstream::Standing standing) {
+  standing.is_flapping = false;
+  standing.passes_needed = 0;
+  const bool is_known_by_traffic =
+      standing.ejected > Duration::zero() || standing.held_draining > Duration::zero();
+  if (!is_known_by_traffic) standing.cause.clear();  // Its next probe tells.
+  return standing;
+}
+
 Error broken(const std::string& name, std::string_view why) {
   return {.code = ErrorCode::malformed,
           .message = concat({"the socket of ", name, " cannot be taken: ", why})};
@@ -34,7 +44,8 @@ Estate::Socket Estate::take(PassedSocket::Kind kind) {
 }
 
 Result<Estate> make_estate(const SocketsById& sockets, const DurableState& durable,
-                           const proxy::Generation& current, uint64_t newest) {
+                           const proxy::Generation& current, const upstream::Monitor& monitor,
+                           uint64_t newest) {
   Estate estate;
   for (const auto& [id, listener] : sockets) {
     // One that cannot share its address is one that all workers share.
@@ -53,7 +64,11 @@ Result<Estate> make_estate(const SocketsById& sockets, const DurableState& durab
   estate.state.saved = {.generation = newest, .changes = durable.desired().changes()};
   for (const auto& [name, pool] : current.config().pools) {
     for (const auto& state : current.states(name)) {
-      estate.state.backends.push_back({name, state->address(), state->health()});
+      // Processes of before know no ejection: to them its probes say that it is healthy.
+      const bool is_ejected = state->health() == upstream::HealthState::ejected;
+      estate.state.backends.push_back({name, state->address(),
+                                       is_ejected ? upstream::HealthState::healthy : state->health(),
+                                       left_of(monitor.standing(*state))});
     }
   }
   return estate;

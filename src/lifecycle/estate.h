@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/net/descriptor.h>
+#include <sluice/upstream/monitor.h>
 
 #include <memory>
 #include <vector>
@@ -26,7 +27,8 @@ struct Estate {
 };
 
 Result<Estate> make_estate(const SocketsById& sockets, const DurableState& durable,
-                           const proxy::Generation& current, uint64_t newest);
+                           const proxy::Generation& current, const upstream::Monitor& monitor,
+                           uint64_t newest);
 
 /// The listeners that the configuration names, shared with who left the estate, and those that were lent,
 /// named or not. None without an estate.

@@ -29,6 +29,12 @@ Result<void> Server::check_revision(Revision revision) const {
   return impl_->check_revision(revision);
 }
 
+void Server::clear(const BackendKey& backend) {
+  if (const auto state = known_state(impl_->current.get(), backend.first, backend.second)) {
+    impl_->monitor->clear(state);
+  }
+}
+
 void Server::reopen_logs() {
   impl_->logs.reopen();
 }
@@ -63,8 +69,8 @@ bool Server::is_stopping() const {
 
 Result<Estate> Server::estate() const {
   if (auto may = impl_->pauses.check_none(); !may) return std::move(may).error();
-  auto estate =
-      make_estate(impl_->listening.sockets_to_pass(), *impl_->durable, *impl_->current, impl_->newest);
+  auto estate = make_estate(impl_->listening.sockets_to_pass(), *impl_->durable, *impl_->current,
+                            *impl_->monitor, impl_->newest);
   if (!estate) return estate;
   estate->state.places = impl_->names.places();
   if (impl_->events != nullptr) estate->state.events = impl_->events->since(0);

@@ -107,7 +107,12 @@ struct Server::Impl {
                   loop.post([this, shared] { move_on(std::move(*shared)); });
                 },
             .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
-                              unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); }};
+                              unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); },
+            .on_evidence =
+                [this](const std::shared_ptr<upstream::BackendState>& state,
+                       const upstream::Evidence& evidence) {
+                  loop.post([this, state, evidence] { monitor->judge(state, evidence); });
+                }};
   }
 
   /// To the process that takes over; or from a worker that leaves to one that stays.
@@ -135,6 +140,7 @@ struct Server::Impl {
     const auto living = workers.living();
     ledger.publish(current, loop.clock().now(), living);
     watch_backends();
+    if (known_health != nullptr) recall_standings(*known_health);
     names.watch(*next);
     pauses.follow(durable->desired().changes().pauses, current->cause());
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
@@ -158,6 +164,14 @@ struct Server::Impl {
       for (const auto& state : current->states(name)) targets.push_back({state, pool});
     }
     monitor->watch(targets);
+  }
+
+  /// Before any worker gives them requests.
+  void recall_standings(const std::vector<PassedHealth>& known) {
+    for (const auto& passed : known) {
+      const auto state = known_state(current.get(), passed.pool, passed.address);
+      if (state) monitor->recall(state, passed.standing);
+    }
   }
 
   void tell_checked(const std::shared_ptr<upstream::BackendState>& state) {

@@ -73,12 +73,23 @@ Json events_json(const std::vector<observe::LoggedEvent>& events) {
   return list;
 }
 
+/// What there is to say of it: most have nothing.
+void add_standing(const upstream::Standing& standing, Json& backend) {
+  if (standing.ejections > 0) backend["ejections"] = standing.ejections;
+  if (standing.ejected > Duration::zero()) backend["ejected_ms"] = standing.ejected.count();
+  if (standing.held_draining > Duration::zero()) {
+    backend["held_draining_ms"] = standing.held_draining.count();
+  }
+  if (!standing.cause.empty()) backend["cause"] = standing.cause;
+}
+
 Json json_of(const StateMessage& state) {
   Json backends = Json::array();
   for (const auto& backend : state.backends) {
     backends.push_back({{"pool", backend.pool},
                         {"address", backend.address.text()},
                         {"health", upstream::name(backend.health)}});
+    add_standing(backend.standing, backends.back());
   }
   const auto saved = state_text(state.saved);
   return {{"message", "state"},
@@ -207,6 +218,19 @@ void read_places(Members& members, config::Places& places) {
   }
 }
 
+/// Of a release that knows ejection; each member may be missing.
+void read_standing(Members& backend, upstream::Standing& standing) {
+  const auto time = [&](std::string_view name, Duration& value) {
+    uint32_t milliseconds = 0;
+    if (!backend.member(name).is_null()) backend.number(name, milliseconds);
+    value = Duration(milliseconds);
+  };
+  if (!backend.member("ejections").is_null()) backend.number("ejections", standing.ejections);
+  if (!backend.member("cause").is_null()) backend.text("cause", standing.cause);
+  time("ejected_ms", standing.ejected);
+  time("held_draining_ms", standing.held_draining);
+}
+
 TakeoverMessage read_state(Members& members) {
   StateMessage state;
   members.number("version", state.version);
@@ -223,6 +247,7 @@ TakeoverMessage read_state(Members& members) {
     backend.text("pool", passed.pool);
     backend.text("address", address);
     backend.text("health", health);
+    read_standing(backend, passed.standing);
     auto parsed = Address::parse(address);
     if (!members.check(backend.is_good() && parsed)) break;
     passed.address = *std::move(parsed);

@@ -7,6 +7,7 @@
 #include <sluice/base/result.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/upstream/health.h>
+#include <sluice/upstream/standing.h>
 
 #include <cstdint>
 #include <optional>
@@ -54,7 +55,8 @@ struct SocketsMessage {
 struct PassedHealth {
   std::string pool{};
   Address address{};
-  upstream::HealthState health{};
+  upstream::HealthState health{};    ///< by its probes
+  upstream::Standing standing{};     ///< of which flapping stays where it was seen
   bool operator==(const PassedHealth&) const = default;
 };
 

@@ -198,7 +198,7 @@ void Exchange::connect_failed(const Error& error) {
   const TimePoint now = context_->deadlines.clock().now();
   trace_.attempt_ends(backend_, cause, 0, now, now);
   tally().add(observe::Event::retried, cause);
-  lease_->backend().connect_failed();
+  lease_->backend().connect_failed(cause);
   forget_backend();
   --attempts_;
   context_->counters.retries.add();

@@ -75,8 +75,8 @@ void Exchange::hedge_failed(const Error& error) {
   upstream::Backend& backend = hedge_->lease->backend();
   const Cause cause = was_sent ? cause_of_attempt(error, 0) : cause_of_connect(error);
   end_attempt_beside(backend.address(), hedge_->dialed, hedge_->sent, cause);
-  if (!was_sent && cause != Cause::no_descriptors) backend.connect_failed();
-  if (was_sent && !hedge_->stream->is_reused()) backend.connection_broke();
+  if (!was_sent && cause != Cause::no_descriptors) backend.connect_failed(cause);
+  if (was_sent && !hedge_->stream->is_reused()) backend.connection_broke(cause);
   hedge_->stop();
 }
 

@@ -9,6 +9,7 @@
 
 #include "proxy/access.h"
 #include "proxy/answers.h"
+#include "proxy/drain_header.h"
 #include "proxy/hedge.h"
 #include "proxy/held_response.h"
 #include "proxy/partial_post.h"
@@ -50,6 +51,7 @@ void Exchange::send_response(const http::ResponseHead& head) {
   const bool has_body = head.framing.has_body();
   const bool body_at_once = has_body && upstream_->has_body_in_hand();
   measure(head.status);
+  if (!settings_->drain_header.name.empty()) heed_drain_header(head);
   const bool is_held = has_body && hold_response(head);
   Flow flow = Flow::open;
   if (!is_held) flow = begin_response(body_at_once ? Follows::body_at_once : Follows::nothing_yet);
@@ -93,12 +95,22 @@ void Exchange::measure(int status) {
   lease_->backend().answered(now, now - sent_at_);
 }
 
-/// The route's, with a new sticky cookie and Proxy-Status when there is one to be set; null for none.
+/// What a backend says of itself in a response is between it and us.
+void Exchange::heed_drain_header(const http::ResponseHead& head) {
+  const DrainWord word = drain_word(head, settings_->drain_header.name);
+  has_drain_header_ = word != DrainWord::none;
+  is_last_response_ = word == DrainWord::drains;
+  if (is_last_response_) lease_->backend().said_it_drains();
+}
+
+/// The route's, without a drain header, and with a new sticky cookie and Proxy-Status when there is one to be
+/// set; null for none.
 const http::FieldEdits* Exchange::response_edits() {
   const auto id = pool_->new_sticky_id(lease_->backend(), key_);
   const bool has_status = config().proxy_status.forwarded && (trace_.count() > 0 || trace_.waits() > 0);
-  if (!id && !has_status) return rules_->response.empty() ? nullptr : &rules_->response;
+  if (!id && !has_status && !has_drain_header_) return rules_->response.empty() ? nullptr : &rules_->response;
   own_edits_ = std::make_unique<http::FieldEdits>(rules_->response);
+  if (has_drain_header_) own_edits_->removed.push_back(to_lower(settings_->drain_header.name));
   if (id) own_edits_->added += upstream::set_cookie_line(settings_->balance, *id);
   if (has_status) own_edits_->added += proxy_status();
   return own_edits_.get();
@@ -119,6 +131,7 @@ void Exchange::on_response_end(Result<void> how) {
   }
   const Flow flow = response_sink().end_body(
       http::forwardable_trailers(upstream_->trailers(), *response_, &rules_->response));
+  lease_->backend().answered_whole(status_);
   release_backend();
   cause_ = Cause::ok;
   if (flow == Flow::blocked) return flush();
@@ -141,18 +154,18 @@ void Exchange::attempt_failed(const Error& error) {
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
   const bool taken_nothing = stale && upstream_->has_taken_nothing();
+  const int received_status = status_;
+  const Cause cause = cause_of_attempt(error, received_status);
   observe::Tally& tally = this->tally();             // Of the backend that it still has.
   std::unique_ptr<Hedge> hedge = std::move(hedge_);  // Goes on.
   if (stale) {
     fresh_only_ = true;
     drop_attempt();
   } else {
-    lease_->backend().connection_broke();
+    lease_->backend().connection_broke(cause);
     forget_backend();
   }
   hedge_ = std::move(hedge);
-  const int received_status = status_;
-  const Cause cause = cause_of_attempt(error, received_status);
   trace_.attempt_ends(backend_, cause, received_status, sent_at_, context_->deadlines.clock().now());
   if (client_->is_committed()) {
     tally.add(observe::Event::cut, cause);
@@ -160,6 +173,7 @@ void Exchange::attempt_failed(const Error& error) {
   }
   if (goes_on_hedged()) return;
   client_->take_back_head();
+  has_drain_header_ = is_last_response_ = false;
   status_ = 0;
   sent_ = 0;
   const bool again = may_retry({.nothing_sent = taken_nothing,
@@ -220,7 +234,7 @@ void Exchange::release_backend() {
   if (response_->has(http::FieldName::keep_alive)) {
     lease_->backend().says_keep_alive(response_->find(http::FieldName::keep_alive));
   }
-  lease_->backend().give_back(std::move(upstream_));
+  if (!is_last_response_) lease_->backend().give_back(std::move(upstream_));
   upstream_.reset();
   lease_.reset();
 }
@@ -328,6 +342,7 @@ void Exchange::clear() {
   key_.reset();
   own_edits_.reset();
   continue_awaited_ = false;
+  has_drain_header_ = is_last_response_ = false;
   has_waited_ = was_tried_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
   body_remembered_ = true;

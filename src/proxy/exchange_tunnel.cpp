@@ -25,6 +25,7 @@ void Exchange::start_tunnel(const http::ResponseHead& head) {
   }
   upstream_->switch_protocols();
   const Flow flow = client_->switch_protocols(head, response_edits());
+  lease_->backend().answered_whole(101);
   be_tunnel();
   if (!on_tunnel_) return start_pumps(flow);
   start_pumps(Flow::blocked);

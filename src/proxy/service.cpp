@@ -139,7 +139,7 @@ struct Service::Impl {
     }
     return std::make_shared<upstream::Backend>(
         state, settings.worker, settings.on_trouble,
-        [this](const auto& its_state, unsigned worker) { on_room(its_state, worker); });
+        [this](const auto& its_state, unsigned worker) { on_room(its_state, worker); }, settings.on_evidence);
   }
 
   /// In a later turn, even here: who gives back a lease is in the middle of something.

@@ -52,11 +52,13 @@ Lease::Place::~Place() {
   if (backend_ != nullptr) backend_->leave(is_counted_);
 }
 
-Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room)
+Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room,
+                 OnEvidence on_evidence)
     : state_(std::move(state)),
       mine_(state_->worker(worker)),
       on_trouble_(std::move(on_trouble)),
       on_room_(std::move(on_room)),
+      on_evidence_(std::move(on_evidence)),
       worker_(worker) {}
 
 Backend::~Backend() = default;
@@ -156,15 +158,27 @@ void Backend::drop(wire::ClientStream& connection) {
   idle_.erase(found);
 }
 
-void Backend::connect_failed() {
-  mine_.failures.add();
+void Backend::connect_failed(observe::Cause cause) {
   suspect_ = true;
+  count_failure(cause, 0);
   report();
 }
 
-void Backend::connection_broke() {
-  mine_.failures.add();
+void Backend::connection_broke(observe::Cause cause) {
+  count_failure(cause, 0);
   report();
+}
+
+void Backend::count_failure(observe::Cause cause, int status) {
+  mine_.failures.add();
+  if (!ejection_.enabled || !state_->row().add(ejection_.failures) || !on_evidence_) return;
+  on_evidence_(state_, {.kind = Evidence::Kind::failures, .cause = cause, .status = status});
+}
+
+void Backend::said_it_drains() {
+  if (!on_evidence_ || std::exchange(said_draining_, true)) return;
+  suspect_ = true;
+  on_evidence_(state_, {.kind = Evidence::Kind::drains});
 }
 
 void Backend::report() {
@@ -175,6 +189,7 @@ void Backend::report() {
 void Backend::checked() {
   suspect_ = false;
   reported_ = false;
+  said_draining_ = false;
   if (state_->health() != HealthState::healthy) idle_.clear();
   tell_all();
 }

@@ -14,6 +14,8 @@ std::string_view name(HealthState state) {
       return "draining";
     case HealthState::down:
       return "down";
+    case HealthState::ejected:
+      return "ejected";
   }
   return "unknown";
 }

@@ -1,6 +1,9 @@
 #include <sluice/base/text.h>
+#include <sluice/upstream/ejection.h>
+#include <sluice/upstream/flapping.h>
 #include <sluice/upstream/monitor.h>
 #include <sluice/upstream/probe.h>
+#include <sluice/upstream/said_draining.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +14,13 @@ namespace {
 constexpr Duration kQuick{50};          // between probes while traffic says one thing and health another
 constexpr Duration kFirstBackoff{100};  // without probing: how long a backend that refused is left alone
 constexpr Duration kLastBackoff{2000};
+constexpr Duration kComplain = std::chrono::minutes(1);  // at most so often
+
+std::string words(const Evidence& evidence, unsigned failures) {
+  const std::string last = evidence.status != 0 ? concat({"status ", std::to_string(evidence.status)})
+                                                : std::string(observe::name(evidence.cause));
+  return concat({std::to_string(failures), " failures in a row, the last: ", last});
+}
 
 }  // namespace
 
@@ -23,15 +33,30 @@ class Monitor::Watched {
         target_(std::move(target)),
         is_cold_(is_new),
         health_(settings().rise, settings().fall),
-        next_([this] { start_probe(); }) {
+        next_([this] { start_probe(); }),
+        ejection_over_([this] { end_ejection("its time is over"); }),
+        hold_over_([this] { end_hold("its time is over"); }) {
     health_.assume(target_.state->health());
-    begin();
   }
+
+  const BackendState& state() const { return *target_.state; }
+  const config::Pool& pool() const { return *target_.pool; }
+  /// Its place in the pool is not given up by an admin.
+  bool is_wanted() const {
+    const auto found = std::ranges::find(pool().backends, state().address(), &config::Backend::address);
+    return found != pool().backends.end() && !found->drain;
+  }
+  bool is_ejected() const { return ejection_.is_ejected(); }
 
   void update(std::shared_ptr<const config::Pool> pool) {
     if (target_.pool == pool) return;
     const config::Health before = settings();
     target_.pool = std::move(pool);
+    if (!target_.pool->ejection.enabled) {
+      end_ejection("the pool ejects no more");
+      ejection_ = {};
+    }
+    if (target_.pool->drain_header.name.empty()) end_hold("the pool has no drain header any more");
     if (settings() == before) return;
     health_.set_thresholds(settings().rise, settings().fall);
     probing_.cancel();
@@ -44,24 +69,105 @@ class Monitor::Watched {
     if (!probing_) start_probe();
   }
 
-  void begin_anew() {
+  void begin_anew(const std::string& why) {
+    said_.end();
     health_ = Health(settings().rise, settings().fall);
-    target_.state->set_health(health_.state());
     probing_.cancel();
+    show(why);
     begin();
   }
-
-  const std::string& cause() const { return health_.cause(); }
-
- private:
-  const config::Health& settings() const { return target_.pool->health; }
 
   void begin() {
     if (settings().enabled) return arm(Duration{1});
     next_.disarm();
-    if (health_.state() != HealthState::healthy) return set_state(HealthState::healthy);
+    flapping_.forget();
+    const bool is_held = said_.holds(now());
+    if (!is_held && health_.state() != HealthState::healthy) return set_state(HealthState::healthy, "");
     if (asked_) tell();  // Nobody else will.
   }
+
+  // ---- what traffic says
+
+  void judge(const Evidence& evidence) {
+    if (evidence.kind == Evidence::Kind::drains) return hold_draining();
+    if (!pool().ejection.enabled || state().health() != HealthState::healthy) return;
+    const std::string cause = words(evidence, pool().ejection.failures);
+    if (!monitor_.may_be_ejected(*this)) return complain(cause);
+    const Duration time = ejection_.begin(now(), pool().ejection);
+    monitor_.loop_.deadlines().arm(ejection_over_, time);
+    show(cause);
+  }
+
+  void end_ejection(const std::string& why) {
+    ejection_over_.disarm();
+    if (!ejection_.is_ejected()) return;
+    ejection_.end(now());
+    show(why);
+  }
+
+  void clear(const std::string& why) {
+    end_ejection(why);
+    ejection_ = {};
+    if (std::exchange(flapping_, {}).is_flapping()) tell(Transition::Kind::flaps_no_more, why);
+    if (said_.holds(now()) && settings().enabled) return begin_anew(why);
+    end_hold(why);
+  }
+
+  void recall(const Standing& standing) {
+    if (pool().ejection.enabled) {
+      ejection_.recall(now(), standing.ejections, standing.ejected);
+      if (is_ejected()) monitor_.loop_.deadlines().arm(ejection_over_, standing.ejected);
+    }
+    const bool is_held = standing.held_draining > Duration::zero() && !pool().drain_header.name.empty();
+    if (is_held) hold_draining(standing.held_draining, standing.cause);
+    if (is_ejected()) show(standing.cause);
+  }
+
+  Standing standing() const {
+    Standing standing{.ejections = ejection_.count(now(), pool().ejection),
+                      .ejected = ejection_.left(now()),
+                      .held_draining = said_.left(now()),
+                      .is_flapping = flapping_.is_flapping()};
+    if (state().health() != HealthState::healthy) standing.cause = is_ejected() ? cause_ : health_.cause();
+    if (standing.is_flapping) standing.passes_needed = passes_needed();
+    return standing;
+  }
+
+ private:
+  const config::Health& settings() const { return target_.pool->health; }
+  TimePoint now() const { return monitor_.loop_.clock().now(); }
+
+  void hold_draining() {
+    const config::DrainHeader& header = pool().drain_header;
+    if (header.name.empty()) return tell();
+    hold_draining(header.hold, concat({"a response said ", header.name}));
+  }
+
+  void hold_draining(Duration hold, const std::string& cause) {
+    said_.said(now(), hold);
+    monitor_.loop_.deadlines().arm(hold_over_, hold);
+    health_.record({.kind = ProbeResult::Kind::draining, .cause = cause});
+    show(cause);
+  }
+
+  /// With probes the next one that passes counts again.
+  void end_hold(const std::string& why) {
+    hold_over_.disarm();
+    said_.end();
+    if (settings().enabled || health_.state() == HealthState::healthy) return;
+    set_state(HealthState::healthy, why);
+  }
+
+  void complain(const std::string& cause) {
+    if (now() < next_complaint_) return;
+    next_complaint_ = now() + kComplain;
+    const bool is_last = !monitor_.has_other_available(*this);
+    const std::string_view why =
+        is_last ? "no other backend is available" : "as many of the pool are ejected as may be";
+    tell(Transition::Kind::not_ejected, concat({cause, "; ", why}));
+  }
+
+  // ---- probes
 
   void arm(Duration after) { monitor_.loop_.deadlines().arm(next_, after); }
 
@@ -82,23 +188,61 @@ class Monitor::Watched {
   }
 
   void on_result(const ProbeResult& result) {
+    if (!said_.believes(now(), result.kind)) {
+      arm(settings().interval);
+      if (asked_) tell();
+      return;
+    }
+    watch_flapping(result.kind == ProbeResult::Kind::passed);
+    health_.set_thresholds(passes_needed(), settings().fall);
     const bool changed = health_.record(result);
     const bool undecided = asked_ && result.kind == ProbeResult::Kind::failed && !changed &&
                            health_.state() == HealthState::healthy;
     arm(undecided ? std::min(kQuick, settings().interval) : settings().interval);
-    if (changed) return set_state(health_.state());
+    if (changed) return show(health_.cause());
     if (asked_ && !undecided) tell();
   }
 
-  void set_state(HealthState state) {
-    const HealthState before = target_.state->health();
+  void watch_flapping(bool passed) {
+    if (flapping_.calmed_down(now())) tell(Transition::Kind::flaps_no_more, "a quiet minute");
+    if (std::exchange(last_passed_, passed) && !passed) flapping_.wavered(now());
+  }
+
+  /// The only one of a pool is taken whenever it is there.
+  unsigned passes_needed() const {
+    const bool is_damped = flapping_.is_flapping() && monitor_.has_other_available(*this);
+    return is_damped ? flapping_.passes_needed(settings().rise, settings().interval) : settings().rise;
+  }
+
+  // ---- what it is
+
+  void set_state(HealthState state, const std::string& cause) {
     health_.assume(state);
-    if (state == HealthState::healthy && std::exchange(is_cold_, true)) {
-      target_.state->warm_up_from(monitor_.loop_.clock().now());
+    show(cause);
+  }
+
+  /// Lets everybody know what it is now, by its probes and by its traffic; `cause` is of what has changed.
+  /// One that is no more what it was when it was ejected is not ejected any more.
+  void show(const std::string& cause) {
+    if (health_.state() != HealthState::healthy) ejection_.end(now());
+    const HealthState before = state().health();
+    const HealthState after = is_ejected() ? HealthState::ejected : health_.state();
+    if (after == before) return tell();
+    cause_ = cause;
+    if (after == HealthState::healthy) become_healthy();
+    target_.state->set_health(after);
+    tell_change(before, after);
+    const bool fell = after == HealthState::down || after == HealthState::draining;
+    if (fell && before != HealthState::starting && settings().enabled && flapping_.fell(now())) {
+      tell(Transition::Kind::flaps, concat({std::to_string(Flapping::kFalls), " falls within a minute"}));
     }
-    target_.state->set_health(state);
-    log_change(before, state);
     tell();
+    if (before == HealthState::healthy) monitor_.keep_one_available(pool().name);
+  }
+
+  void become_healthy() {
+    target_.state->row().end();
+    if (std::exchange(is_cold_, true)) target_.state->warm_up_from(now());
   }
 
   void tell() {
@@ -106,62 +250,146 @@ class Monitor::Watched {
     monitor_.on_checked_(target_.state);
   }
 
-  void log_change(HealthState before, HealthState now) const {
-    std::string line = concat({"backend ", name(now)});
-    line += field("pool", target_.state->pool()) + field("backend", target_.state->address().text()) +
-            field("was", name(before));
-    if (now != HealthState::healthy) line += field("cause", health_.cause());
-    if (now == HealthState::down) return monitor_.log_.warning(line + field("failures", health_.failures()));
-    monitor_.log_.info(line);
+  Transition transition(Transition::Kind kind, const std::string& cause) const {
+    return {.kind = kind,
+            .pool = state().pool(),
+            .backend = state().address(),
+            .from = state().health(),
+            .to = state().health(),
+            .cause = cause};
+  }
+
+  void tell(Transition::Kind kind, const std::string& cause) { monitor_.tell(transition(kind, cause)); }
+
+  void tell_change(HealthState before, HealthState after) {
+    Transition change = transition(Transition::Kind::state, cause_);
+    change.from = before;
+    change.to = after;
+    change.failures = health_.failures();
+    change.ejections = ejection_.count(now(), pool().ejection);
+    if (after == HealthState::ejected) change.bound = ejection_.left(now());
+    if (after == HealthState::draining) change.bound = said_.left(now());
+    monitor_.tell(change);
   }
 
   Monitor& monitor_;
   Target target_;
   bool is_cold_;  // when it becomes healthy it has to warm up
   Health health_;
+  SaidDraining said_;
+  Ejection ejection_;
+  Flapping flapping_;
+  std::string cause_;  // of the last change
   Deadline next_;
+  Deadline ejection_over_;
+  Deadline hold_over_;
   Wait probing_;
+  bool last_passed_ = false;
   bool asked_ = false;  // by traffic, which waits for the answer
   Duration backoff_ = kFirstBackoff;
   TimePoint last_trouble_;
+  TimePoint next_complaint_;
 };
 
-Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked)
-    : loop_(loop), log_(log), on_checked_(std::move(on_checked)) {}
+Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked, OnTransition on_transition)
+    : loop_(loop),
+      log_(log),
+      on_checked_(std::move(on_checked)),
+      on_transition_(std::move(on_transition)) {}
 
 Monitor::~Monitor() = default;
 
 void Monitor::watch(const std::vector<Target>& targets) {
-  std::map<const BackendState*, std::unique_ptr<Watched>> watched;
+  ByState watched;
   for (const Target& target : targets) {
-    auto& entry = watched[target.state.get()];
     const auto known = watched_.find(target.state.get());
-    if (known == watched_.end()) {
-      entry = std::make_unique<Watched>(*this, target, is_at_work_);
-    } else {
-      entry = std::move(known->second);
-      entry->update(target.pool);
-    }
+    if (known != watched_.end()) watched[target.state.get()] = std::move(known->second);
   }
   watched_ = std::move(watched);
+  // What one becomes may be news for others: all are there before any begins.
+  std::vector<Watched*> new_ones;
+  for (const Target& target : targets) {
+    auto& entry = watched_[target.state.get()];
+    if (entry) continue;
+    entry = std::make_unique<Watched>(*this, target, is_at_work_);
+    new_ones.push_back(entry.get());
+  }
+  for (const Target& target : targets) find(*target.state)->update(target.pool);
+  for (Watched* each : new_ones) each->begin();
+  for (const Target& target : targets) {
+    if (find(*target.state)->is_ejected()) keep_one_available(target.pool->name);
+  }
   is_at_work_ = true;
 }
 
 void Monitor::check_now(const std::shared_ptr<BackendState>& state) {
-  const auto found = watched_.find(state.get());
-  if (found == watched_.end()) return on_checked_(state);
-  found->second->check_now();
+  Watched* const watched = find(*state);
+  if (watched == nullptr) return on_checked_(state);
+  watched->check_now();
 }
 
 void Monitor::begin_anew(const std::shared_ptr<BackendState>& state) {
-  const auto found = watched_.find(state.get());
-  if (found != watched_.end()) found->second->begin_anew();
+  if (Watched* const watched = find(*state)) watched->begin_anew("ready, by an admin");
 }
 
-std::string Monitor::cause(const BackendState& state) const {
+void Monitor::judge(const std::shared_ptr<BackendState>& state, const Evidence& evidence) {
+  Watched* const watched = find(*state);
+  if (watched == nullptr) return on_checked_(state);
+  watched->judge(evidence);
+}
+
+void Monitor::clear(const std::shared_ptr<BackendState>& state) {
+  if (Watched* const watched = find(*state)) watched->clear("ready, by an admin");
+}
+
+void Monitor::recall(const std::shared_ptr<BackendState>& state, const Standing& standing) {
+  if (Watched* const watched = find(*state)) watched->recall(standing);
+}
+
+Standing Monitor::standing(const BackendState& state) const {
+  const Watched* const watched = find(state);
+  return watched == nullptr ? Standing() : watched->standing();
+}
+
+Monitor::Watched* Monitor::find(const BackendState& state) const {
   const auto found = watched_.find(&state);
-  if (found == watched_.end() || state.health() == HealthState::healthy) return "";
-  return found->second->cause();
+  return found == watched_.end() ? nullptr : found->second.get();
+}
+
+/// The one place through which every change of a backend is told.
+void Monitor::tell(const Transition& transition) {
+  log_.write(level(transition), log_line(transition));
+  if (on_transition_) on_transition_(transition);
+}
+
+// ---- what one may be, beside the others of its pool
+
+/// A backend that fails is better than none.
+void Monitor::keep_one_available(const std::string& pool) {
+  std::vector<Watched*> ejected;
+  for (const auto& [state, watched] : watched_) {
+    if (state->pool() != pool || !watched->is_wanted()) continue;
+    if (state->health() == HealthState::healthy) return;
+    if (watched->is_ejected()) ejected.push_back(watched.get());
+  }
+  for (Watched* each : ejected) each->end_ejection("no other backend is available");
+}
+
+bool Monitor::has_other_available(const Watched& watched) const {
+  return std::ranges::any_of(watched_, [&](const auto& entry) {
+    const auto& [state, other] = entry;
+    return other.get() != &watched && state->pool() == watched.state().pool() &&
+           state->health() == HealthState::healthy && other->is_wanted();
+  });
+}
+
+bool Monitor::may_be_ejected(const Watched& watched) const {
+  size_t ejected = 0;
+  for (const auto& [state, other] : watched_) {
+    if (state->pool() == watched.state().pool() && other->is_ejected()) ++ejected;
+  }
+  const size_t others = has_other_available(watched) ? 1 : 0;
+  return may_eject(watched.pool().backends.size(), ejected, others, watched.pool().ejection);
 }
 
 }  // namespace sluice::upstream

@@ -46,6 +46,7 @@ void Pool::update(std::shared_ptr<const config::Pool> config, std::vector<std::s
     const auto& backend = config_->backends[i];
     backends_[i]->set_most_requests(backend.max_requests);
     backends_[i]->set_version(backend.version);
+    backends_[i]->set_ejection(config_->ejection);
     backends_[i]->configure(backend.weight, backend.drain, config_->timeouts.idle);
   }
   change_pause(config_->pause);

@@ -38,7 +38,8 @@ World::World(uint64_t seed)
     bounds_.push_back(random_.chance(30) ? static_cast<uint32_t>(1 + random_.below(2)) : 0);
     backends_.push_back(std::make_shared<upstream::Backend>(
         states_.back(), 0, [](const auto&) {},
-        [this](const auto& state, unsigned) { with_room_.push_back(state); }));
+        [this](const auto& state, unsigned) { with_room_.push_back(state); },
+        [this, i](const auto&, const upstream::Evidence& seen) { evidence_.emplace_back(i, seen.kind); }));
   }
   publish();
 }
@@ -67,6 +68,9 @@ void World::publish() {
   pool->retry.hold = random_.chance(50);
   pool->retry.attempt_timeout = random_.chance(50) ? Duration(20) : Duration::zero();
   pool->retry.hedge = random_.chance(50) ? Duration(10) : Duration::zero();
+  pool->ejection.enabled = random_.chance(50);
+  pool->ejection.failures = static_cast<unsigned>(1 + random_.below(3));
+  if (random_.chance(50)) pool->drain_header.name = "X-Bye";
   pool->queue.max = 1 + random_.below(4);
   for (size_t i = 0; i < kBackends; ++i) {
     pool->backends.push_back({.address = states_[i]->address(),
@@ -150,6 +154,21 @@ void World::give_room() {
   for (const auto& state : std::exchange(with_room_, {})) pool_->room_at(*state);
 }
 
+/// What control would make of it.
+void World::judge() {
+  for (const auto& [index, kind] : std::exchange(evidence_, {})) {
+    using upstream::HealthState;
+    const bool drains = kind == upstream::Evidence::Kind::drains;
+    const auto is_other = [&](const auto& state) {
+      return state != states_[index] && state->health() == HealthState::healthy;
+    };
+    if (drains) states_[index]->set_health(HealthState::draining);
+    if (!drains && std::ranges::any_of(states_, is_other)) states_[index]->set_health(HealthState::ejected);
+    backends_[index]->checked();
+    pool_->wake();
+  }
+}
+
 void World::step_dialling() {
   if (diallings_.empty()) return;
   const size_t index = random_.below(diallings_.size());
@@ -173,8 +192,8 @@ void World::change_health() {
   const size_t index = random_.below(kBackends);
   using upstream::HealthState;
   constexpr HealthState kStates[] = {HealthState::healthy, HealthState::healthy, HealthState::down,
-                                     HealthState::draining};
-  states_[index]->set_health(kStates[random_.below(4)]);
+                                     HealthState::draining, HealthState::ejected};
+  states_[index]->set_health(kStates[random_.below(std::size(kStates))]);
   backends_[index]->checked();
   pool_->wake();
 }
@@ -211,6 +230,7 @@ void World::settle() {
     step_dialling();
     step_connection();
     give_room();
+    evidence_.clear();  // Whatever they do, they are there.
     for (const auto& backend : backends_) backend->checked();
     pool_->wake();
     clock_.advance(Duration{20});
@@ -250,6 +270,7 @@ void World::play() {
   for (size_t i = 0; i < steps; ++i) {
     step();
     give_room();
+    judge();
     look_at_barriers();
   }
   while (to_come_ > 0) start_client();

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "world.h"
 
@@ -43,6 +44,7 @@ class World {
   void step_connection();
   void change_health();
   void give_room();
+  void judge();
   void look_at_barriers();
   void settle();
   void check() const;
@@ -64,6 +66,7 @@ class World {
   std::vector<std::shared_ptr<upstream::Backend>> backends_;
   std::vector<uint32_t> bounds_;  // requests at a time; 0: none
   std::vector<std::shared_ptr<upstream::BackendState>> with_room_;
+  std::vector<std::pair<size_t, upstream::Evidence::Kind>> evidence_;  // by backend
   std::vector<bool> drained_;
   std::vector<bool> barrier_;  // drained, and seen with nothing in flight
   std::shared_ptr<upstream::Pool> pool_;

@@ -234,12 +234,11 @@ void SimulatedConnection::answer() {
   }
   response_ = World::response_body();
   sent_ = 0;
-  const bool chunked = random.chance(50);
-  parse_response(head_,
-                 chunked
-                     ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                     : "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(response_.size()) + "\r\n\r\n",
-                 to_head_);
+  const std::string framing = random.chance(50)
+                                  ? "Transfer-Encoding: chunked\r\n"
+                                  : "Content-Length: " + std::to_string(response_.size()) + "\r\n";
+  const std::string bye = random.chance(5) ? "X-Bye: 1\r\n" : "";
+  parse_response(head_, "HTTP/1.1 200 OK\r\n" + framing + bye + "\r\n", to_head_);
   state_ = head_.framing.has_body() ? State::body : State::complete;
   head_pending_.fire(&head_);
 }

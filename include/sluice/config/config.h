@@ -6,6 +6,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
+#include <sluice/config/ejection.h>
 #include <sluice/config/names.h>
 #include <sluice/config/proxy_status.h>
 #include <sluice/config/recent_requests.h>
@@ -196,6 +197,8 @@ struct Pool {
   Health health{};
   Duration slow_start{};  ///< in which one that becomes healthy gets all of its weight; 0: at once
   WhenAllDown when_all_down = WhenAllDown::queue;
+  Ejection ejection{};
+  DrainHeader drain_header{};
   Queue queue{};
   Retry retry{};
   PoolTimeouts timeouts{};

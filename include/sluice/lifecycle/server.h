@@ -20,6 +20,7 @@
 #include <sluice/proxy/service.h>
 #include <sluice/resolve/names.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/standing.h>
 
 #include <cstdint>
 #include <functional>
@@ -52,8 +53,9 @@ struct BackendInfo {
   std::string pool;
   config::Backend backend;
   std::shared_ptr<upstream::BackendState> state;
-  std::string health;  ///< starting, healthy, draining or down; an admin drain counts as draining
+  std::string health;  ///< starting, healthy, draining, down or ejected; an admin drain counts as draining
   std::string cause;   ///< why it is not healthy; may be empty
+  upstream::Standing standing{};
 };
 
 /// What a process leaves to the one that takes over from it.
@@ -100,6 +102,9 @@ class Server {
   /// is in the state file by the time this answers; when that cannot be, nothing has changed.
   Result<Change> change(const std::function<Result<bool>(DesiredState&)>& edit, Revision revision = {});
   Result<void> check_revision(Revision revision) const;
+  /// An admin has made the backend ready: what traffic said of it (that it fails, that it drains, that it
+  /// flaps) counts no more.
+  void clear(const BackendKey& backend);
 
   /// Opens the access log's path anew: for a file that was renamed away.
   void reopen_logs();

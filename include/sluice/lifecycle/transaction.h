@@ -17,6 +17,7 @@ class Transaction {
   /// As DesiredState::apply, of the state with all that came before.
   Result<bool> add(Edit edit);
   size_t size() const { return edits_.size(); }
+  const std::vector<Edit>& edits() const { return edits_; }
 
   /// Does all of it; the answer is whether any backend or route is different then. An error of code conflict,
   /// and nothing done, when one that it names is not as it was at the beginning.

@@ -140,6 +140,7 @@ class Exchange {
   // The response.
   void on_head(Result<const http::ResponseHead*> head);
   void send_response(const http::ResponseHead& head);
+  void heed_drain_header(const http::ResponseHead& head);
   void measure(int status);
   const http::FieldEdits* response_edits();
   std::string proxy_status() const;
@@ -240,6 +241,8 @@ class Exchange {
   bool may_replay_ = false;      // the method, or the pool, allows a second attempt
   bool body_remembered_ = true;  // replay_ holds all of the body that was taken from the client
   bool body_ended_ = false;      // the client's body was taken whole
+  bool has_drain_header_ = false;  // the response: the client is not to see it
+  bool is_last_response_ = false;  // its backend says that it drains
   bool is_trusted_client_ = false;
   bool is_tunnel_ = false;
   bool tunnel_up_ended_ = false;    // the client's direction

@@ -34,6 +34,8 @@ struct ServiceSettings {
   std::function<void(MovedConnection)> on_moved;
   /// A backend has room again that another worker's requests wait for.
   std::function<void(const std::shared_ptr<upstream::BackendState>&, unsigned worker)> on_room{};
+  /// What is seen of a backend that control has to judge.
+  upstream::Backend::OnEvidence on_evidence{};
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.

@@ -4,7 +4,9 @@
 #include <sluice/balance/latency.h>
 #include <sluice/base/clock.h>
 #include <sluice/base/list.h>
+#include <sluice/config/ejection.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/evidence.h>
 #include <sluice/upstream/keep_alive.h>
 #include <sluice/wire/stream.h>
 
@@ -98,7 +100,11 @@ class Backend {
   /// A request has ended, and this worker waits for that.
   using OnRoom = std::function<void(const std::shared_ptr<BackendState>&, unsigned worker)>;
 
-  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room = {});
+  /// Control is to judge what was seen.
+  using OnEvidence = std::function<void(const std::shared_ptr<BackendState>&, const Evidence&)>;
+
+  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room = {},
+          OnEvidence on_evidence = {});
   ~Backend();
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
@@ -112,12 +118,15 @@ class Backend {
   /// It may be given requests, but for their number.
   bool is_usable() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
   bool is_available() const { return is_usable() && has_room(); }
-  /// Probes say no, or nothing yet, and it may be tried all the same when there is no other; a connection
+  /// Probes say no, or nothing yet, or traffic says no, and it may be tried all the same when there is no other; a connection
   /// that was refused lasts until a probe has looked.
   bool is_worth_a_try() const {
     const HealthState health = state_->health();
-    return !closed_ && !suspect_ && (health == HealthState::down || health == HealthState::starting);
+    return !closed_ && !suspect_ && health != HealthState::healthy && health != HealthState::draining;
   }
+
+  /// As the newest generation has it.
+  void set_ejection(const config::Ejection& settings) { ejection_ = settings; }
 
   /// A tag for reports; may be empty.
   void set_version(const std::string& version) { version_ = version; }
@@ -159,10 +168,18 @@ class Backend {
   /// Its pool is gone: whoever wanted to know of a drain is told.
   void pool_gone();
 
+  /// A response has come whole.
+  void answered_whole(int status) {
+    if (!ejection_.enabled) return;
+    if (ejection_.counts(status)) return count_failure(observe::Cause::ok, status);
+    state_->row().end();
+  }
   /// Nobody took the connection: nothing more goes there before a probe has looked.
-  void connect_failed();
-  /// A connection broke in an exchange: a probe shall look, and traffic goes on.
-  void connection_broke();
+  void connect_failed(observe::Cause cause = observe::Cause::connect_refused);
+  /// A connection broke in an exchange, or brought nothing in time: a probe shall look, and traffic goes on.
+  void connection_broke(observe::Cause cause = observe::Cause::backend_closed);
+  /// A response says that it drains: nothing more goes there before control has heard of it.
+  void said_it_drains();
   /// It has given a request back that it has no time for: a probe shall look whether it drains.
   void gave_back() { report(); }
   /// A probe has looked, or the state has changed.
@@ -171,6 +188,7 @@ class Backend {
  private:
   friend class Lease;
   bool is_full() const;
+  void count_failure(observe::Cause cause, int status);
   void leave(bool was_counted);
   void report();
   bool drains() const { return closed_ || state_->health() == HealthState::draining; }
@@ -181,6 +199,8 @@ class Backend {
   BackendState::PerWorker& mine_;
   OnTrouble on_trouble_;
   OnRoom on_room_;
+  OnEvidence on_evidence_;
+  config::Ejection ejection_;
   balance::Latency latency_;
   KeepAlive keep_alive_;
   std::vector<std::unique_ptr<wire::ClientStream>> idle_;  // The longest idle first.
@@ -193,6 +213,7 @@ class Backend {
   bool closed_ = false;
   bool suspect_ = false;
   bool reported_ = false;
+  bool said_draining_ = false;
 };
 
 }  // namespace sluice::upstream

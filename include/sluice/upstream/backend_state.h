@@ -6,6 +6,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/gate.h>
 #include <sluice/observe/counters.h>
+#include <sluice/upstream/failure_row.h>
 #include <sluice/upstream/health.h>
 #include <sluice/upstream/room.h>
 
@@ -46,6 +47,9 @@ class BackendState {
   void warm_up_from(TimePoint now) { healthy_since_.store(now, std::memory_order_relaxed); }
   TimePoint healthy_since() const { return healthy_since_.load(std::memory_order_relaxed); }
 
+  /// Where the pool ejects: what failed since something went well.
+  FailureRow& row() { return row_; }
+
   /// Stays where it is. Locks for the moment of a look-up: for when a worker first hears of the backend.
   PerWorker& worker(unsigned index);
   Room& room() { return room_; }
@@ -59,6 +63,7 @@ class BackendState {
   const std::string pool_;
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
+  FailureRow row_;
   std::atomic<TimePoint> healthy_since_{};
   /// A list, that no more is kept than there are workers, and that sums need no lock: one that is in it
   /// stays.

@@ -12,6 +12,7 @@ enum class HealthState : uint8_t {
   healthy,   ///< gets requests
   draining,  ///< its /ping answers 503: finishes what it has, gets nothing new; no alarm
   down,      ///< failed `fall` times in a row
+  ejected,   ///< its probes pass, but what it got failed: gets nothing for a time. Never a Health's own
 };
 
 std::string_view name(HealthState state);

@@ -6,6 +6,9 @@
 #include <sluice/config/config.h>
 #include <sluice/net/loop.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/evidence.h>
+#include <sluice/upstream/standing.h>
+#include <sluice/upstream/transition.h>
 
 #include <functional>
 #include <map>
@@ -25,8 +28,10 @@ class Monitor {
  public:
   /// A probe that traffic asked for has looked, or the state has changed.
   using OnChecked = std::function<void(const std::shared_ptr<BackendState>&)>;
+  /// A backend has become something else. It may not change the monitor.
+  using OnTransition = std::function<void(const Transition&)>;
 
-  Monitor(net::Loop& loop, Log& log, OnChecked on_checked);
+  Monitor(net::Loop& loop, Log& log, OnChecked on_checked, OnTransition on_transition = {});
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
@@ -39,16 +44,32 @@ class Monitor {
   /// What was known of it counts no more: it has to be proven, at once, before it gets anything.
   void begin_anew(const std::shared_ptr<BackendState>& state);
 
-  /// Why the backend is not healthy ("" when it is): for people.
-  std::string cause(const BackendState& state) const;
+  /// What a worker has seen: may eject it, or hold it to be draining.
+  void judge(const std::shared_ptr<BackendState>& state, const Evidence& evidence);
+  /// An admin says that it is ready: what traffic said of it counts no more.
+  void clear(const std::shared_ptr<BackendState>& state);
+  /// Goes on with what another process knew.
+  void recall(const std::shared_ptr<BackendState>& state, const Standing& standing);
+
+  /// For people, and for the next process.
+  Standing standing(const BackendState& state) const;
 
  private:
   class Watched;
+  using ByState = std::map<const BackendState*, std::unique_ptr<Watched>>;
+
+  Watched* find(const BackendState& state) const;
+  void tell(const Transition& transition);
+  void keep_one_available(const std::string& pool);
+  bool has_other_available(const Watched& watched) const;
+  bool may_be_ejected(const Watched& watched) const;
+
   net::Loop& loop_;
   Log& log_;
   OnChecked on_checked_;
+  OnTransition on_transition_;
   bool is_at_work_ = false;  // has been told what to watch
-  std::map<const BackendState*, std::unique_ptr<Watched>> watched_;
+  ByState watched_;
 };
 
 }  // namespace sluice::upstream

@@ -1,0 +1,33 @@
+// What a backend says of itself by a field of a response.
+#include "proxy/drain_header.h"
+
+#include <sluice/http/head_decoder.h>
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+namespace sluice::proxy {
+namespace {
+
+DrainWord word_of(const std::string& fields) {
+  http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
+  http::ResponseHead head;
+  REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\n" + fields + "\r\n", head, false)->complete);
+  return drain_word(head, "X-Draining");
+}
+
+TEST_CASE("a field with any value but no says that the backend drains") {
+  CHECK(word_of("") == DrainWord::none);
+  CHECK(word_of("X-Drainin: 1\r\nX-DrainingX: 1\r\nY-Draining: 1\r\n") == DrainWord::none);
+  for (const std::string value : {"1", "true", "yes", "soon", "00"}) {
+    CHECK(word_of("x-DRAINING: " + value + "\r\n") == DrainWord::drains);
+  }
+  for (const std::string value : {"", "0", "false", "False", "no"}) {
+    CHECK(word_of("X-Draining: " + value + "\r\n") == DrainWord::goes_on);
+  }
+  CHECK(word_of("X-Draining: 0\r\nA: b\r\nX-Draining: 1\r\n") == DrainWord::drains);
+}
+
+}  // namespace
+}  // namespace sluice::proxy

@@ -1,0 +1,171 @@
+// What control makes of what traffic says, in pools without probes: each change is told once, with its cause.
+#include <sluice/upstream/monitor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+namespace sluice::upstream {
+namespace {
+
+using std::chrono::minutes;
+
+constexpr Duration kLong = std::chrono::seconds(10);
+constexpr Evidence kFailures{.kind = Evidence::Kind::failures, .cause = observe::Cause::backend_closed};
+constexpr Evidence kDrains{.kind = Evidence::Kind::drains};
+
+/// Backends 1, 2 ... of one pool without probes; what becomes of them as "1 ejected: cause".
+struct Watch {
+  explicit Watch(size_t backends, config::Ejection ejection = {.enabled = true, .time = minutes(1)}) {
+    settings.name = "shop";
+    settings.health.enabled = false;
+    settings.ejection = ejection;
+    settings.drain_header = {.name = "X-Bye", .hold = minutes(1)};
+    for (size_t i = 0; i < backends; ++i) {
+      const auto port = static_cast<uint16_t>(9001 + i);
+      settings.backends.push_back({.address = Address::parse("192.0.2.1:9000")->with_port(port)});
+      states.push_back(std::make_shared<BackendState>("shop", settings.backends.back().address));
+      states.back()->set_health(HealthState::healthy);
+    }
+    apply();
+  }
+  /// As after a reload.
+  void apply() {
+    const auto pool = std::make_shared<const config::Pool>(settings);
+    std::vector<Target> targets;
+    for (const auto& state : states) targets.push_back({state, pool});
+    monitor.watch(targets);
+  }
+  void judge(size_t backend, const Evidence& evidence = kFailures) {
+    monitor.judge(states[backend - 1], evidence);
+  }
+  HealthState health(size_t backend) const { return states[backend - 1]->health(); }
+  Standing standing(size_t backend) const { return monitor.standing(*states[backend - 1]); }
+  /// What was told since the last time.
+  std::vector<std::string> told() { return std::exchange(told_, {}); }
+
+  net::Loop loop;
+  NoLog log;
+  config::Pool settings;
+  std::vector<std::shared_ptr<BackendState>> states;
+  std::vector<std::string> told_;
+  Monitor monitor{loop, log, [](const auto&) {}, [this](const Transition& it) {
+                    const char backend = it.backend.text().back();
+                    told_.push_back(std::string(1, backend) + " " + std::string(name(it)) + ": " + it.cause);
+                  }};
+};
+
+using Told = std::vector<std::string>;
+const std::string kRow = "5 failures in a row, the last: backend_closed";
+
+TEST_CASE("a full row ejects, and the ejection ends by itself") {
+  Watch watch(2, {.enabled = true, .time = Duration{20}});
+  watch.judge(1);
+  CHECK(watch.health(1) == HealthState::ejected);
+  CHECK(watch.standing(1).cause == kRow);
+  CHECK(watch.standing(1).ejections == 1);
+  CHECK(watch.standing(1).ejected > Duration::zero());
+  watch.judge(1);  // What was under way fails, too: nothing new.
+  CHECK(watch.loop.run_until([&] { return watch.health(1) == HealthState::healthy; }, kLong));
+  CHECK(watch.told() == Told{"1 ejected: " + kRow, "1 healthy: its time is over"});
+  CHECK(watch.standing(1).cause.empty());
+}
+
+TEST_CASE("the row begins anew when an ejected backend is back") {
+  Watch watch(2);
+  watch.judge(1);
+  watch.states[0]->row().add(5);
+  watch.monitor.clear(watch.states[0]);
+  CHECK(watch.states[0]->row().length() == 0);
+  CHECK(watch.standing(1) == Standing());
+  CHECK(watch.told() == Told{"1 ejected: " + kRow, "1 healthy: ready, by an admin"});
+}
+
+TEST_CASE("no more than the share is ejected, and that is told, but not for every row") {
+  Watch watch(4);
+  for (const size_t backend : {1U, 2U, 3U, 3U, 3U}) watch.judge(backend);
+  CHECK(watch.told() == Told{"1 ejected: " + kRow, "2 ejected: " + kRow,
+                             "3 not ejected: " + kRow + "; as many of the pool are ejected as may be"});
+  CHECK(watch.health(3) == HealthState::healthy);
+}
+
+TEST_CASE("the last one is never ejected, and when the others go those that were are back") {
+  Watch watch(3, {.enabled = true, .time = minutes(1), .share = 100});
+  watch.judge(1);
+  watch.judge(2);
+  watch.judge(3);
+  CHECK(watch.told() == Told{"1 ejected: " + kRow, "2 ejected: " + kRow,
+                             "3 not ejected: " + kRow + "; no other backend is available"});
+  SUBCASE("it drains by its own word") { watch.judge(3, kDrains); }
+  SUBCASE("it is drained by an admin") {
+    watch.settings.backends[2].drain = true;
+    watch.apply();
+  }
+  SUBCASE("it is removed") {
+    watch.settings.backends.pop_back();
+    watch.states.pop_back();
+    watch.apply();
+  }
+  CHECK(watch.health(1) == HealthState::healthy);
+  CHECK(watch.health(2) == HealthState::healthy);
+  const Told told = watch.told();
+  REQUIRE(told.size() >= 2);
+  CHECK(told.back().ends_with(" healthy: no other backend is available"));
+}
+
+TEST_CASE("one that an admin has drained does not count as another") {
+  Watch watch(2);
+  watch.settings.backends[1].drain = true;
+  watch.apply();
+  watch.judge(1);
+  CHECK(watch.health(1) == HealthState::healthy);
+}
+
+TEST_CASE("a reload keeps what traffic has said, and ends it where the pool wants none of it") {
+  Watch watch(4);
+  watch.judge(1);
+  watch.judge(2, kDrains);
+  watch.settings.queue.max = 5;
+  watch.apply();
+  CHECK(watch.health(1) == HealthState::ejected);
+  CHECK(watch.health(2) == HealthState::draining);
+  watch.told();
+  watch.settings.ejection.enabled = false;
+  watch.settings.drain_header.name.clear();
+  watch.apply();
+  CHECK(watch.told() == Told{"1 healthy: the pool ejects no more",
+                             "2 healthy: the pool has no drain header any more"});
+  watch.judge(1);
+  watch.judge(1, kDrains);  // Of a request of before.
+  CHECK(watch.told().empty());
+}
+
+TEST_CASE("the next process goes on with what is left") {
+  Watch before(3);
+  before.judge(1);
+  before.judge(2, kDrains);
+  Watch after(3);
+  for (size_t i = 1; i <= 3; ++i) after.monitor.recall(after.states[i - 1], before.standing(i));
+  CHECK(after.told() == Told{"1 ejected: " + kRow, "2 draining: a response said X-Bye"});
+  CHECK(after.standing(1).ejections == 1);
+  CHECK(after.standing(1).ejected > Duration::zero());
+  CHECK(after.standing(1).ejected <= minutes(1));
+  CHECK(after.standing(2).held_draining > Duration::zero());
+  CHECK(after.health(3) == HealthState::healthy);
+}
+
+TEST_CASE("a word that it drains holds for its time, and each one anew") {
+  Watch watch(2);
+  watch.settings.drain_header.hold = Duration{20};
+  watch.apply();
+  watch.judge(1, kDrains);
+  watch.judge(1, kDrains);
+  CHECK(watch.health(1) == HealthState::draining);
+  CHECK(watch.loop.run_until([&] { return watch.health(1) == HealthState::healthy; }, kLong));
+  CHECK(watch.told() == Told{"1 draining: a response said X-Bye", "1 healthy: its time is over"});
+}
+
+}  // namespace
+}  // namespace sluice::upstream
