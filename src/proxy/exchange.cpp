@@ -236,6 +236,7 @@ http::RequestForwarding Exchange::forwarding(const Address& backend) {
 void Exchange::send_request() {
   const auto& request = client_->request();
   interims_ = 0;
+  has_head_ = false;
   sent_at_ = context_->deadlines.clock().now();
   const bool body_at_once =
       request.framing.has_body() && !partial_ && (!replay_.empty() || client_->has_body_in_hand());
@@ -327,11 +328,10 @@ void Exchange::arm_response_deadline() {
   context_->deadlines.arm(deadline_, bound);
 }
 
-/// Nothing has come, and there is another attempt to make when this one takes too long.
+/// No head has come (bytes of one perhaps), and there is another attempt to make when this one takes too long.
 bool Exchange::is_attempt_bounded() const {
   if (is_tunnel_ || settings_->retry.attempt_timeout == Duration::zero()) return false;
-  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts &&
-         !upstream_->has_answered();
+  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts && !has_head_;
 }
 
 }  // namespace sluice::proxy

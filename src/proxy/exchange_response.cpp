@@ -29,6 +29,7 @@ constexpr unsigned kMostInterims = 100;  // of one attempt
 
 void Exchange::on_head(Result<const http::ResponseHead*> head) {
   if (!head) return attempt_failed(head.error());
+  has_head_ = true;
   end_hedge();
   stop_expecting();
   arm_response_deadline();
@@ -342,7 +343,7 @@ void Exchange::clear() {
   key_.reset();
   own_edits_.reset();
   continue_awaited_ = false;
-  has_drain_header_ = is_last_response_ = false;
+  has_drain_header_ = is_last_response_ = has_head_ = false;
   has_waited_ = was_tried_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
   body_remembered_ = true;

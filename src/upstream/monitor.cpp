@@ -12,8 +12,10 @@ namespace sluice::upstream {
 namespace {
 
 constexpr Duration kQuick{50};          // between probes while traffic says one thing and health another
-constexpr Duration kFirstBackoff{100};  // without probing: how long a backend that refused is left alone
-constexpr Duration kLastBackoff{2000};
+// Without probing: how long a backend that refused is left alone. No round times: one that comes and goes in
+// such a rhythm would be met at the same moment of it for ever.
+constexpr Duration kFirstBackoff{97};
+constexpr Duration kLastBackoff{1930};
 constexpr Duration kComplain = std::chrono::minutes(1);  // at most so often
 
 std::string words(const Evidence& evidence, unsigned failures) {

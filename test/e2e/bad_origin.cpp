@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace sluice::e2e {
 namespace {
@@ -15,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr std::string_view kHalf =
-    "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nthe beginning of what never comes";
+    "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthe beginning of what never comes";
 constexpr std::string_view kGarbage = "\x16\x03\x01 this is no HTTP/1.1 at all\r\n\r\n\r\n";
 
 int bound_socket(sockaddr_in& address) {

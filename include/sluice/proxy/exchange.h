@@ -243,6 +243,7 @@ class Exchange {
   bool body_ended_ = false;      // the client's body was taken whole
   bool has_drain_header_ = false;  // the response: the client is not to see it
   bool is_last_response_ = false;  // its backend says that it drains
+  bool has_head_ = false;  // of this attempt's response, an interim one or its own
   bool is_trusted_client_ = false;
   bool is_tunnel_ = false;
   bool tunnel_up_ended_ = false;    // the client's direction
