@@ -26,6 +26,7 @@ void parse_timeouts(Reader& root, Timeouts& timeouts);
 
 // Each takes its key from `pool`, the table of one pool.
 void parse_balance(Reader& pool, Balance& balance);
+void parse_health(Reader& pool, Health& health);
 void parse_retry(Reader& pool, Retry& retry);
 
 // Each takes its key from `route`, the table of one route.

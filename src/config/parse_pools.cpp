@@ -26,30 +26,6 @@ bool has_port(const Address& address) {
   return address.is_local() || address.port() != 0;
 }
 
-void parse_health(Reader& pool, Health& health) {
-  const Value* given = pool.take("health");
-  if (given == nullptr) return;
-  if (given->kind == Value::Kind::boolean) {
-    health.enabled = given->flag;
-    return;
-  }
-  if (given->kind != Value::Kind::table) {
-    return pool.expected("health", "false or a table", given->kind_words());
-  }
-  Reader reader(*given, pool.key_path("health"), pool.report());
-  reader.read("path", health.path);
-  if (!health.path.starts_with('/') || health.path.find_first_of(" #") != std::string::npos) {
-    reader.expected("path", "a path that begins with \"/\", without spaces and \"#\"",
-                    concat({"\"", health.path, "\""}));
-  }
-  reader.read_duration("interval", health.interval);
-  reader.read_duration("timeout", health.timeout);
-  reader.read_number("rise", health.rise, 1, 1000);
-  reader.read_number("fall", health.fall, 1, 1000);
-  reader.read_number("expect", health.expect, 200, 599);
-  reader.finish();
-}
-
 void parse_queue(Reader& pool, Queue& queue) {
   auto reader = pool.sub("queue");
   if (!reader) return;
