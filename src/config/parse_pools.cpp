@@ -114,7 +114,7 @@ void parse_pool(Reader& reader, Pool& pool) {
   parse_balance(reader, pool.balance);
   parse_backends(reader, pool.backends, pool.names);
   reader.read_duration("resolve_interval", pool.resolve_interval, Reader::Zero::allowed);
-  parse_health(reader, pool.health);
+  parse_health(reader, pool);
   reader.read_duration("slow_start", pool.slow_start, Reader::Zero::allowed);
   if (const auto word = reader.read_word("when_all_down", {"queue", "try"})) {
     pool.when_all_down = *word == 0 ? WhenAllDown::queue : WhenAllDown::try_anyway;

@@ -18,9 +18,10 @@ constexpr Duration kLastBackoff{2000};
 class Monitor::Watched {
  public:
   /// `is_new`: the process was at work before it came.
-  Watched(Monitor& monitor, Target target, bool is_new)
+  Watched(Monitor& monitor, Target target, std::shared_ptr<const Question> question, bool is_new)
       : monitor_(monitor),
         target_(std::move(target)),
+        question_(std::move(question)),
         is_cold_(is_new),
         health_(settings().rise, settings().fall),
         next_([this] { start_probe(); }) {
@@ -28,11 +29,10 @@ class Monitor::Watched {
     begin();
   }
 
-  void update(std::shared_ptr<const config::Pool> pool) {
-    if (target_.pool == pool) return;
-    const config::Health before = settings();
+  void update(std::shared_ptr<const config::Pool> pool, std::shared_ptr<const Question> question) {
     target_.pool = std::move(pool);
-    if (settings() == before) return;
+    if (question_ == question) return;
+    question_ = std::move(question);
     health_.set_thresholds(settings().rise, settings().fall);
     probing_.cancel();
     begin();
@@ -54,7 +54,7 @@ class Monitor::Watched {
   const std::string& cause() const { return health_.cause(); }
 
  private:
-  const config::Health& settings() const { return target_.pool->health; }
+  const config::Health& settings() const { return question_->health(); }
 
   void begin() {
     if (settings().enabled) return arm(Duration{1});
@@ -77,7 +77,7 @@ class Monitor::Watched {
   void start_probe() {
     next_.disarm();
     if (!settings().enabled) return tell();
-    probing_ = probe(monitor_.loop_, target_.state->address(), settings(),
+    probing_ = probe(monitor_.loop_, target_.state->address(), question_,
                      [this](ProbeResult result) { on_result(result); });
   }
 
@@ -117,6 +117,7 @@ class Monitor::Watched {
 
   Monitor& monitor_;
   Target target_;
+  std::shared_ptr<const Question> question_;
   bool is_cold_;  // when it becomes healthy it has to warm up
   Health health_;
   Deadline next_;
@@ -133,18 +134,32 @@ Monitor::~Monitor() = default;
 
 void Monitor::watch(const std::vector<Target>& targets) {
   std::map<const BackendState*, std::unique_ptr<Watched>> watched;
+  Questions questions;
   for (const Target& target : targets) {
+    const auto question = question_for(target.pool, questions);
     auto& entry = watched[target.state.get()];
     const auto known = watched_.find(target.state.get());
     if (known == watched_.end()) {
-      entry = std::make_unique<Watched>(*this, target, is_at_work_);
+      entry = std::make_unique<Watched>(*this, target, question, is_at_work_);
     } else {
       entry = std::move(known->second);
-      entry->update(target.pool);
+      entry->update(target.pool, question);
     }
   }
   watched_ = std::move(watched);
+  questions_ = std::move(questions);
   is_at_work_ = true;
+}
+
+/// The pool's as it was, unless its health is asked for in another way now.
+std::shared_ptr<const Question> Monitor::question_for(const std::shared_ptr<const config::Pool>& pool,
+                                                      Questions& questions) const {
+  auto& entry = questions[pool->name];
+  if (entry) return entry;
+  const auto known = questions_.find(pool->name);
+  const bool is_same = known != questions_.end() && known->second->health() == pool->health;
+  entry = is_same ? known->second : std::make_shared<const Question>(pool->health);
+  return entry;
 }
 
 void Monitor::check_now(const std::shared_ptr<BackendState>& state) {

@@ -10,9 +10,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sluice::upstream {
+
+class Question;
 
 /// One backend to watch.
 struct Target {
@@ -44,10 +47,15 @@ class Monitor {
 
  private:
   class Watched;
+  using Questions = std::map<std::string, std::shared_ptr<const Question>>;  // by the pool's name
+  std::shared_ptr<const Question> question_for(const std::shared_ptr<const config::Pool>& pool,
+                                               Questions& questions) const;
+
   net::Loop& loop_;
   Log& log_;
   OnChecked on_checked_;
   bool is_at_work_ = false;  // has been told what to watch
+  Questions questions_;
   std::map<const BackendState*, std::unique_ptr<Watched>> watched_;
 };
 
