@@ -24,8 +24,10 @@ class Monitor::Watched {
         question_(std::move(question)),
         is_cold_(is_new),
         health_(settings().rise, settings().fall),
-        next_([this] { start_probe(); }) {
+        turn_([this] { start_probe(); }) {
     health_.assume(target_.state->health());
+    const bool is_unknown = health_.state() == HealthState::starting && !target_.state->is_inherited();
+    if (is_unknown) not_before_ = monitor_.loop_.clock().now() + settings().initial_delay;
     begin();
   }
 
@@ -41,7 +43,7 @@ class Monitor::Watched {
   void check_now() {
     asked_ = true;
     if (!settings().enabled) return leave_alone();
-    if (!probing_) start_probe();
+    if (!probing_) monitor_.schedule_.hurry(turn_);
   }
 
   void begin_anew() {
@@ -57,13 +59,24 @@ class Monitor::Watched {
   const config::Health& settings() const { return question_->health(); }
 
   void begin() {
-    if (settings().enabled) return arm(Duration{1});
-    next_.disarm();
+    is_in_step_ = true;
+    const TimePoint now = monitor_.loop_.clock().now();
+    if (settings().enabled) return plan(std::max(not_before_ - now, Duration::zero()));
+    monitor_.schedule_.leave(turn_);
     if (health_.state() != HealthState::healthy) return set_state(HealthState::healthy);
     if (asked_) tell();  // Nobody else will.
   }
 
-  void arm(Duration after) { monitor_.loop_.deadlines().arm(next_, after); }
+  void plan(Duration after) { monitor_.schedule_.plan(turn_, after); }
+
+  /// Until the next probe.
+  Duration pause(bool undecided) {
+    ProbeSchedule& schedule = monitor_.schedule_;
+    if (undecided) return std::min(kQuick, settings().fast_interval);
+    if (health_.is_changing()) return schedule.jittered(settings().fast_interval);
+    const bool leaves_step = std::exchange(is_in_step_, false);
+    return leaves_step ? schedule.spread(settings().interval) : schedule.jittered(settings().interval);
+  }
 
   /// Without probes time alone decides when a backend that refused may be tried again.
   void leave_alone() {
@@ -71,12 +84,14 @@ class Monitor::Watched {
     const bool long_ago = now - last_trouble_ > 5 * kLastBackoff;
     backoff_ = long_ago ? kFirstBackoff : std::min(2 * backoff_, kLastBackoff);
     last_trouble_ = now;
-    if (!next_.is_armed()) arm(backoff_);
+    if (!turn_.is_planned()) plan(backoff_);
   }
 
   void start_probe() {
-    next_.disarm();
-    if (!settings().enabled) return tell();
+    if (!settings().enabled) {
+      monitor_.schedule_.leave(turn_);
+      return tell();
+    }
     probing_ = probe(monitor_.loop_, target_.state->address(), question_,
                      [this](ProbeResult result) { on_result(result); });
   }
@@ -85,7 +100,7 @@ class Monitor::Watched {
     const bool changed = health_.record(result);
     const bool undecided = asked_ && result.kind == ProbeResult::Kind::failed && !changed &&
                            health_.state() == HealthState::healthy;
-    arm(undecided ? std::min(kQuick, settings().interval) : settings().interval);
+    plan(pause(undecided));
     if (changed) return set_state(health_.state());
     if (asked_ && !undecided) tell();
   }
@@ -120,17 +135,21 @@ class Monitor::Watched {
   std::shared_ptr<const Question> question_;
   bool is_cold_;  // when it becomes healthy it has to warm up
   Health health_;
-  Deadline next_;
+  ProbeSchedule::Turn turn_;
+  TimePoint not_before_{};
+  bool is_in_step_ = true;  // with others that began at the same time
   Wait probing_;
   bool asked_ = false;  // by traffic, which waits for the answer
   Duration backoff_ = kFirstBackoff;
   TimePoint last_trouble_;
 };
 
-Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked)
-    : loop_(loop), log_(log), on_checked_(std::move(on_checked)) {}
+Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked, uint64_t seed)
+    : loop_(loop), log_(log), on_checked_(std::move(on_checked)), schedule_(loop.deadlines(), seed) {}
 
-Monitor::~Monitor() = default;
+Monitor::~Monitor() {
+  schedule_.close();
+}
 
 void Monitor::watch(const std::vector<Target>& targets) {
   std::map<const BackendState*, std::unique_ptr<Watched>> watched;

@@ -6,7 +6,9 @@
 #include <sluice/config/config.h>
 #include <sluice/net/loop.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/probe_schedule.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,12 +31,14 @@ class Monitor {
   /// A probe that traffic asked for has looked, or the state has changed.
   using OnChecked = std::function<void(const std::shared_ptr<BackendState>&)>;
 
-  Monitor(net::Loop& loop, Log& log, OnChecked on_checked);
+  /// `seed` is for the times of probes.
+  Monitor(net::Loop& loop, Log& log, OnChecked on_checked, uint64_t seed);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  /// Exactly these from now on. Those it knows go on as they are; new ones are probed at once.
+  /// Exactly these from now on. Those it knows go on as they are; new ones are probed at once, or after their
+  /// pool's initial_delay.
   void watch(const std::vector<Target>& targets);
   /// Traffic reports trouble: looks now, and goes on looking quickly until the matter is decided.
   void check_now(const std::shared_ptr<BackendState>& state);
@@ -44,6 +48,8 @@ class Monitor {
 
   /// Why the backend is not healthy ("" when it is): for people.
   std::string cause(const BackendState& state) const;
+
+  ProbeSchedule::Load load() const { return schedule_.load(); }
 
  private:
   class Watched;
@@ -55,6 +61,7 @@ class Monitor {
   Log& log_;
   OnChecked on_checked_;
   bool is_at_work_ = false;  // has been told what to watch
+  ProbeSchedule schedule_;  // outlives those who have a turn in it
   Questions questions_;
   std::map<const BackendState*, std::unique_ptr<Watched>> watched_;
 };
