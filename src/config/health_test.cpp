@@ -1,4 +1,11 @@
 // What a pool's health may say.
+#include <sluice/config/diff.h>
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include "config/test_tools.h"
 
 namespace sluice::config {
@@ -89,7 +96,73 @@ TEST_CASE("a probe by connection alone has no request") {
     CAPTURE(key);
     CHECK(problem("type = \"tcp\", " + key).ends_with(": type = \"tcp\" asks for nothing but a connection"));
   }
-  CHECK(problem("type = \"udp\"") == "19: pool.shop.health.type: expected one of \"http\", \"tcp\", got \"udp\"");
+  CHECK(problem("type = \"udp\"") == "19: pool.shop.health.type: expected one of \"http\", \"https\", \"tcp\", got \"udp\"");
+}
+
+Result<void> only_good(std::string_view pem) {
+  if (pem == "good\n") return {};
+  return Error{.message = "it is bad"};
+}
+
+/// The file with this health beside a file ca.pem, judged by only_good().
+std::variant<Config, Problems> judged(const std::string& ca, const std::string& text) {
+  std::string pattern = std::filesystem::temp_directory_path() / "sluice-config-XXXXXX";
+  REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+  const std::filesystem::path folder = pattern;
+  if (!ca.empty()) std::ofstream(folder / "ca.pem") << ca;
+  std::ofstream(folder / "s.toml") << kStart << "health = { type = \"https\", " << text << " }\n";
+  auto loaded = load(folder / "s.toml", {.certificates = &only_good});
+  std::filesystem::remove_all(folder);
+  return loaded;
+}
+
+TEST_CASE("https has authorities of the system, or those of a file beside the configuration") {
+  const Health plain = health("type = \"https\"");
+  CHECK(plain.tls == ProbeTls{.verify = true});
+  const auto loaded = judged("good\n", "tls = { ca = \"ca.pem\", server_name = \"Shop.Example\" }");
+  REQUIRE(std::holds_alternative<Config>(loaded));
+  const ProbeTls& tls = std::get<Config>(loaded).pools.at("shop")->health.tls;
+  CHECK(tls.ca == "good\n");
+  CHECK(tls.ca_path.starts_with("/"));
+  CHECK(tls.ca_path.ends_with("/ca.pem"));
+  CHECK(tls.server_name == "shop.example");
+}
+
+TEST_CASE("a file of authorities that cannot be read, or used, is told with its place") {
+  const auto told = [](const std::string& ca, const std::string& text) {
+    const auto loaded = judged(ca, text);
+    const auto* problems = std::get_if<Problems>(&loaded);
+    REQUIRE(problems != nullptr);
+    const std::string all = as_error(*problems).message;
+    return all.substr(all.find("s.toml"));
+  };
+  const std::string missing = told("", "tls = { ca = \"ca.pem\" }");
+  CHECK(missing.starts_with("s.toml:5:41: pool.shop.health.tls.ca: cannot read \""));
+  CHECK(missing.ends_with("/ca.pem\": No such file or directory"));
+  const std::string bad = told("bad", "tls = { ca = \"ca.pem\" }");
+  CHECK(bad.starts_with("s.toml:5:41: pool.shop.health.tls.ca: cannot use \""));
+  CHECK(bad.ends_with("/ca.pem\": it is bad"));
+}
+
+TEST_CASE("settings of TLS that say nothing, or contradict each other, are refused") {
+  CHECK(problem("tls = { verify = false }") == "18: pool.shop.health.tls: is for type = \"https\" alone");
+  CHECK(problem("type = \"https\", tls = { verify = false, ca = \"a\" }") ==
+        "57: pool.shop.health.tls.ca: verify = false asks for no authority");
+  CHECK(problem("type = \"https\", tls = { server_name = \"a b\" }") ==
+        "50: pool.shop.health.tls.server_name: expected a host name or an IP address, got \"a b\"");
+  CHECK(health("type = \"https\", tls = { server_name = \"::1\" }").tls.server_name == "::1");
+}
+
+TEST_CASE("other certificates in the same file are a difference") {
+  Config before = valid(std::string(kStart) + "health = { type = \"https\" }\n");
+  Pool pool = *before.pools.at("shop");
+  pool.health.tls = {.ca_path = "/a", .ca = "one"};
+  before.pools["shop"] = std::make_shared<const Pool>(pool);
+  Config after = before;
+  pool.health.tls.ca = "two";
+  after.pools["shop"] = std::make_shared<const Pool>(pool);
+  CHECK(differences(before, after) ==
+        std::vector<std::string>{"~ pool shop: health.tls.ca has other certificates"});
 }
 
 TEST_CASE("a Unix socket cannot be asked at another port") {

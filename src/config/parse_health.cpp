@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/file.h"
 #include "config/parse.h"
 #include "config/syntax.h"
 
@@ -15,6 +16,7 @@ constexpr int kFirstStatus = 200;
 constexpr int kLastStatus = 599;
 constexpr int kDraining = 503;
 constexpr size_t kLongestBody = 1024;
+constexpr uint64_t kLongestCa = uint64_t{4} << 20;
 constexpr std::string_view kExpected = "a status from 200 to 599 or a range such as \"200-399\"";
 
 /// "204" or "200-399".
@@ -124,6 +126,39 @@ void parse_times(Reader& reader, Health& health) {
   reader.read_duration("initial_delay", health.initial_delay, Reader::Zero::allowed);
 }
 
+void parse_ca(Reader& tls_reader, ProbeTls& tls) {
+  std::string given;
+  if (!tls_reader.read("ca", given)) return;
+  if (!tls.verify) return tls_reader.problem("ca", "verify = false asks for no authority");
+  tls.ca_path = path_beside(tls_reader.report().file, given);
+  const auto wrong = [&](std::string_view what, const Error& error) {
+    tls_reader.problem("ca", concat({what, " \"", tls.ca_path, "\": ", error.message}));
+  };
+  auto text = read_regular_file(tls.ca_path, kLongestCa);
+  if (!text) return wrong("cannot read", text.error());
+  const auto check = tls_reader.report().checks.certificates;
+  if (check != nullptr) {
+    if (const auto fine = check(*text); !fine) return wrong("cannot use", fine.error());
+  }
+  tls.ca = *std::move(text);
+}
+
+void parse_tls(Reader& reader, Health& health) {
+  auto tls = reader.sub("tls");
+  if (!tls) return;
+  if (health.type != ProbeType::https) return reader.problem("tls", "is for type = \"https\" alone");
+  tls->read("verify", health.tls.verify);
+  parse_ca(*tls, health.tls);
+  std::string& name = health.tls.server_name;
+  if (tls->read("server_name", name)) {
+    name = to_lower(name);
+    if (!is_host_name(name) && !Address::parse(concat({"[", name, "]:1"}))) {
+      tls->expected("server_name", "a host name or an IP address", concat({"\"", name, "\""}));
+    }
+  }
+  tls->finish();
+}
+
 /// A Unix socket has no ports, so nobody could tell where to ask.
 void check_port(Reader& reader, const Pool& pool) {
   if (pool.health.port == 0) return;
@@ -146,9 +181,10 @@ void parse_health(Reader& pool_reader, Pool& pool) {
     return pool_reader.expected("health", "false or a table", given->kind_words());
   }
   Reader reader(*given, pool_reader.key_path("health"), pool_reader.report());
-  constexpr std::array kTypes = {ProbeType::http, ProbeType::tcp};
-  if (const auto word = reader.read_word("type", {"http", "tcp"})) health.type = kTypes[*word];
+  constexpr std::array kTypes = {ProbeType::http, ProbeType::https, ProbeType::tcp};
+  if (const auto word = reader.read_word("type", {"http", "https", "tcp"})) health.type = kTypes[*word];
   health.type == ProbeType::tcp ? refuse_request(reader) : parse_request(reader, health);
+  parse_tls(reader, health);
   parse_times(reader, health);
   reader.read_number("rise", health.rise, 1, 1000);
   reader.read_number("fall", health.fall, 1, 1000);

@@ -32,6 +32,14 @@ void add_request(Pairs& pairs, const Health& health) {
   pairs.emplace_back("headers", inline_table(headers));
 }
 
+void add_tls(Pairs& pairs, const ProbeTls& tls) {
+  if (tls == ProbeTls()) return;
+  Pairs said = {{"verify", std::string(truth(tls.verify))}};
+  if (!tls.ca_path.empty()) said.emplace_back("ca", quoted(tls.ca_path));
+  if (!tls.server_name.empty()) said.emplace_back("server_name", quoted(tls.server_name));
+  pairs.emplace_back("tls", inline_table(said));
+}
+
 }  // namespace
 
 bool is_expected(const ExpectedStatuses& expected, int status) {
@@ -51,6 +59,7 @@ std::string health_text(const Health& health) {
   Pairs pairs = {{"type", quoted(type_word(health.type))}};
   if (health.type != ProbeType::tcp) add_request(pairs, health);
   if (health.port != 0) pairs.emplace_back("port", std::to_string(health.port));
+  add_tls(pairs, health.tls);
   pairs.emplace_back("interval", quoted(health.interval));
   pairs.emplace_back("fast_interval", quoted(health.fast_interval));
   pairs.emplace_back("timeout", quoted(health.timeout));

@@ -44,6 +44,23 @@ std::vector<Route> unusual_routes() {
       {.upgrade = {}, .pool = "c"}};
 }
 
+Health unusual_health() {
+  return {.type = ProbeType::https,
+          .path = "/p",
+          .interval = 2s,
+          .fast_interval = 1s,
+          .timeout = 1s,
+          .initial_delay = 3s,
+          .rise = 2,
+          .fall = 4,
+          .expect = {{204, 204}, {300, 399}},
+          .body = "a \"b\"",
+          .host = "a.example:80",
+          .headers = {{"A.b", "c"}, {"X-D", ""}},
+          .port = 81,
+          .tls = {.verify = false, .server_name = "b.example"}};
+}
+
 /// A value other than the default everywhere.
 Config unusual() {
   Config config;
@@ -62,18 +79,7 @@ Config unusual() {
       .name = "a.b",
       .backends = {{.address = Address::parse("10.0.0.1:80").value(), .weight = 9, .version = "v\"1"},
                    {.address = Address::parse("[::1]:81").value()}},
-      .health = {.path = "/p",
-                 .interval = 2s,
-                 .fast_interval = 1s,
-                 .timeout = 1s,
-                 .initial_delay = 3s,
-                 .rise = 2,
-                 .fall = 4,
-                 .expect = {{204, 204}, {300, 399}},
-                 .body = "a \"b\"",
-                 .host = "a.example:80",
-                 .headers = {{"A.b", "c"}, {"X-D", ""}},
-                 .port = 81},
+      .health = unusual_health(),
       .slow_start = 30s,
       .when_all_down = WhenAllDown::try_anyway,
       .queue = {.max = 0, .timeout = 0s},

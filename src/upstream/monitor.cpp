@@ -22,6 +22,7 @@ class Monitor::Watched {
       : monitor_(monitor),
         target_(std::move(target)),
         question_(std::move(question)),
+        session_(new_session()),
         is_cold_(is_new),
         health_(settings().rise, settings().fall),
         turn_([this] { start_probe(); }) {
@@ -35,6 +36,7 @@ class Monitor::Watched {
     target_.pool = std::move(pool);
     if (question_ == question) return;
     question_ = std::move(question);
+    session_ = new_session();
     health_.set_thresholds(settings().rise, settings().fall);
     probing_.cancel();
     begin();
@@ -57,6 +59,11 @@ class Monitor::Watched {
 
  private:
   const config::Health& settings() const { return question_->health(); }
+
+  /// What the backend has agreed to for the settings of now.
+  std::shared_ptr<tls::Session> new_session() const {
+    return settings().type == config::ProbeType::https ? std::make_shared<tls::Session>() : nullptr;
+  }
 
   void begin() {
     is_in_step_ = true;
@@ -92,7 +99,7 @@ class Monitor::Watched {
       monitor_.schedule_.leave(turn_);
       return tell();
     }
-    probing_ = probe(monitor_.loop_, target_.state->address(), question_,
+    probing_ = probe(monitor_.loop_, target_.state->address(), question_, session_,
                      [this](ProbeResult result) { on_result(result); });
   }
 
@@ -133,6 +140,7 @@ class Monitor::Watched {
   Monitor& monitor_;
   Target target_;
   std::shared_ptr<const Question> question_;
+  std::shared_ptr<tls::Session> session_;  // of https
   bool is_cold_;  // when it becomes healthy it has to warm up
   Health health_;
   ProbeSchedule::Turn turn_;

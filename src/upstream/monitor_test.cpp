@@ -1,7 +1,7 @@
 // The watch over backends: when each is asked again.
 #include <sluice/upstream/monitor.h>
 
-#include "upstream/probe_test_tools.h"
+#include "upstream/test_probes.h"
 
 namespace sluice::upstream {
 namespace {

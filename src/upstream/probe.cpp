@@ -18,9 +18,11 @@ namespace {
 /// One probe under way. Owns itself through `self_` until it has an answer or is cancelled.
 class Probe final : private net::Reader {
  public:
-  Probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question)
+  Probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
+        std::shared_ptr<tls::Session> session)
       : loop_(loop),
         question_(std::move(question)),
+        session_(std::move(session)),
         target_(question_->target(backend)),
         deadline_([this] { time_out(); }),
         pending_([this] { self_.reset(); }) {}
@@ -39,9 +41,21 @@ class Probe final : private net::Reader {
 
   void on_connected(Result<std::unique_ptr<net::Transport>> transport) {
     if (!transport) return fail(std::string(transport.error().message));
+    using Type = config::ProbeType;
+    if (health().type == Type::https) return secure(*std::move(transport));
     transport_ = *std::move(transport);
-    if (health().type == config::ProbeType::tcp) return pass();
-    ask();
+    health().type == Type::tcp ? pass() : ask();
+  }
+
+  void secure(std::unique_ptr<net::Transport> plain) {
+    if (!question_->trust()) return fail(question_->trust().error().message);
+    const tls::Server server{.name = question_->server_name(target_), .session = session_};
+    plain->reset_on_close();  // As in answer(), however the handshake ends.
+    connecting_ = tls::secure(loop_, *question_->trust(), std::move(plain), server, [this](auto secured) {
+      if (!secured) return fail(std::string(secured.error().message));
+      transport_ = *std::move(secured);
+      ask();
+    });
   }
 
   void ask() {
@@ -111,6 +125,7 @@ class Probe final : private net::Reader {
 
   net::Loop& loop_;
   std::shared_ptr<const Question> question_;
+  std::shared_ptr<tls::Session> session_;
   Address target_;
   Deadline deadline_;
   Wait connecting_;
@@ -128,10 +143,24 @@ bool has_user_agent(const config::Health& health) {
                              [](const auto& field) { return equals_ignoring_case(field.first, "User-Agent"); });
 }
 
+/// Made for https alone: to read the system's authorities takes a while.
+Result<std::shared_ptr<const tls::ClientContext>> trust_of(const config::Health& health) {
+  if (health.type != config::ProbeType::https) return std::shared_ptr<const tls::ClientContext>();
+  return tls::ClientContext::make({.verify = health.tls.verify, .authorities = health.tls.ca});
+}
+
+/// Without the port, and without the brackets of IPv6.
+std::string host_of(std::string_view authority) {
+  if (authority.starts_with('[')) return std::string(authority.substr(1, authority.find(']') - 1));
+  return std::string(authority.substr(0, authority.find(':')));
+}
+
 }  // namespace
 
 Question::Question(config::Health health)
-    : health_(std::move(health)), before_host_(concat({"GET ", health_.path, " HTTP/1.1\r\nHost: "})) {
+    : health_(std::move(health)),
+      before_host_(concat({"GET ", health_.path, " HTTP/1.1\r\nHost: "})),
+      trust_(trust_of(health_)) {
   behind_host_ = has_user_agent(health_) ? "\r\n" : "\r\nUser-Agent: sluice-probe\r\n";
   for (const auto& [name, value] : health_.headers) behind_host_ += concat({name, ": ", value, "\r\n"});
   behind_host_ += "Connection: close\r\n\r\n";
@@ -141,9 +170,15 @@ Address Question::target(const Address& backend) const {
   return health_.port == 0 || backend.is_local() ? backend : backend.with_port(health_.port);
 }
 
+std::string Question::server_name(const Address& target) const {
+  if (!health_.tls.server_name.empty()) return health_.tls.server_name;
+  if (!health_.host.empty()) return to_lower(host_of(health_.host));
+  return target.is_local() ? std::string() : target.ip_text();
+}
+
 Wait probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
-           std::function<void(ProbeResult)> on_result) {
-  return Probe::start(std::make_unique<Probe>(loop, backend, std::move(question)), std::move(on_result));
+           std::shared_ptr<tls::Session> session, std::function<void(ProbeResult)> on_result) {
+  return Probe::start(std::make_unique<Probe>(loop, backend, std::move(question), std::move(session)), std::move(on_result));
 }
 
 }  // namespace sluice::upstream

@@ -1,6 +1,6 @@
 // One probe, against origins that answer in all kinds of ways.
 #include "upstream/body_search.h"
-#include "upstream/probe_test_tools.h"
+#include "upstream/test_probes.h"
 
 namespace sluice::upstream {
 namespace {
@@ -127,7 +127,7 @@ TEST_CASE("a probe of a connection passes by it alone") {
 TEST_CASE("a probe that nobody waits for any more calls nobody") {
   net::Loop loop;
   const Origin origin(loop, {});
-  Wait wait = probe(loop, origin.address(), std::make_shared<const Question>(config::Health{}),
+  Wait wait = probe(loop, origin.address(), std::make_shared<const Question>(config::Health{}), nullptr,
                     [](const ProbeResult&) { FAIL("was called"); });
   REQUIRE(loop.run_until([&] { return origin.visitors() == 1; }, kLong));
   wait.cancel();

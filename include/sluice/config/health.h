@@ -28,6 +28,15 @@ struct StatusRange {
 using ExpectedStatuses = std::vector<StatusRange>;
 bool is_expected(const ExpectedStatuses& expected, int status);
 
+/// Whom https trusts.
+struct ProbeTls {
+  bool verify = true;         ///< a certificate for the name, of a known authority
+  std::string ca_path{};      ///< of `ca`; empty: the system's authorities are the known ones
+  std::string ca{};           ///< certificates in PEM, as they stood there
+  std::string server_name{};  ///< lower case; empty: the host of Health::host, or the backend's address
+  bool operator==(const ProbeTls&) const = default;
+};
+
 struct Health {
   bool enabled = true;
   ProbeType type = ProbeType::http;
@@ -43,6 +52,7 @@ struct Health {
   std::string host{};  ///< the Host to ask for; empty: the backend's address
   std::vector<std::pair<std::string, std::string>> headers{};  ///< more fields, names as in the file
   uint16_t port = 0;  ///< where to ask; 0: the backend's. Of Unix sockets it says nothing
+  ProbeTls tls{};
   bool operator==(const Health&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <sluice/base/wait.h>
 #include <sluice/config/health.h>
 #include <sluice/net/loop.h>
+#include <sluice/tls/client.h>
 #include <sluice/upstream/health.h>
 
 #include <functional>
@@ -24,18 +25,23 @@ class Question {
   /// The request in its pieces, about the value of Host.
   const std::string& before_host() const { return before_host_; }
   const std::string& behind_host() const { return behind_host_; }
+  /// Of https: whom to trust, or why nobody can be.
+  const Result<std::shared_ptr<const tls::ClientContext>>& trust() const { return trust_; }
+  /// Who the certificate has to be for, when `target` is asked.
+  std::string server_name(const Address& target) const;
 
  private:
   const config::Health health_;
   std::string before_host_;
   std::string behind_host_;
+  Result<std::shared_ptr<const tls::ClientContext>> trust_;
 };
 
 /// Asks the backend on a connection of its own. http: sends GET health.path and judges the answer: 503 is
 /// draining; an expected status, with the text in the body where one is wanted, passed; anything else,
-/// silence beyond health.timeout included, failed. tcp: a connection is enough. Never calls back before it
-/// has returned.
+/// silence beyond health.timeout included, failed. https: the same within TLS; `session` (may be null) is
+/// the backend's. tcp: a connection is enough. Never calls back before it has returned.
 [[nodiscard]] Wait probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
-                         std::function<void(ProbeResult)> on_result);
+                         std::shared_ptr<tls::Session> session, std::function<void(ProbeResult)> on_result);
 
 }  // namespace sluice::upstream

@@ -23,9 +23,12 @@ constexpr Duration kLong{10'000};  // nothing that works takes this long
 class Origin {
  public:
   enum class Then { wait, close };
+  enum class Answers { requests, anything };
 
-  Origin(net::Loop& loop, std::vector<std::string> pieces, Then then = Then::wait)
+  Origin(net::Loop& loop, std::vector<std::string> pieces, Then then = Then::wait,
+         Answers answers = Answers::requests)
       : loop_(loop),
+        answers_(answers),
         pieces_(std::move(pieces)),
         then_(then),
         socket_(*net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone)),
@@ -44,7 +47,7 @@ class Origin {
     }
     void on_bytes(std::string_view bytes) override {
       request += bytes;
-      if (request.ends_with("\r\n\r\n")) answer();
+      if (request.ends_with("\r\n\r\n") || origin.answers_ == Answers::anything) answer();
     }
     void on_end(Result<void>) override { transport.reset(); }
     void answer() {
@@ -66,6 +69,7 @@ class Origin {
   };
 
   net::Loop& loop_;
+  Answers answers_;
   std::vector<std::string> pieces_;
   Then then_;
   net::ListeningSocket socket_;
@@ -76,7 +80,7 @@ class Origin {
 /// Its result as words: "passed", "draining: status 503", "failed: refused".
 inline std::string ask(net::Loop& loop, const Address& backend, config::Health health) {
   std::optional<ProbeResult> result;
-  const Wait wait = probe(loop, backend, std::make_shared<const Question>(std::move(health)),
+  const Wait wait = probe(loop, backend, std::make_shared<const Question>(std::move(health)), nullptr,
                           [&](ProbeResult got) { result = std::move(got); });
   REQUIRE_FALSE(result);
   REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
