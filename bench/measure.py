@@ -18,7 +18,8 @@ class Measure:
         return ["taskset", "-c", cores_text(self.cores), *map(str, arguments)]
 
     def wrk_command(self, port, load, seconds):
-        arguments = ["wrk", "-t", 1, "-c", load.connections, "-d", f"{seconds}s", "--timeout", "30s", "-s", LUA]
+        script = LUA.with_name("paced.lua") if load.paced else LUA
+        arguments = ["wrk", "-t", 1, "-c", load.connections, "-d", f"{seconds}s", "--timeout", "30s", "-s", script]
         for field in load.fields:
             arguments += ["-H", field]
         arguments.append(f"http://127.0.0.1:{port}{load.path}")

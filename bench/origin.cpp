@@ -1,5 +1,6 @@
 // The bench's origin: so cheap that it is never the limit. origin PORT [ADDRESSES]: listens on that port of
-// 127.0.0.1 to 127.0.0.ADDRESSES, one thread. A request costs one recv and one send, and a shared epoll_wait.
+// 127.0.0.1 to 127.0.0.ADDRESSES, or for 0 of all addresses, one thread. A request costs one recv and one
+// send, and a shared epoll_wait.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -231,8 +232,12 @@ int main(int count, char** arguments) {
     return 2;
   }
   const auto port = static_cast<uint16_t>(std::atoi(arguments[1]));
-  const int addresses = count == 3 ? std::clamp(std::atoi(arguments[2]), 1, 200) : 1;
+  const int addresses = count == 3 ? std::clamp(std::atoi(arguments[2]), 0, 200) : 1;
   sluice::bench::Origin origin;
+  if (addresses == 0 && !origin.listen_on(INADDR_ANY, port)) {
+    std::perror("listen");
+    return 1;
+  }
   for (int i = 0; i < addresses; ++i) {
     if (origin.listen_on(INADDR_LOOPBACK + static_cast<uint32_t>(i), port)) continue;
     std::perror("listen");

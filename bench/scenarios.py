@@ -21,6 +21,7 @@ class Load:
     body: int = 0  # bytes of a POST
     chunked: bool = False  # the body is sent in chunks
     keep_alive: bool = True  # for ab; wrk is told by a field
+    paced: bool = False  # far from as much as it takes
     by_bytes: bool = False  # what counts is the CPU time of a byte, not of a request
 
 

@@ -3,6 +3,7 @@
 #include <sluice/config/diff.h>
 #include <sluice/config/load.h>
 #include <sluice/config/share.h>
+#include <sluice/lifecycle/load_config.h>
 
 #include <utility>
 
@@ -28,7 +29,7 @@ Reply config_show(const lifecycle::Server& server) {
 }
 
 Reply config_check(const std::string& path) {
-  const auto loaded = config::load(path);
+  const auto loaded = lifecycle::load_config(path);
   if (const auto* problems = std::get_if<config::Problems>(&loaded))
     return Reply::failed(config::as_error(*problems));
   Reply reply;
@@ -39,7 +40,7 @@ Reply config_check(const std::string& path) {
 
 /// The file against the running state, which differ by what a reload would do and by what the admin changed.
 Reply config_diff(const lifecycle::Server& server, const std::string& path) {
-  auto loaded = config::load(path);
+  auto loaded = lifecycle::load_config(path);
   if (const auto* problems = std::get_if<config::Problems>(&loaded))
     return Reply::failed(config::as_error(*problems));
   auto& file = std::get<config::Config>(loaded);

@@ -81,6 +81,19 @@ void add_changes(const lifecycle::Server& server, Reply& reply) {
   for (size_t i = 0; i < told; ++i) reply.lines.push_back(concat({"not_applying ", waiting[i]}));
 }
 
+/// How far the probes of backends keep up with their intervals.
+void add_probes(const lifecycle::Server& server, Reply& reply) {
+  const auto probes = server.probes();
+  reply.lines.push_back("probes" + field("made", static_cast<long long>(probes.begun)) +
+                        field("under_way", static_cast<long long>(probes.under_way)) +
+                        field("waiting", static_cast<long long>(probes.waiting)) +
+                        field("late_ms", static_cast<long long>(probes.late.count())));
+  reply.data["probes"] = {{"made", probes.begun},
+                          {"under_way", probes.under_way},
+                          {"waiting", probes.waiting},
+                          {"late_ms", probes.late.count()}};
+}
+
 /// The process before this one, while it finishes what it had.
 void tell_predecessor(const lifecycle::Predecessor& predecessor, Reply& reply) {
   reply.lines.push_back("draining process" + field("pid", predecessor.process) +
@@ -132,6 +145,7 @@ Reply status(lifecycle::Server& server) {
   reply.lines.push_back("connections" + field("open", static_cast<long long>(totals.connections)) +
                         field("accepted", static_cast<long long>(totals.connections_accepted)));
   reply.lines.push_back(requests_line(totals));
+  add_probes(server, reply);
   add_changes(server, reply);
   return reply;
 }

@@ -130,6 +130,9 @@ void compare_pool(const Pool& before, const Pool& after, Lines& out) {
   write_pool(old_table, before);
   write_pool(new_table, after);
   compare_sections(old_table.sections().front(), new_table.sections().front(), out);
+  if (before.health.tls.ca_path == after.health.tls.ca_path && before.health.tls.ca != after.health.tls.ca) {
+    out.push_back(concat({"~ pool ", after.name, ": health.tls.ca has other certificates"}));
+  }
   compare_names(after.name, before.names, after.names, out);
   compare_backends(after.name, before.backends, after.backends, out);
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 namespace sluice::config {
@@ -38,6 +39,13 @@ Result<std::string> read_regular_file(const std::string& path, uint64_t most_byt
   if (::stat(path.c_str(), &about) != 0) return failed(std::strerror(errno));
   if (!S_ISREG(about.st_mode)) return failed("it is no regular file");
   return read_file(path, most_bytes);
+}
+
+std::string path_beside(const std::string& file, const std::string& path) {
+  const auto relative = std::filesystem::path(file).parent_path() / path;
+  std::error_code failure;
+  const auto whole = std::filesystem::absolute(relative, failure);
+  return (failure ? relative : whole).string();
 }
 
 }  // namespace sluice::config

@@ -32,10 +32,11 @@ void check_whole(const Reader& root, Config& config, Report& report) {
 
 }  // namespace
 
-std::variant<Config, Problems> parse(std::string_view toml, std::string_view file_name) {
+std::variant<Config, Problems> parse(std::string_view toml, std::string_view file_name,
+                                     const Checks& checks) {
   const auto document = parse_document(toml, file_name);
   if (const auto* problem = std::get_if<Problem>(&document)) return Problems{*problem};
-  Report report{.file = std::string(file_name)};
+  Report report{.file = std::string(file_name), .checks = checks};
   Config config;
   Reader root(*std::get_if<Value>(&document), "", report);
   parse_server(root, config.server);
@@ -57,9 +58,9 @@ std::variant<Config, Problems> parse(std::string_view toml, std::string_view fil
   return report.problems;
 }
 
-std::variant<Config, Problems> load(const std::string& path) {
+std::variant<Config, Problems> load(const std::string& path, const Checks& checks) {
   const auto text = read_file(path, kLongestFile);
-  if (text) return parse(*text, path);
+  if (text) return parse(*text, path, checks);
   return Problems{{.file = path, .message = concat({"cannot read it: ", text.error().message})}};
 }
 

@@ -26,9 +26,14 @@ void parse_timeouts(Reader& root, Timeouts& timeouts);
 
 // Each takes its key from `pool`, the table of one pool.
 void parse_balance(Reader& pool, Balance& balance);
+/// After its backends.
+void parse_health(Reader& reader, Pool& pool);
 void parse_retry(Reader& pool, Retry& retry);
 void parse_ejection(Reader& pool, Ejection& ejection);
 void parse_drain_header(Reader& pool, DrainHeader& header);
+
+/// Why a field of this name cannot be edited; empty when it can.
+std::string field_name_problem(std::string_view name);
 
 // Each takes its key from `route`, the table of one route.
 /// `key`: header or cookie.

@@ -25,14 +25,6 @@ std::string content_type(const std::filesystem::path& path) {
   return extension == ".json" ? "application/json" : "text/plain";
 }
 
-/// Whole, so that a printed configuration means the same wherever it is read again.
-std::filesystem::path beside(const std::string& file, const std::string& path) {
-  const auto relative = std::filesystem::path(file).parent_path() / path;
-  std::error_code failure;
-  const auto whole = std::filesystem::absolute(relative, failure);
-  return failure ? relative : whole;
-}
-
 std::shared_ptr<const ErrorPage> parse_page(Reader& reader, const std::string& key) {
   std::string given;
   if (!reader.read(key, given)) return nullptr;
@@ -40,7 +32,7 @@ std::shared_ptr<const ErrorPage> parse_page(Reader& reader, const std::string& k
     reader.problem(key, "expected the path of a file");
     return nullptr;
   }
-  const auto path = beside(reader.report().file, given);
+  const std::filesystem::path path = path_beside(reader.report().file, given);
   auto body = read_regular_file(path.string(), kLongestPage);
   if (!body) {
     reader.problem(key, concat({"cannot read \"", path.string(), "\": ", body.error().message}));

@@ -30,18 +30,9 @@ constexpr std::array kRefused = {
     Refused{"TE", kConnection},          Refused{"Via", "Sluice adds itself to it, and never hides a proxy"},
     Refused{"Expect", kAnswered},        Refused{"Max-Forwards", kAnswered}};
 
-/// Why a field of this name cannot be edited; empty when it can.
-std::string name_problem(std::string_view name) {
-  if (!is_token(name)) return concat({"expected the name of a field, such as \"X-Env\", got \"", name, "\""});
-  const auto found = std::ranges::find_if(
-      kRefused, [&](const Refused& refused) { return equals_ignoring_case(refused.name, name); });
-  if (found == kRefused.end()) return {};
-  return concat({found->name, " cannot be edited: ", found->reason});
-}
-
 void parse_removals(Reader& reader, std::vector<std::string>& removals) {
   for (const Reader::Text& each : reader.read_texts("remove", "names of fields")) {
-    std::string problem = name_problem(each.text);
+    std::string problem = field_name_problem(each.text);
     if (problem.empty()) {
       removals.emplace_back(each.text);
     } else {
@@ -58,7 +49,7 @@ void parse_value(Reader& reader, const std::string& name, const Value& given, Fi
 void parse_set(Reader reader, Fields& fields) {
   for (const Value& given : reader.elements()) {
     const auto is_same = [&](const auto& other) { return equals_ignoring_case(other.first, given.key); };
-    std::string problem = name_problem(given.key);
+    std::string problem = field_name_problem(given.key);
     if (problem.empty() && std::ranges::any_of(fields, is_same)) {
       problem = "is set already; \"add\" takes an array of values";
     }
@@ -73,7 +64,7 @@ void parse_set(Reader reader, Fields& fields) {
 /// Of { "X-Tag" = "a" } or { "X-Tag" = ["a", "b"] }.
 void parse_add(Reader reader, Fields& fields) {
   for (const Value& given : reader.elements()) {
-    if (std::string problem = name_problem(given.key); !problem.empty()) {
+    if (std::string problem = field_name_problem(given.key); !problem.empty()) {
       reader.report().add(given.key_place, reader.key_path(given.key), std::move(problem));
     } else if (given.kind == Value::Kind::array) {
       for (const Value& each : given.elements) parse_value(reader, given.key, each, fields);
@@ -86,7 +77,16 @@ void parse_add(Reader reader, Fields& fields) {
 }  // namespace
 
 void check_field_name(Reader& reader, std::string_view key, std::string_view name) {
-  if (std::string problem = name_problem(name); !problem.empty()) reader.problem(key, std::move(problem));
+  if (std::string problem = field_name_problem(name); !problem.empty())
+    reader.problem(key, std::move(problem));
+}
+
+std::string field_name_problem(std::string_view name) {
+  if (!is_token(name)) return concat({"expected the name of a field, such as \"X-Env\", got \"", name, "\""});
+  const auto found = std::ranges::find_if(
+      kRefused, [&](const Refused& refused) { return equals_ignoring_case(refused.name, name); });
+  if (found == kRefused.end()) return {};
+  return concat({found->name, " cannot be edited: ", found->reason});
 }
 
 void parse_fields(Reader& route, std::string_view key, FieldEdits& edits) {

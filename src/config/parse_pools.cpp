@@ -26,30 +26,6 @@ bool has_port(const Address& address) {
   return address.is_local() || address.port() != 0;
 }
 
-void parse_health(Reader& pool, Health& health) {
-  const Value* given = pool.take("health");
-  if (given == nullptr) return;
-  if (given->kind == Value::Kind::boolean) {
-    health.enabled = given->flag;
-    return;
-  }
-  if (given->kind != Value::Kind::table) {
-    return pool.expected("health", "false or a table", given->kind_words());
-  }
-  Reader reader(*given, pool.key_path("health"), pool.report());
-  reader.read("path", health.path);
-  if (!health.path.starts_with('/') || health.path.find_first_of(" #") != std::string::npos) {
-    reader.expected("path", "a path that begins with \"/\", without spaces and \"#\"",
-                    concat({"\"", health.path, "\""}));
-  }
-  reader.read_duration("interval", health.interval);
-  reader.read_duration("timeout", health.timeout);
-  reader.read_number("rise", health.rise, 1, 1000);
-  reader.read_number("fall", health.fall, 1, 1000);
-  reader.read_number("expect", health.expect, 200, 599);
-  reader.finish();
-}
-
 void parse_queue(Reader& pool, Queue& queue) {
   auto reader = pool.sub("queue");
   if (!reader) return;
@@ -138,7 +114,7 @@ void parse_pool(Reader& reader, Pool& pool) {
   parse_balance(reader, pool.balance);
   parse_backends(reader, pool.backends, pool.names);
   reader.read_duration("resolve_interval", pool.resolve_interval, Reader::Zero::allowed);
-  parse_health(reader, pool.health);
+  parse_health(reader, pool);
   reader.read_duration("slow_start", pool.slow_start, Reader::Zero::allowed);
   if (const auto word = reader.read_word("when_all_down", {"queue", "try"})) {
     pool.when_all_down = *word == 0 ? WhenAllDown::queue : WhenAllDown::try_anyway;

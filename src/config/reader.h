@@ -15,6 +15,7 @@ namespace sluice::config {
 /// Where problems go.
 struct Report {
   std::string file;
+  Checks checks{};
   Problems problems{};
 
   void add(Place place, std::string key, std::string message);

@@ -20,16 +20,6 @@ std::string backend_text(const Backend& backend, const std::string& address, boo
   return inline_table(pairs);
 }
 
-std::string health_text(const Health& health) {
-  if (!health.enabled) return "false";
-  return inline_table({{"path", quoted(health.path)},
-                       {"interval", quoted(health.interval)},
-                       {"timeout", quoted(health.timeout)},
-                       {"rise", std::to_string(health.rise)},
-                       {"fall", std::to_string(health.fall)},
-                       {"expect", std::to_string(health.expect)}});
-}
-
 std::string pool_timeouts_text(const PoolTimeouts& timeouts) {
   return inline_table({{"connect", quoted(timeouts.connect)},
                        {"response", quoted(timeouts.response)},

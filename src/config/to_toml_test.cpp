@@ -44,6 +44,23 @@ std::vector<Route> unusual_routes() {
       {.upgrade = {}, .pool = "c"}};
 }
 
+Health unusual_health() {
+  return {.type = ProbeType::https,
+          .path = "/p",
+          .interval = 2s,
+          .fast_interval = 1s,
+          .timeout = 1s,
+          .initial_delay = 3s,
+          .rise = 2,
+          .fall = 4,
+          .expect = {{204, 204}, {300, 399}},
+          .body = "a \"b\"",
+          .host = "a.example:80",
+          .headers = {{"A.b", "c"}, {"X-D", ""}},
+          .port = 81,
+          .tls = {.verify = false, .server_name = "b.example"}};
+}
+
 /// A value other than the default everywhere.
 Config unusual() {
   Config config;
@@ -62,7 +79,7 @@ Config unusual() {
       .name = "a.b",
       .backends = {{.address = Address::parse("10.0.0.1:80").value(), .weight = 9, .version = "v\"1"},
                    {.address = Address::parse("[::1]:81").value()}},
-      .health = {.path = "/p", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 4, .expect = 204},
+      .health = unusual_health(),
       .slow_start = 30s,
       .when_all_down = WhenAllDown::try_anyway,
       .ejection = {.enabled = true,
@@ -131,7 +148,7 @@ pool = "shop"
 [pool."shop"]
 balance = "round_robin"
 backends = ["127.0.0.1:9001"]
-health = { path = "/ping", interval = "1s", timeout = "500ms", rise = 1, fall = 3, expect = 200 }
+health = { type = "http", path = "/ping", expect = 200, interval = "1s", fast_interval = "200ms", timeout = "500ms", initial_delay = "0s", rise = 1, fall = 3 }
 slow_start = "0s"
 when_all_down = "queue"
 ejection = false

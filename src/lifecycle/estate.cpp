@@ -105,7 +105,9 @@ void inherit_health(const std::vector<PassedHealth>& known, const config::Config
     const auto pool = config.pools.find(passed.pool);
     if (pool == config.pools.end() || !pool->second->health.enabled) continue;
     for (const auto& state : states.at(passed.pool)) {
-      if (state->address() == passed.address) state->set_health(passed.health);
+      if (state->address() != passed.address) continue;
+      state->set_health(passed.health);
+      state->set_inherited();
     }
   }
 }

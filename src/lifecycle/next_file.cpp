@@ -3,6 +3,7 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/config/share.h>
+#include <sluice/lifecycle/load_config.h>
 
 #include <algorithm>
 #include <utility>
@@ -27,7 +28,7 @@ Result<void> check_fixed(const config::Server& now, const config::Server& next) 
 }  // namespace
 
 Result<config::Config> load_next(const std::string& path, const config::Config& current) {
-  auto loaded = config::load(path);
+  auto loaded = load_config(path);
   if (const auto* problems = std::get_if<config::Problems>(&loaded)) return config::as_error(*problems);
   auto& next = std::get<config::Config>(loaded);
   if (auto fixed = check_fixed(current.server, next.server); !fixed) return std::move(fixed).error();

@@ -67,7 +67,8 @@ struct Server::Impl {
     auto next_logs = logs.prepare(config.server);
     if (!next_logs) return std::move(next_logs).error();
     logs.use(*std::move(next_logs));
-    monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); });
+    monitor.emplace(loop, log, [this](const auto& state) { tell_checked(state); },
+                    static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
     if (auto running = workers.start(count); !running) return running;
     workers.set_accepting(count);
     auto opened_state = open_state(std::move(config), estate, log);

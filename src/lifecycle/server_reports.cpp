@@ -92,6 +92,10 @@ std::vector<BackendInfo> Server::backends(std::string_view pool) const {
   return describe_backends(*impl_->current, *impl_->monitor, pool);
 }
 
+upstream::ProbeSchedule::Load Server::probes() const {
+  return impl_->monitor->load();
+}
+
 Totals Server::totals() const {
   const auto& last = impl_->predecessors.last();
   Totals totals = last ? last->totals : Totals();

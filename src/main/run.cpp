@@ -4,6 +4,7 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/handover.h>
+#include <sluice/lifecycle/load_config.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/takeover.h>
 #include <sluice/lifecycle/watchdog.h>
@@ -202,7 +203,7 @@ class Running {
 int run(const std::string& config_path, const TakeoverWish& wish) {
   net::Signals::ignore_broken_pipes();
   std::signal(SIGXFSZ, SIG_IGN);  // A limit on the size of files is an error of a write, too.
-  auto loaded = config::load(config_path);
+  auto loaded = lifecycle::load_config(config_path);
   if (const auto* problems = std::get_if<config::Problems>(&loaded)) {
     if (!wish.socket.empty()) lifecycle::Takeover::decline(wish.socket, config::as_error(*problems));
     return fail(*problems);
@@ -221,7 +222,7 @@ int run(const std::string& config_path, const TakeoverWish& wish) {
 }
 
 int check(const std::string& config_path) {
-  const auto loaded = config::load(config_path);
+  const auto loaded = lifecycle::load_config(config_path);
   if (const auto* problems = std::get_if<config::Problems>(&loaded)) return fail(*problems);
   const auto& config = std::get<config::Config>(loaded);
   std::printf("%s: valid\n", config_path.c_str());

@@ -25,7 +25,7 @@ class Connecting {
   static Wait start(std::unique_ptr<Connecting> self, OnConnected on_connected) {
     Connecting& connecting = *self.release();  // Its own, until finish().
     connecting.status_ = connecting.begin();
-    if (connecting.status_ != 0) connecting.loop_.later().add(connecting.later_);
+    if (connecting.status_ != 0) connecting.loop_.run_later(connecting.later_);
     return connecting.pending_.wait(std::move(on_connected));
   }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "net/handle.h"
-#include "net/later.h"
+#include "net/later_queue.h"
 
 namespace sluice::net {
 namespace {
@@ -178,8 +178,8 @@ uv_loop_s* Loop::raw() {
   return &impl_->loop;
 }
 
-LaterQueue& Loop::later() {
-  return impl_->later;
+void Loop::run_later(Later& later) {
+  impl_->later.add(later);
 }
 
 }  // namespace sluice::net

@@ -1,4 +1,5 @@
 // A loop: turns, time, deadlines, and what other threads post.
+#include <sluice/net/later.h>
 #include <sluice/net/loop.h>
 
 #include <atomic>
@@ -6,7 +7,6 @@
 #include <thread>
 #include <vector>
 
-#include "net/later.h"
 #include "net/test_tools.h"
 
 #include <doctest/doctest.h>
@@ -186,10 +186,10 @@ TEST_CASE("what is for later runs in order, in a later turn, and not when it was
   Item d(order, 'd');
   a.then = [&] {
     b.reset();  // Is due in the same turn.
-    if (order.size() == 1) loop.later().add(a.later);
+    if (order.size() == 1) loop.run_later(a.later);
   };
-  for (Item* item : {&a, b.get(), c.get(), &d}) loop.later().add(item->later);
-  loop.later().add(a.later);
+  for (Item* item : {&a, b.get(), c.get(), &d}) loop.run_later(item->later);
+  loop.run_later(a.later);
   c->later.cancel();
   CHECK(order.empty());
   CHECK(loop.run_until([&] { return order.size() == 3; }, kLong));
@@ -204,11 +204,11 @@ TEST_CASE("what puts itself off again and again does not keep others from their 
     Later later{this, [](void* self) {
                   auto& again = *static_cast<Again*>(self);
                   ++again.runs;
-                  again.loop.later().add(again.later);
+                  again.loop.run_later(again.later);
                 }};
   };
   Again again{.loop = loop};
-  loop.later().add(again.later);
+  loop.run_later(again.later);
   bool posted = false;
   loop.post([&] { posted = true; });
   CHECK(loop.run_until([&] { return posted && again.runs > 10; }, kLong));

@@ -1,3 +1,4 @@
+#include <sluice/net/later.h>
 #include <sluice/net/process.h>
 
 #include <array>
@@ -5,7 +6,6 @@
 
 #include "net/errors.h"
 #include "net/handle.h"
-#include "net/later.h"
 
 namespace sluice::net {
 
@@ -97,7 +97,7 @@ void Process::send_signal(int signal_number) {
 }
 
 Wait Process::when_ended(std::function<void(ExitStatus)> callback) {
-  if (!impl_->is_running) impl_->loop.later().add(impl_->later);
+  if (!impl_->is_running) impl_->loop.run_later(impl_->later);
   return impl_->ended.wait(std::move(callback));
 }
 

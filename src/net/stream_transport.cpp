@@ -100,7 +100,7 @@ void StreamTransport::start_reading(Reader& reader) {
   const bool was_reading = std::exchange(reader_, &reader) != nullptr;
   if (was_reading) return;
   // It broke before: the end is told again, to this reader. (The kernel tells an error but once.)
-  if (read_error_ != 0) return loop_.later().add(later_);
+  if (read_error_ != 0) return loop_.run_later(later_);
   // libuv only tells when there is something to read. It is given no buffer and so reads nothing (its
   // documented ENOBUFS): recv() costs less than its read(), and tells a reset from an end, which libuv mixes
   // up at POLLHUP.
@@ -114,7 +114,7 @@ void StreamTransport::start_reading(Reader& reader) {
   const int status = uv_read_start(raw(), no_buffer, on_readable);
   if (status == 0) return;
   read_error_ = status;
-  loop_.later().add(later_);
+  loop_.run_later(later_);
 }
 
 void StreamTransport::stop_reading() {
@@ -217,11 +217,11 @@ void StreamTransport::on_written(int status) {
 void StreamTransport::break_off(int status) {
   write_error_ = status;
   stream_.get()->kept.reset();
-  if (writable_.is_waited_for()) loop_.later().add(later_);
+  if (writable_.is_waited_for()) loop_.run_later(later_);
 }
 
 Wait StreamTransport::when_writable(std::function<void(Result<void>)> callback) {
-  if (kept_write() == nullptr) loop_.later().add(later_);
+  if (kept_write() == nullptr) loop_.run_later(later_);
   return writable_.wait(std::move(callback));
 }
 
@@ -240,7 +240,7 @@ std::string StreamTransport::kept() const {
 void StreamTransport::tell_later() {
   const bool is_end = read_error_ != 0 && reader_ != nullptr;
   const bool is_writable = kept_write() == nullptr && writable_.is_waited_for();
-  if (is_end && is_writable) loop_.later().add(later_);
+  if (is_end && is_writable) loop_.run_later(later_);
   if (is_end) return std::exchange(reader_, nullptr)->on_end(reason(read_error_));
   if (!is_writable) return;
   if (write_error_ != 0) return writable_.fire(reason(write_error_));

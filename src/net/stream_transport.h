@@ -1,6 +1,7 @@
 // A transport over a libuv stream: TCP or a Unix socket.
 #pragma once
 
+#include <sluice/net/later.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 
@@ -9,7 +10,6 @@
 #include <string>
 
 #include "net/handle.h"
-#include "net/later.h"
 
 namespace sluice::net {
 

@@ -11,7 +11,7 @@
 namespace sluice::upstream {
 namespace {
 
-constexpr Duration kQuick{50};          // between probes while traffic says one thing and health another
+constexpr Duration kQuick{50};  // between probes while traffic says one thing and health another
 // Without probing: how long a backend that refused is left alone. No round times: one that comes and goes in
 // such a rhythm would be met at the same moment of it for ever.
 constexpr Duration kFirstBackoff{97};
@@ -30,15 +30,19 @@ std::string words(const Evidence& evidence, unsigned failures) {
 class Monitor::Watched {
  public:
   /// `is_new`: the process was at work before it came.
-  Watched(Monitor& monitor, Target target, bool is_new)
+  Watched(Monitor& monitor, Target target, std::shared_ptr<const Question> question, bool is_new)
       : monitor_(monitor),
         target_(std::move(target)),
+        question_(std::move(question)),
+        session_(new_session()),
         is_cold_(is_new),
         health_(settings().rise, settings().fall),
-        next_([this] { start_probe(); }),
+        turn_([this] { start_probe(); }),
         ejection_over_([this] { end_ejection("its time is over"); }),
         hold_over_([this] { end_hold("its time is over"); }) {
     health_.assume(target_.state->health());
+    const bool is_unknown = health_.state() == HealthState::starting && !target_.state->is_inherited();
+    if (is_unknown) not_before_ = now() + settings().initial_delay;
   }
 
   const BackendState& state() const { return *target_.state; }
@@ -50,16 +54,17 @@ class Monitor::Watched {
   }
   bool is_ejected() const { return ejection_.is_ejected(); }
 
-  void update(std::shared_ptr<const config::Pool> pool) {
+  void update(std::shared_ptr<const config::Pool> pool, std::shared_ptr<const Question> question) {
     if (target_.pool == pool) return;
-    const config::Health before = settings();
     target_.pool = std::move(pool);
     if (!target_.pool->ejection.enabled) {
       end_ejection("the pool ejects no more");
       ejection_ = {};
     }
     if (target_.pool->drain_header.name.empty()) end_hold("the pool has no drain header any more");
-    if (settings() == before) return;
+    if (question_ == question) return;
+    question_ = std::move(question);
+    session_ = new_session();
     health_.set_thresholds(settings().rise, settings().fall);
     probing_.cancel();
     begin();
@@ -68,7 +73,7 @@ class Monitor::Watched {
   void check_now() {
     asked_ = true;
     if (!settings().enabled) return leave_alone();
-    if (!probing_) start_probe();
+    if (!probing_) monitor_.schedule_.hurry(turn_);
   }
 
   void begin_anew(const std::string& why) {
@@ -80,8 +85,9 @@ class Monitor::Watched {
   }
 
   void begin() {
-    if (settings().enabled) return arm(Duration{1});
-    next_.disarm();
+    is_in_step_ = true;
+    if (settings().enabled) return plan(std::max(not_before_ - now(), Duration::zero()));
+    monitor_.schedule_.leave(turn_);
     flapping_.forget();
     const bool is_held = said_.holds(now());
     if (!is_held && health_.state() != HealthState::healthy) return set_state(HealthState::healthy, "");
@@ -136,7 +142,7 @@ class Monitor::Watched {
   }
 
  private:
-  const config::Health& settings() const { return target_.pool->health; }
+  const config::Health& settings() const { return question_->health(); }
   TimePoint now() const { return monitor_.loop_.clock().now(); }
 
   void hold_draining() {
@@ -171,27 +177,42 @@ class Monitor::Watched {
 
   // ---- probes
 
-  void arm(Duration after) { monitor_.loop_.deadlines().arm(next_, after); }
+  /// What the backend has agreed to for the settings of now.
+  std::shared_ptr<tls::Session> new_session() const {
+    return settings().type == config::ProbeType::https ? std::make_shared<tls::Session>() : nullptr;
+  }
+
+  void plan(Duration after) { monitor_.schedule_.plan(turn_, after); }
+
+  /// Until the next probe. One that flaps has to pass for longer, not sooner.
+  Duration pause(bool undecided) {
+    ProbeSchedule& schedule = monitor_.schedule_;
+    if (undecided) return std::min(kQuick, settings().fast_interval);
+    if (health_.is_changing() && !flapping_.is_flapping()) return schedule.jittered(settings().fast_interval);
+    const bool leaves_step = std::exchange(is_in_step_, false);
+    return leaves_step ? schedule.spread(settings().interval) : schedule.jittered(settings().interval);
+  }
 
   /// Without probes time alone decides when a backend that refused may be tried again.
   void leave_alone() {
-    const TimePoint now = monitor_.loop_.clock().now();
-    const bool long_ago = now - last_trouble_ > 5 * kLastBackoff;
+    const bool long_ago = now() - last_trouble_ > 5 * kLastBackoff;
     backoff_ = long_ago ? kFirstBackoff : std::min(2 * backoff_, kLastBackoff);
-    last_trouble_ = now;
-    if (!next_.is_armed()) arm(backoff_);
+    last_trouble_ = now();
+    if (!turn_.is_planned()) plan(backoff_);
   }
 
   void start_probe() {
-    next_.disarm();
-    if (!settings().enabled) return tell();
-    probing_ = probe(monitor_.loop_, target_.state->address(), settings(),
+    if (!settings().enabled) {
+      monitor_.schedule_.leave(turn_);
+      return tell();
+    }
+    probing_ = probe(monitor_.loop_, target_.state->address(), question_, session_,
                      [this](ProbeResult result) { on_result(result); });
   }
 
   void on_result(const ProbeResult& result) {
     if (!said_.believes(now(), result.kind)) {
-      arm(settings().interval);
+      plan(pause(false));
       if (asked_) tell();
       return;
     }
@@ -200,7 +221,7 @@ class Monitor::Watched {
     const bool changed = health_.record(result);
     const bool undecided = asked_ && result.kind == ProbeResult::Kind::failed && !changed &&
                            health_.state() == HealthState::healthy;
-    arm(undecided ? std::min(kQuick, settings().interval) : settings().interval);
+    plan(pause(undecided));
     if (changed) return show(health_.cause());
     if (asked_ && !undecided) tell();
   }
@@ -276,15 +297,19 @@ class Monitor::Watched {
 
   Monitor& monitor_;
   Target target_;
-  bool is_cold_;  // when it becomes healthy it has to warm up
+  std::shared_ptr<const Question> question_;
+  std::shared_ptr<tls::Session> session_;  // of https
+  bool is_cold_;                           // when it becomes healthy it has to warm up
   Health health_;
   SaidDraining said_;
   Ejection ejection_;
   Flapping flapping_;
   std::string cause_;  // of the last change
-  Deadline next_;
+  ProbeSchedule::Turn turn_;
   Deadline ejection_over_;
   Deadline hold_over_;
+  TimePoint not_before_{};
+  bool is_in_step_ = true;  // with others that began at the same time
   Wait probing_;
   bool last_passed_ = false;
   bool asked_ = false;  // by traffic, which waits for the answer
@@ -293,16 +318,20 @@ class Monitor::Watched {
   TimePoint next_complaint_;
 };
 
-Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked, OnTransition on_transition)
+Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked, uint64_t seed, OnTransition on_transition)
     : loop_(loop),
       log_(log),
       on_checked_(std::move(on_checked)),
-      on_transition_(std::move(on_transition)) {}
+      on_transition_(std::move(on_transition)),
+      schedule_(loop.deadlines(), seed) {}
 
-Monitor::~Monitor() = default;
+Monitor::~Monitor() {
+  schedule_.close();
+}
 
 void Monitor::watch(const std::vector<Target>& targets) {
   ByState watched;
+  Questions questions;
   for (const Target& target : targets) {
     const auto known = watched_.find(target.state.get());
     if (known != watched_.end()) watched[target.state.get()] = std::move(known->second);
@@ -313,15 +342,29 @@ void Monitor::watch(const std::vector<Target>& targets) {
   for (const Target& target : targets) {
     auto& entry = watched_[target.state.get()];
     if (entry) continue;
-    entry = std::make_unique<Watched>(*this, target, is_at_work_);
+    entry = std::make_unique<Watched>(*this, target, question_for(target.pool, questions), is_at_work_);
     new_ones.push_back(entry.get());
   }
-  for (const Target& target : targets) find(*target.state)->update(target.pool);
+  for (const Target& target : targets) {
+    find(*target.state)->update(target.pool, question_for(target.pool, questions));
+  }
+  questions_ = std::move(questions);
   for (Watched* each : new_ones) each->begin();
   for (const Target& target : targets) {
     if (find(*target.state)->is_ejected()) keep_one_available(target.pool->name);
   }
   is_at_work_ = true;
+}
+
+/// The pool's as it was, unless its health is asked for in another way now.
+std::shared_ptr<const Question> Monitor::question_for(const std::shared_ptr<const config::Pool>& pool,
+                                                      Questions& questions) const {
+  auto& entry = questions[pool->name];
+  if (entry) return entry;
+  const auto known = questions_.find(pool->name);
+  const bool is_same = known != questions_.end() && known->second->health() == pool->health;
+  entry = is_same ? known->second : std::make_shared<const Question>(pool->health);
+  return entry;
 }
 
 void Monitor::check_now(const std::shared_ptr<BackendState>& state) {

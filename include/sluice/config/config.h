@@ -7,6 +7,7 @@
 #include <sluice/base/network.h>
 #include <sluice/config/balance.h>
 #include <sluice/config/ejection.h>
+#include <sluice/config/health.h>
 #include <sluice/config/names.h>
 #include <sluice/config/proxy_status.h>
 #include <sluice/config/recent_requests.h>
@@ -144,17 +145,6 @@ struct NamedBackends {
   HostName name{};
   Backend like{};  ///< all but the address; weight and priority unless SRV records say them
   bool operator==(const NamedBackends&) const = default;
-};
-
-struct Health {
-  bool enabled = true;
-  std::string path = "/ping";
-  Duration interval = 1s;
-  Duration timeout = 500ms;
-  unsigned rise = 1;
-  unsigned fall = 3;
-  int expect = 200;
-  bool operator==(const Health&) const = default;
 };
 
 struct Queue {

@@ -27,11 +27,19 @@ struct Problem {
 /// Everything wrong with it, in the order of the file; never empty.
 using Problems = std::vector<Problem>;
 
-/// A valid Config, or every problem at once. Error pages are read here, as files beside `file_name`.
-std::variant<Config, Problems> parse(std::string_view toml, std::string_view file_name);
+/// What a file says and config/ alone cannot judge. Without a judge it passes.
+struct Checks {
+  /// Why a text is no list of certificates in PEM.
+  Result<void> (*certificates)(std::string_view pem) = nullptr;
+};
+
+/// A valid Config, or every problem at once. Error pages and certificates are read here, as files
+/// beside `file_name`.
+std::variant<Config, Problems> parse(std::string_view toml, std::string_view file_name,
+                                     const Checks& checks = {});
 
 /// The same from a file; a file that cannot be read is one Problem.
-std::variant<Config, Problems> load(const std::string& path);
+std::variant<Config, Problems> load(const std::string& path, const Checks& checks = {});
 
 /// A configuration as TOML with all defaults filled in, as `config show` prints it. parse() of it gives it
 /// back.

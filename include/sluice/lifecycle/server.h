@@ -20,6 +20,7 @@
 #include <sluice/proxy/service.h>
 #include <sluice/resolve/names.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/probe_schedule.h>
 #include <sluice/upstream/standing.h>
 
 #include <cstdint>
@@ -166,6 +167,8 @@ class Server {
   std::shared_ptr<upstream::BackendState> backend_state(const std::string& pool,
                                                         const Address& address) const;
   Totals totals() const;
+  /// How far probes keep up.
+  upstream::ProbeSchedule::Load probes() const;
   /// Runs the callback once every worker has been through its loop.
   void ask_workers(std::function<void()> all_answered);
   /// Runs `question` at each worker, what it returns here, and the callback once all have answered, or after

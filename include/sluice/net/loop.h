@@ -12,7 +12,7 @@ struct uv_loop_s;
 
 namespace sluice::net {
 
-class LaterQueue;
+class Later;
 
 /// One thread's, but for post(). Everything on it is destroyed before it: its destructor runs the loop until
 /// the last handle has closed and CHECKs that none is left, so every test of something on a loop is a leak
@@ -35,6 +35,9 @@ class Loop {
   /// run when the loop is destroyed are dropped.
   void post(std::function<void()> task);
 
+  /// Runs `later` once, in a later turn, at no cost. Does nothing when it is to run already.
+  void run_later(Later& later);
+
   /// The time of this turn; does not move within it.
   const Clock& clock() const;
   /// All deadlines on this loop, swept by one timer.
@@ -44,8 +47,6 @@ class Loop {
 
   /// For net/ only.
   uv_loop_s* raw();
-  /// For net/ only: callbacks for a later turn, at no cost.
-  LaterQueue& later();
 
  private:
   struct Impl;

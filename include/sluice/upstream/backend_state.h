@@ -42,6 +42,10 @@ class BackendState {
   HealthState health() const { return health_.load(std::memory_order_acquire); }
   void set_health(HealthState health) { health_.store(health, std::memory_order_release); }
 
+  /// Control's: a process before this one has asked it already.
+  void set_inherited() { is_inherited_ = true; }
+  bool is_inherited() const { return is_inherited_; }
+
   /// It has become healthy at that time, and shall get its weight bit by bit where the pool wants that.
   /// Written by control, any thread reads; zero: it was healthy when it was first heard of.
   void warm_up_from(TimePoint now) { healthy_since_.store(now, std::memory_order_relaxed); }
@@ -65,6 +69,7 @@ class BackendState {
   std::atomic<HealthState> health_{HealthState::starting};
   FailureRow row_;
   std::atomic<TimePoint> healthy_since_{};
+  bool is_inherited_ = false;
   /// A list, that no more is kept than there are workers, and that sums need no lock: one that is in it
   /// stays.
   std::atomic<PerWorker*> first_{nullptr};

@@ -38,6 +38,13 @@ class Health {
     rise_ = rise;
     fall_ = fall;
   }
+  /// Not proven yet, or on the way to another state: more probes will tell soon.
+  bool is_changing() const {
+    if (state_ == HealthState::starting) return true;
+    const bool is_failing = state_ != HealthState::down && failures_ > 0;
+    const bool is_passing = state_ != HealthState::healthy && passes_ > 0;
+    return is_failing || is_passing;
+  }
   /// Takes a probe's result; true when the state has changed.
   bool record(const ProbeResult& result);
   /// Takes over what is known of it already.

@@ -7,15 +7,20 @@
 #include <sluice/net/loop.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/evidence.h>
+#include <sluice/upstream/probe_schedule.h>
 #include <sluice/upstream/standing.h>
 #include <sluice/upstream/transition.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sluice::upstream {
+
+class Question;
 
 /// One backend to watch.
 struct Target {
@@ -31,12 +36,14 @@ class Monitor {
   /// A backend has become something else. It may not change the monitor.
   using OnTransition = std::function<void(const Transition&)>;
 
-  Monitor(net::Loop& loop, Log& log, OnChecked on_checked, OnTransition on_transition = {});
+  /// `seed` is for the times of probes.
+  Monitor(net::Loop& loop, Log& log, OnChecked on_checked, uint64_t seed, OnTransition on_transition = {});
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  /// Exactly these from now on. Those it knows go on as they are; new ones are probed at once.
+  /// Exactly these from now on. Those it knows go on as they are; new ones are probed at once, or after their
+  /// pool's initial_delay.
   void watch(const std::vector<Target>& targets);
   /// Traffic reports trouble: looks now, and goes on looking quickly until the matter is decided.
   void check_now(const std::shared_ptr<BackendState>& state);
@@ -54,6 +61,8 @@ class Monitor {
   /// For people, and for the next process.
   Standing standing(const BackendState& state) const;
 
+  ProbeSchedule::Load load() const { return schedule_.load(); }
+
  private:
   class Watched;
   using ByState = std::map<const BackendState*, std::unique_ptr<Watched>>;
@@ -63,12 +72,17 @@ class Monitor {
   void keep_one_available(const std::string& pool);
   bool has_other_available(const Watched& watched) const;
   bool may_be_ejected(const Watched& watched) const;
+  using Questions = std::map<std::string, std::shared_ptr<const Question>>;  // by the pool's name
+  std::shared_ptr<const Question> question_for(const std::shared_ptr<const config::Pool>& pool,
+                                               Questions& questions) const;
 
   net::Loop& loop_;
   Log& log_;
   OnChecked on_checked_;
   OnTransition on_transition_;
   bool is_at_work_ = false;  // has been told what to watch
+  ProbeSchedule schedule_;   // outlives those who have a turn in it
+  Questions questions_;
   ByState watched_;
 };
 

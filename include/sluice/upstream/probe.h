@@ -1,18 +1,47 @@
 // Asks one backend how it is, once.
 #pragma once
 
+#include <sluice/base/address.h>
 #include <sluice/base/wait.h>
-#include <sluice/config/config.h>
+#include <sluice/config/health.h>
 #include <sluice/net/loop.h>
+#include <sluice/tls/client.h>
 #include <sluice/upstream/health.h>
 
 #include <functional>
+#include <memory>
+#include <string>
 
 namespace sluice::upstream {
 
-/// Sends GET health.path on a connection of its own and judges the status: `expect` passed, 503 draining,
-/// anything else, silence beyond health.timeout included, failed. Never calls back before it has returned.
-[[nodiscard]] Wait probe(net::Loop& loop, const Address& address, const config::Health& health,
-                         std::function<void(ProbeResult)> on_result);
+/// What all probes of a pool's backends have in common; made once for its settings.
+class Question {
+ public:
+  explicit Question(config::Health health);
+
+  const config::Health& health() const { return health_; }
+  /// Where the backend at this address is asked.
+  Address target(const Address& backend) const;
+  /// The request in its pieces, about the value of Host.
+  const std::string& before_host() const { return before_host_; }
+  const std::string& behind_host() const { return behind_host_; }
+  /// Of https: whom to trust, or why nobody can be.
+  const Result<std::shared_ptr<const tls::ClientContext>>& trust() const { return trust_; }
+  /// Who the certificate has to be for, when `target` is asked.
+  std::string server_name(const Address& target) const;
+
+ private:
+  const config::Health health_;
+  std::string before_host_;
+  std::string behind_host_;
+  Result<std::shared_ptr<const tls::ClientContext>> trust_;
+};
+
+/// Asks the backend on a connection of its own. http: sends GET health.path and judges the answer: 503 is
+/// draining; an expected status, with the text in the body where one is wanted, passed; anything else,
+/// silence beyond health.timeout included, failed. https: the same within TLS; `session` (may be null) is
+/// the backend's. tcp: a connection is enough. Never calls back before it has returned.
+[[nodiscard]] Wait probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
+                         std::shared_ptr<tls::Session> session, std::function<void(ProbeResult)> on_result);
 
 }  // namespace sluice::upstream

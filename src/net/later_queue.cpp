@@ -1,4 +1,4 @@
-#include "net/later.h"
+#include "net/later_queue.h"
 
 namespace sluice::net {
 

@@ -1,0 +1,84 @@
+// A transport within TLS over another transport; blind to the side that it is on.
+#pragma once
+
+#include <sluice/base/alive.h>
+#include <sluice/net/later.h>
+#include <sluice/net/loop.h>
+#include <sluice/net/transport.h>
+#include <sluice/tls/client.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tls/library.h"
+
+namespace sluice::tls {
+
+/// Records are read and written in memory; what moves them is the transport below, whose back-pressure holds
+/// in both directions: it keeps what is written, and is not read from while nobody reads here.
+class TlsTransport final : public net::Transport, private net::Reader {
+ public:
+  /// `ssl` knows its side and whom to verify; `context` is what it borrows from.
+  TlsTransport(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
+               std::shared_ptr<const void> context, Server peer);
+  ~TlsTransport() override;
+
+  /// For a new connection.
+  static SslPtr client_of(const ClientContext& context);
+
+  /// Before all else. The callback runs once, in a later turn, and may destroy this.
+  void shake_hands(std::function<void(Result<void>)> on_done);
+  bool took_up_session() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+  void start_reading(net::Reader& reader) override;
+  void stop_reading() override;
+  net::Flow write(std::span<const std::string_view> pieces) override;
+  Wait when_writable(std::function<void(Result<void>)> callback) override;
+  size_t kept_bytes() const override { return plain_->kept_bytes(); }
+  /// Says close_notify first (RFC 8446 6.1).
+  void shutdown() override;
+  void reset_on_close() override { plain_->reset_on_close(); }
+  bool is_stale() const override { return plain_->is_stale(); }
+  size_t unacknowledged() const override { return plain_->unacknowledged(); }
+  const Address& peer() const override { return plain_->peer(); }
+
+  /// Of the context: a session that may be taken up another time.
+  static int on_new_session(SSL* ssl, SSL_SESSION* session);
+
+ private:
+  void on_bytes(std::string_view bytes) override;
+  void on_end(Result<void> how) override;
+
+  void take_up_session();
+  void go_on();
+  void finish_handshake(Result<void> how);
+  void deliver();
+  void end(Result<void> how);
+  void read_plain();
+  void leave_plain();
+  net::Flow flush();
+  bool encrypt(std::string_view bytes);
+  void tell_later();
+  bool has_something() const { return end_ || plain_end_ || BIO_pending(in_) > 0 || SSL_has_pending(ssl_.get()) == 1; }
+
+  net::Loop& loop_;
+  std::unique_ptr<net::Transport> plain_;
+  std::shared_ptr<const void> context_;
+  Server server_;
+  SslPtr ssl_;
+  BIO* in_;   // records that have come; of ssl_
+  BIO* out_;  // records to be sent; of ssl_
+  std::function<void(Result<void>)> on_done_;  // while hands are shaken
+  net::Reader* reader_ = nullptr;
+  bool is_plain_read_ = false;
+  bool is_shut_down_ = false;
+  std::optional<Result<void>> plain_end_;  // how it ended below
+  std::optional<Result<void>> end_;        // how it ended, for every reader
+  Pending<Result<void>> writable_;         // waited for after an error of TLS only
+  net::Later later_;
+  Alive alive_;
+};
+
+}  // namespace sluice::tls

@@ -1,0 +1,129 @@
+// The watch over backends: when each is asked again.
+#include <sluice/upstream/monitor.h>
+
+#include "upstream/test_probes.h"
+
+namespace sluice::upstream {
+namespace {
+
+const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+const std::string kBroken = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n";
+constexpr Duration kNever{600'000};
+
+/// A monitor of backends that all are one origin, or one that refuses.
+struct Watch {
+  explicit Watch(config::Health health, const std::string& answer = kOk) : origin(loop, {answer}) {
+    pool->name = "shop";
+    pool->health = std::move(health);
+    state = std::make_shared<BackendState>("shop", origin.address());
+  }
+  void begin() { monitor.watch({{state, pool}}); }
+  bool until(const std::function<bool()>& done) { return loop.run_until(done, kLong); }
+  bool becomes(HealthState health) {
+    return until([&] { return state->health() == health; });
+  }
+
+  net::Loop loop;
+  NoLog log;
+  std::shared_ptr<config::Pool> pool = std::make_shared<config::Pool>();
+  Origin origin;
+  std::shared_ptr<BackendState> state;
+  int checked = 0;
+  Monitor monitor{loop, log, [this](const auto&) { ++checked; }, 1};
+};
+
+/// Asked again after so long at most only by its fast interval.
+config::Health patient(unsigned rise, unsigned fall) {
+  return {.interval = kNever, .fast_interval = Duration{1}, .rise = rise, .fall = fall};
+}
+
+TEST_CASE("a new backend is asked at once, and quickly until it has passed often enough") {
+  Watch watch(patient(5, 3));
+  watch.begin();
+  CHECK(watch.becomes(HealthState::healthy));
+  CHECK(watch.origin.visitors() == 5);
+}
+
+TEST_CASE("a new backend that fails is asked quickly until it is down, and then no more") {
+  Watch watch(patient(1, 4), kBroken);
+  watch.begin();
+  CHECK(watch.becomes(HealthState::down));
+  CHECK(watch.origin.visitors() == 4);
+  CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 4; }, Duration{50}));
+  CHECK(watch.monitor.cause(*watch.state) == "status 500");
+}
+
+TEST_CASE("one failure of a healthy backend is followed up quickly") {
+  Watch watch(patient(1, 4), kBroken);
+  watch.state->set_health(HealthState::healthy);
+  watch.begin();
+  CHECK(watch.becomes(HealthState::down));
+  CHECK(watch.origin.visitors() == 4);
+}
+
+TEST_CASE("a backend that nothing is known of is left alone for its initial delay") {
+  Watch watch({.initial_delay = kNever});
+  watch.begin();
+  CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 0; }, Duration{50}));
+  watch.begin();  // A generation later it still waits.
+  CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 0; }, Duration{20}));
+  CHECK(watch.state->health() == HealthState::starting);
+  Watch short_delay({.interval = kNever, .initial_delay = Duration{30}});
+  const TimePoint before = short_delay.loop.clock().now();
+  short_delay.begin();
+  CHECK(short_delay.becomes(HealthState::healthy));
+  CHECK(short_delay.loop.clock().now() - before >= Duration{30});
+}
+
+TEST_CASE("a backend that is known is not left alone") {
+  Watch healthy({.initial_delay = kNever});
+  healthy.state->set_health(HealthState::healthy);
+  healthy.begin();
+  CHECK(healthy.until([&] { return healthy.origin.visitors() > 0; }));
+  Watch inherited({.initial_delay = kNever});
+  inherited.state->set_inherited();
+  inherited.begin();
+  CHECK(inherited.becomes(HealthState::healthy));
+}
+
+TEST_CASE("what traffic reports is looked at now, and told of") {
+  Watch watch({.interval = kNever});
+  watch.state->set_health(HealthState::healthy);
+  watch.begin();
+  CHECK(watch.until([&] { return watch.origin.visitors() == 1; }));
+  watch.monitor.check_now(watch.state);
+  CHECK(watch.until([&] { return watch.checked > 0; }));
+  CHECK(watch.monitor.load().under_way == 0);
+  CHECK(watch.monitor.load().begun <= 2);
+}
+
+TEST_CASE("backends that leave while they are asked leave nothing behind") {
+  Watch watch({.timeout = kLong}, "");
+  std::vector<Target> targets;
+  for (int i = 0; i < 300; ++i) {
+    targets.push_back({std::make_shared<BackendState>("shop", watch.origin.address()), watch.pool});
+  }
+  watch.monitor.watch(targets);
+  CHECK(watch.until([&] { return watch.monitor.load().waiting == 300 - ProbeSchedule::kMostAtOnce; }));
+  targets.resize(10);
+  watch.monitor.watch(targets);
+  CHECK(watch.monitor.load().under_way == 10);
+  CHECK(watch.monitor.load().waiting == 0);
+}
+
+TEST_CASE("other settings count from now on") {
+  Watch watch({.interval = kNever});
+  watch.begin();
+  CHECK(watch.becomes(HealthState::healthy));
+  watch.pool = std::make_shared<config::Pool>(*watch.pool);
+  watch.begin();  // The same settings in another generation: nothing happens.
+  CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 1; }, Duration{20}));
+  watch.pool = std::make_shared<config::Pool>(*watch.pool);
+  watch.pool->health.expect = {{204, 204}};
+  watch.pool->health.fall = 1;
+  watch.begin();
+  CHECK(watch.becomes(HealthState::down));
+}
+
+}  // namespace
+}  // namespace sluice::upstream

@@ -1,0 +1,138 @@
+// One probe, against origins that answer in all kinds of ways.
+#include "upstream/body_search.h"
+#include "upstream/test_probes.h"
+
+namespace sluice::upstream {
+namespace {
+
+using Then = Origin::Then;
+constexpr Duration kPatient{5000};
+
+/// What a probe says of an origin that answers so.
+std::string told(std::vector<std::string> pieces, config::Health health = {}, Then then = Then::wait) {
+  net::Loop loop;
+  const Origin origin(loop, std::move(pieces), then);
+  health.timeout = kPatient;
+  return ask(loop, origin.address(), std::move(health));
+}
+
+std::string status(int code) {
+  return "HTTP/1.1 " + std::to_string(code) + " X\r\nContent-Length: 0\r\n\r\n";
+}
+
+TEST_CASE("a probe passes by the status that is expected, and 503 is draining whatever is expected") {
+  CHECK(told({status(200)}) == "passed");
+  CHECK(told({status(204)}) == "failed: status 204");
+  CHECK(told({status(503)}) == "draining: status 503");
+  const config::Health any{.expect = {{200, 399}, {500, 599}}};
+  CHECK(told({status(302)}, any) == "passed");
+  CHECK(told({status(404)}, any) == "failed: status 404");
+  CHECK(told({status(500)}, any) == "passed");
+  CHECK(told({status(503)}, any) == "draining: status 503");
+  CHECK(told({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"}) == "passed");
+}
+
+TEST_CASE("a probe fails by what is no answer, and says what came instead") {
+  CHECK(told({"220 smtp\r\n"}).starts_with("failed: malformed answer: "));
+  CHECK(told({}, {}, Then::close) == "failed: closed without an answer");
+  net::Loop loop;
+  const Origin silent(loop, {});
+  CHECK(ask(loop, silent.address(), {.timeout = Duration{20}}) == "failed: timed out after 20ms");
+  std::optional<net::ListeningSocket> gone =
+      *net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone);
+  const Address nobody = gone->address();
+  gone.reset();
+  CHECK(ask(loop, nobody, {}) == "failed: connection refused");
+}
+
+const config::Health kReady{.body = "ready"};
+
+TEST_CASE("the body must contain the text, by whatever framing it comes and wherever it is cut") {
+  const std::string head = "HTTP/1.1 200 OK\r\n";
+  CHECK(told({head + "Content-Length: 9\r\n\r\n", "is re", "ady!"}, kReady) == "passed");
+  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\n", "dy\r\n0\r\n\r\n"}, kReady) ==
+        "passed");
+  CHECK(told({head + "\r\nis rea", "dy"}, kReady, Then::close) == "passed");
+  const std::string missing = "failed: the body has no \"ready\"";
+  CHECK(told({head + "Content-Length: 5\r\n\r\nreadx"}, kReady) == missing);
+  CHECK(told({head + "Content-Length: 0\r\n\r\n"}, kReady) == missing);
+  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\n4\r\nread\r\n0\r\n\r\n"}, kReady) == missing);
+  CHECK(told({head + "\r\nread"}, kReady, Then::close) == missing);
+  CHECK(told({head + "Content-Length: 9\r\n\r\nread"}, kReady, Then::close) ==
+        "failed: closed in the middle of the body");
+  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}, kReady).starts_with("failed: malformed body: "));
+}
+
+TEST_CASE("a status that is not expected, and 503, count before the body") {
+  CHECK(told({"HTTP/1.1 500 X\r\nContent-Length: 5\r\n\r\nready"}, kReady) == "failed: status 500");
+  CHECK(told({"HTTP/1.1 503 X\r\nContent-Length: 5\r\n\r\nready"}, kReady) == "draining: status 503");
+}
+
+TEST_CASE("no more than 64 KiB of a body are looked at, and no longer than the timeout") {
+  const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
+  CHECK(told({head + std::string(BodySearch::kMost - 5, 'x') + "ready"}, kReady) == "passed");
+  CHECK(told({head + std::string(BodySearch::kMost - 4, 'x') + "ready"}, kReady) ==
+        "failed: the body has no \"ready\" in its first 64 KiB");
+  net::Loop loop;
+  const Origin slow(loop, {head + "read"});
+  CHECK(ask(loop, slow.address(), {.timeout = Duration{30}, .body = "ready"}) == "failed: timed out after 30ms");
+}
+
+TEST_CASE("a text is found however its body is cut, and not across what was never there") {
+  const std::string body = "aabaabaac";
+  for (size_t cut = 0; cut <= body.size(); ++cut) {
+    BodySearch search("aabaac");
+    const bool early = search.feed(body.substr(0, cut));
+    CHECK((early || search.feed(body.substr(cut))));
+    BodySearch other("aabaad");
+    CHECK_FALSE(other.feed(body.substr(0, cut)));
+    CHECK_FALSE(other.feed(body.substr(cut)));
+  }
+  BodySearch one("x");
+  CHECK_FALSE(one.feed("abc"));
+  CHECK(one.feed("x"));
+}
+
+TEST_CASE("a probe asks as it is told") {
+  net::Loop loop;
+  const Origin origin(loop, {status(200)});
+  REQUIRE(ask(loop, origin.address(), {}) == "passed");
+  CHECK(origin.request() == "GET /ping HTTP/1.1\r\nHost: " + origin.address().text() +
+                                "\r\nUser-Agent: sluice-probe\r\nConnection: close\r\n\r\n");
+  const config::Health asked{.path = "/up?all", .host = "a.example", .headers = {{"X-A", "b"}, {"user-agent", "c"}}};
+  REQUIRE(ask(loop, origin.address(), asked) == "passed");
+  CHECK(origin.request() ==
+        "GET /up?all HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");
+}
+
+TEST_CASE("a probe asks at the port that it is told, and Unix sockets where they are") {
+  net::Loop loop;
+  const Origin origin(loop, {status(200)});
+  const uint16_t port = origin.address().port();
+  CHECK(ask(loop, origin.address().with_port(1), {.port = port}) == "passed");
+  const Question question({.port = port});
+  CHECK(question.target(Address::local("/run/a")) == Address::local("/run/a"));
+}
+
+TEST_CASE("a probe of a connection passes by it alone") {
+  net::Loop loop;
+  std::optional<Origin> silent(std::in_place, loop, std::vector<std::string>{});
+  const Address address = silent->address();
+  CHECK(ask(loop, address, {.type = config::ProbeType::tcp}) == "passed");
+  CHECK(loop.run_until([&] { return silent->visitors() == 1; }, kLong));
+  silent.reset();
+  CHECK(ask(loop, address, {.type = config::ProbeType::tcp}) == "failed: connection refused");
+}
+
+TEST_CASE("a probe that nobody waits for any more calls nobody") {
+  net::Loop loop;
+  const Origin origin(loop, {});
+  Wait wait = probe(loop, origin.address(), std::make_shared<const Question>(config::Health{}), nullptr,
+                    [](const ProbeResult&) { FAIL("was called"); });
+  REQUIRE(loop.run_until([&] { return origin.visitors() == 1; }, kLong));
+  wait.cancel();
+  CHECK(ask(loop, origin.address(), {.timeout = Duration{20}}) == "failed: timed out after 20ms");
+}
+
+}  // namespace
+}  // namespace sluice::upstream

@@ -1,0 +1,92 @@
+// What the tests of probes ask: an origin on the same loop that gives everybody the same answer.
+#pragma once
+
+#include <sluice/base/check.h>  // before doctest, which has a CHECK of its own
+#include <sluice/net/acceptor.h>
+#include <sluice/net/loop.h>
+#include <sluice/upstream/probe.h>
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+namespace sluice::upstream {
+
+constexpr Duration kLong{10'000};  // nothing that works takes this long
+
+/// Answers each connection, once a whole head has come, with `pieces`, one a turn of the loop.
+class Origin {
+ public:
+  enum class Then { wait, close };
+  enum class Answers { requests, anything };
+
+  Origin(net::Loop& loop, std::vector<std::string> pieces, Then then = Then::wait,
+         Answers answers = Answers::requests)
+      : loop_(loop),
+        answers_(answers),
+        pieces_(std::move(pieces)),
+        then_(then),
+        socket_(*net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone)),
+        acceptor_(loop, socket_, [this](auto transport) { visitors_.emplace_back(*this, std::move(transport)); }) {}
+
+  const Address& address() const { return socket_.address(); }
+  /// Of the last visitor.
+  const std::string& request() const { return visitors_.back().request; }
+  size_t visitors() const { return visitors_.size(); }
+
+ private:
+  struct Visitor final : net::Reader {
+    Visitor(Origin& the_origin, std::unique_ptr<net::Transport> the_transport)
+        : origin(the_origin), transport(std::move(the_transport)) {
+      transport->start_reading(*this);
+    }
+    void on_bytes(std::string_view bytes) override {
+      request += bytes;
+      if (request.ends_with("\r\n\r\n") || origin.answers_ == Answers::anything) answer();
+    }
+    void on_end(Result<void>) override { transport.reset(); }
+    void answer() {
+      if (transport == nullptr) return;
+      if (sent == origin.pieces_.size()) {
+        if (origin.then_ == Then::close) transport->shutdown();
+        return;
+      }
+      const std::string_view piece = origin.pieces_[sent++];
+      transport->write({&piece, 1});
+      origin.loop_.deadlines().arm(next, Duration{1});
+    }
+
+    Origin& origin;
+    std::unique_ptr<net::Transport> transport;
+    std::string request;
+    size_t sent = 0;
+    Deadline next{[this] { answer(); }};
+  };
+
+  net::Loop& loop_;
+  Answers answers_;
+  std::vector<std::string> pieces_;
+  Then then_;
+  net::ListeningSocket socket_;
+  std::list<Visitor> visitors_;
+  net::Acceptor acceptor_;
+};
+
+/// Its result as words: "passed", "draining: status 503", "failed: refused".
+inline std::string ask(net::Loop& loop, const Address& backend, config::Health health) {
+  std::optional<ProbeResult> result;
+  const Wait wait = probe(loop, backend, std::make_shared<const Question>(std::move(health)), nullptr,
+                          [&](ProbeResult got) { result = std::move(got); });
+  REQUIRE_FALSE(result);
+  REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
+  using Kind = ProbeResult::Kind;
+  if (result->kind == Kind::passed) return "passed";
+  return (result->kind == Kind::draining ? "draining: " : "failed: ") + result->cause;
+}
+
+}  // namespace sluice::upstream
