@@ -102,13 +102,12 @@ struct Server::Impl {
                   const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
                   loop.post([this, shared] { move_on(std::move(*shared)); });
                 },
-            .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
-                              unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); },
             .on_evidence =
-                [this](const std::shared_ptr<upstream::BackendState>& state,
-                       const upstream::Evidence& evidence) {
-                  loop.post([this, state, evidence] { monitor->judge(state, evidence); });
-                }};
+                [this](const std::shared_ptr<upstream::BackendState>& state, const upstream::Evidence& seen) {
+                  loop.post([this, state, seen] { monitor->judge(state, seen); });
+                },
+            .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
+                              unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); }};
   }
 
   /// To the process that takes over; or from a worker that leaves to one that stays.

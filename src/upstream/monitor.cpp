@@ -11,7 +11,7 @@
 namespace sluice::upstream {
 namespace {
 
-constexpr Duration kQuick{50};          // between probes while traffic says one thing and health another
+constexpr Duration kQuick{50};  // between probes while traffic says one thing and health another
 // Without probing: how long a backend that refused is left alone. No round times: one that comes and goes in
 // such a rhythm would be met at the same moment of it for ever.
 constexpr Duration kFirstBackoff{97};
@@ -294,10 +294,7 @@ class Monitor::Watched {
 };
 
 Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked, OnTransition on_transition)
-    : loop_(loop),
-      log_(log),
-      on_checked_(std::move(on_checked)),
-      on_transition_(std::move(on_transition)) {}
+    : loop_(loop), log_(log), on_checked_(std::move(on_checked)), on_transition_(std::move(on_transition)) {}
 
 Monitor::~Monitor() = default;
 

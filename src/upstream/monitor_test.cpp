@@ -51,7 +51,8 @@ struct Watch {
   config::Pool settings;
   std::vector<std::shared_ptr<BackendState>> states;
   std::vector<std::string> told_;
-  Monitor monitor{loop, log, [](const auto&) {}, [this](const Transition& it) {
+  Monitor monitor{loop, log, [](const auto&) {},
+                  [this](const Transition& it) {
                     const char backend = it.backend.text().back();
                     told_.push_back(std::string(1, backend) + " " + std::string(name(it)) + ": " + it.cause);
                   }};
@@ -98,7 +99,9 @@ TEST_CASE("the last one is never ejected, and when the others go those that were
   watch.judge(3);
   CHECK(watch.told() == Told{"1 ejected: " + kRow, "2 ejected: " + kRow,
                              "3 not ejected: " + kRow + "; no other backend is available"});
-  SUBCASE("it drains by its own word") { watch.judge(3, kDrains); }
+  SUBCASE("it drains by its own word") {
+    watch.judge(3, kDrains);
+  }
   SUBCASE("it is drained by an admin") {
     watch.settings.backends[2].drain = true;
     watch.apply();
@@ -135,8 +138,8 @@ TEST_CASE("a reload keeps what traffic has said, and ends it where the pool want
   watch.settings.ejection.enabled = false;
   watch.settings.drain_header.name.clear();
   watch.apply();
-  CHECK(watch.told() == Told{"1 healthy: the pool ejects no more",
-                             "2 healthy: the pool has no drain header any more"});
+  CHECK(watch.told() ==
+        Told{"1 healthy: the pool ejects no more", "2 healthy: the pool has no drain header any more"});
   watch.judge(1);
   watch.judge(1, kDrains);  // Of a request of before.
   CHECK(watch.told().empty());
