@@ -51,7 +51,8 @@ Outcome commit(Context& context, const Command& command, OnReply on_reply) {
   if (!change) return refuse(std::move(change).error());
   for (const auto& edit : draft.transaction.edits()) {
     const auto* backend = std::get_if<lifecycle::BackendEdit>(&edit);
-    if (backend != nullptr && backend->verb == lifecycle::BackendEdit::Verb::ready) server.clear(backend->key);
+    if (backend != nullptr && backend->verb == lifecycle::BackendEdit::Verb::ready)
+      server.clear(backend->key);
   }
   return when_adopted(server, *std::move(change), std::move(on_reply));
 }

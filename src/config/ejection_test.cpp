@@ -14,7 +14,8 @@ TEST_CASE("ejection is off, and true or a table turns it on") {
   CHECK(pool_with("ejection = true").ejection == Ejection{.enabled = true});
   CHECK(pool_with("ejection = {}").ejection == Ejection{.enabled = true});
   CHECK(pool_with("ejection = false").ejection == Ejection{});
-  CHECK(pool_with("ejection = { failures = 3, statuses = \"5xx\", time = \"1s\", most_time = \"1m\", share = 100 }")
+  CHECK(pool_with(
+            "ejection = { failures = 3, statuses = \"5xx\", time = \"1s\", most_time = \"1m\", share = 100 }")
             .ejection == Ejection{.enabled = true,
                                   .failures = 3,
                                   .statuses = FailureStatuses::server_errors,
@@ -46,16 +47,19 @@ TEST_CASE("a drain header is a name, or a table with one") {
 TEST_CASE("what is wrong with them is told") {
   check(kSmallest,
         {{"ejection = 5", "6:12: pool.shop.ejection: expected true, false or a table, got an integer"},
-         {"ejection = { share = 0 }", "6:22: pool.shop.ejection.share: expected a whole number from 1 to 100, got 0"},
+         {"ejection = { share = 0 }",
+          "6:22: pool.shop.ejection.share: expected a whole number from 1 to 100, got 0"},
          {"ejection = { time = \"10m\" }",
           "6:12: pool.shop.ejection.most_time: expected at least time, got \"5m\""},
          {"ejection = { statuses = \"4xx\" }",
           "6:25: pool.shop.ejection.statuses: expected one of \"none\", \"gateway\", \"5xx\", got \"4xx\""},
-         {"ejection = { failure = 1 }", "6:14: pool.shop.ejection.failure: unknown key, did you mean \"failures\"?"},
+         {"ejection = { failure = 1 }",
+          "6:14: pool.shop.ejection.failure: unknown key, did you mean \"failures\"?"},
          {"drain_header = true",
           "6:16: pool.shop.drain_header: expected the name of a field, or a table, got a boolean"},
          {"drain_header = \"Content-Length\"",
-          "6:16: pool.shop.drain_header: Content-Length cannot be edited: Sluice alone says where a message ends"},
+          "6:16: pool.shop.drain_header: Content-Length cannot be edited: Sluice alone says where a message "
+          "ends"},
          {"drain_header = { hold = \"1s\" }",
           "6:16: pool.shop.drain_header.name: expected the name of a field, such as \"X-Draining\""}},
         "");

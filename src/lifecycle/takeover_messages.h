@@ -55,8 +55,8 @@ struct SocketsMessage {
 struct PassedHealth {
   std::string pool{};
   Address address{};
-  upstream::HealthState health{};    ///< by its probes
-  upstream::Standing standing{};     ///< of which flapping stays where it was seen
+  upstream::HealthState health{};  ///< by its probes
+  upstream::Standing standing{};   ///< of which flapping stays where it was seen
   bool operator==(const PassedHealth&) const = default;
 };
 

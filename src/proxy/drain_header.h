@@ -8,9 +8,9 @@
 namespace sluice::proxy {
 
 enum class DrainWord {
-  none,      ///< the field is not there
-  goes_on,   ///< it is there, and says no: empty, "0", "false" or "no"
-  drains,    ///< it says anything else
+  none,     ///< the field is not there
+  goes_on,  ///< it is there, and says no: empty, "0", "false" or "no"
+  drains,   ///< it says anything else
 };
 
 /// `name` as in the configuration, in any case.

@@ -328,7 +328,8 @@ void Exchange::arm_response_deadline() {
   context_->deadlines.arm(deadline_, bound);
 }
 
-/// No head has come (bytes of one perhaps), and there is another attempt to make when this one takes too long.
+/// No head has come (bytes of one perhaps), and there is another attempt to make when this one takes too
+/// long.
 bool Exchange::is_attempt_bounded() const {
   if (is_tunnel_ || settings_->retry.attempt_timeout == Duration::zero()) return false;
   return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts && !has_head_;

@@ -22,8 +22,8 @@ std::string_view name(const Transition& transition) {
 
 LogLevel level(const Transition& transition) {
   const bool is_alarm = transition.kind == Kind::flaps || transition.kind == Kind::not_ejected ||
-                        (transition.kind == Kind::state && (transition.to == HealthState::down ||
-                                                            transition.to == HealthState::ejected));
+                        (transition.kind == Kind::state &&
+                         (transition.to == HealthState::down || transition.to == HealthState::ejected));
   return is_alarm ? LogLevel::warning : LogLevel::info;
 }
 

@@ -37,7 +37,8 @@ void let_it_say(RawClient& client, const BadOrigin& one) {
 TEST_CASE("a backend that says so in a response drains, whatever its probes say, until it has restarted") {
   BadOrigin one;
   const BadOrigin two;
-  const Proxy proxy(pool_of(one, two, "health = { interval = \"20ms\", fall = 1 }\ndrain_header = \"x-bye\"\n"));
+  const Proxy proxy(
+      pool_of(one, two, "health = { interval = \"20ms\", fall = 1 }\ndrain_header = \"x-bye\"\n"));
   REQUIRE(proxy.wait_for_healthy(2));
   RawClient client(proxy.port());
   one.answer({.fields = "X-Bye: false\r\n"});

@@ -95,8 +95,9 @@ TEST_CASE("statuses count as failures where the pool says so, and one that goes 
   BadOrigin bad;
   bad.answer({.status = 503});
   const auto toml = [&](const std::string& statuses) {
-    return pool_of({good.address(), bad.address()},
-                   settings("ejection = { failures = 3, time = \"60s\", statuses = \"" + statuses + "\" }\n"));
+    return pool_of(
+        {good.address(), bad.address()},
+        settings("ejection = { failures = 3, time = \"60s\", statuses = \"" + statuses + "\" }\n"));
   };
   Proxy proxy(toml("none"), 1);
   REQUIRE(proxy.wait_for_healthy(2));
@@ -192,8 +193,12 @@ TEST_CASE("an ejection goes on after reloads, and in the process that takes over
   const DemoApp good;
   const BadOrigin bad(Way::resets);
   std::string probes;
-  SUBCASE("with probes") { probes = "health = { interval = \"50ms\" }\n"; }
-  SUBCASE("without") { probes = "health = false\n"; }
+  SUBCASE("with probes") {
+    probes = "health = { interval = \"50ms\" }\n";
+  }
+  SUBCASE("without") {
+    probes = "health = false\n";
+  }
   Proxy proxy(pool_of({good.address(), bad.address()},
                       probes + std::string(kRetries) + "ejection = { failures = 2, time = \"60s\" }\n"));
   const Successors successors(proxy);

@@ -24,8 +24,8 @@ TEST_CASE("a backend that flaps at 10 Hz is damped: told once, and healthy less 
   LoopingClient gets(proxy.port(), 4, get_request("/bytes/100"));
   const auto flapping = [&] { return proxy.json("backend list")["backends"][1]["flapping"] == true; };
   REQUIRE(eventually(flapping));
-  const std::string told = "backend flapping pool=shop backend=" + bad.address() +
-                           " cause=\"5 falls within a minute\"";
+  const std::string told =
+      "backend flapping pool=shop backend=" + bad.address() + " cause=\"5 falls within a minute\"";
   CHECK(count(proxy.log(), told) == 1);
   // A wave of 50 ms holds three passes at most: with more than that needed nothing comes of it.
   const auto needed = [&] { return proxy.json("backend list")["backends"][1]["passes_needed"]; };

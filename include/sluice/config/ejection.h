@@ -20,7 +20,7 @@ struct Ejection {
   bool enabled = false;
   unsigned failures = 5;  ///< in a row, of all workers together
   FailureStatuses statuses = FailureStatuses::none;
-  Duration time = std::chrono::seconds(10);     ///< of the first ejection; doubled by each further one
+  Duration time = std::chrono::seconds(10);  ///< of the first ejection; doubled by each further one
   Duration most_time = std::chrono::minutes(5);
   unsigned share = 50;  ///< percent of the pool's backends that may be ejected at a time; one in any case
   bool operator==(const Ejection&) const = default;
@@ -35,7 +35,7 @@ struct Ejection {
 
 /// A field of a response by which a backend says that it drains.
 struct DrainHeader {
-  std::string name{};                       ///< empty: there is none
+  std::string name{};                        ///< empty: there is none
   Duration hold = std::chrono::seconds(30);  ///< how long that holds when no restart is seen
   bool operator==(const DrainHeader&) const = default;
 };

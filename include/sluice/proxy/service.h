@@ -33,10 +33,10 @@ struct ServiceSettings {
   std::function<void(uint64_t generation)> on_generation_drained;
   std::shared_ptr<observe::AccessSink> access_log{};  ///< see log_access_to()
   std::function<void(MovedConnection)> on_moved;
-  /// A backend has room again that another worker's requests wait for.
-  std::function<void(const std::shared_ptr<upstream::BackendState>&, unsigned worker)> on_room{};
   /// What is seen of a backend that control has to judge.
   upstream::Backend::OnEvidence on_evidence{};
+  /// A backend has room again that another worker's requests wait for.
+  std::function<void(const std::shared_ptr<upstream::BackendState>&, unsigned worker)> on_room{};
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.

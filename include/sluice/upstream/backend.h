@@ -118,8 +118,8 @@ class Backend {
   /// It may be given requests, but for their number.
   bool is_usable() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
   bool is_available() const { return is_usable() && has_room(); }
-  /// Probes say no, or nothing yet, or traffic says no, and it may be tried all the same when there is no other; a connection
-  /// that was refused lasts until a probe has looked.
+  /// Probes say no, or nothing yet, or traffic says no, and it may be tried all the same when there is no
+  /// other; a connection that was refused lasts until a probe has looked.
   bool is_worth_a_try() const {
     const HealthState health = state_->health();
     return !closed_ && !suspect_ && health != HealthState::healthy && health != HealthState::draining;

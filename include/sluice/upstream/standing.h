@@ -8,10 +8,10 @@
 namespace sluice::upstream {
 
 struct Standing {
-  std::string cause{};         ///< why it is not healthy; empty when it is
-  unsigned ejections = 0;      ///< those that the time of the next one goes by
-  Duration ejected{};          ///< how long it is still ejected; zero: it is not
-  Duration held_draining{};    ///< how long its word that it drains still holds
+  std::string cause{};       ///< why it is not healthy; empty when it is
+  unsigned ejections = 0;    ///< those that the time of the next one goes by
+  Duration ejected{};        ///< how long it is still ejected; zero: it is not
+  Duration held_draining{};  ///< how long its word that it drains still holds
   bool is_flapping = false;
   unsigned passes_needed = 0;  ///< probes in a row that have to pass, while it is flapping; else 0
   bool operator==(const Standing&) const = default;

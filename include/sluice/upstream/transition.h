@@ -13,8 +13,8 @@ namespace sluice::upstream {
 /// Every one goes through Monitor::tell(), and no other way.
 struct Transition {
   enum class Kind : uint8_t {
-    state,       ///< it was `from` and is `to`
-    flaps,       ///< it falls again and again: more probes have to pass from now on
+    state,  ///< it was `from` and is `to`
+    flaps,  ///< it falls again and again: more probes have to pass from now on
     flaps_no_more,
     not_ejected,  ///< it fails, and goes on all the same: `cause` says why
   };
