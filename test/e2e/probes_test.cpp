@@ -1,6 +1,7 @@
 // What the real binary asks of backends, in each of its ways, and what it says of the answers.
 #include "fixtures.h"
 #include "raw_client.h"
+#include "successors.h"
 
 #include <doctest/doctest.h>
 
@@ -165,6 +166,15 @@ TEST_CASE("a new backend is left alone for its initial delay, a known one is not
   CHECK(eventually([&] { return made() > then + 5; }));
   CHECK(proxy.state_of(one) == "healthy");
   CHECK(proxy.state_of(two) == "starting");
+}
+
+TEST_CASE("what a process before has waited for is not waited for again after an upgrade") {
+  const DemoApp app;
+  Proxy proxy(pool_of(app, "initial_delay = \"10m\""));
+  const Successors successors(proxy);
+  CHECK(state(proxy) == "starting");
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  CHECK(becomes(proxy, "healthy"));
 }
 
 TEST_CASE("status tells how far probes keep up") {
