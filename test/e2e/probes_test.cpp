@@ -1,6 +1,7 @@
 // What the real binary asks of backends, in each of its ways, and what it says of the answers.
 #include "fixtures.h"
 #include "raw_client.h"
+#include "successors.h"
 
 #include <doctest/doctest.h>
 
@@ -167,6 +168,15 @@ TEST_CASE("a new backend is left alone for its initial delay, a known one is not
   CHECK(proxy.state_of(two) == "starting");
 }
 
+TEST_CASE("what a process before has waited for is not waited for again after an upgrade") {
+  const DemoApp app;
+  Proxy proxy(pool_of(app, "initial_delay = \"10m\""));
+  const Successors successors(proxy);
+  CHECK(state(proxy) == "starting");
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  CHECK(becomes(proxy, "healthy"));
+}
+
 TEST_CASE("status tells how far probes keep up") {
   const DemoApp app;
   const Proxy proxy(pool_of(app, "rise = 1"));
@@ -180,15 +190,22 @@ TEST_CASE("status tells how far probes keep up") {
   CHECK(text.find(" waiting=0 late_ms=") != std::string::npos);
 }
 
-TEST_CASE("three hundred backends that hang are probed in turns, and hold up no start") {
-  const DemoApp app;
-  app.set_ping("hang");
-  std::string list;
-  for (int i = 1; i <= 300; ++i) list += "\"127.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + ":" +
-                                         std::to_string(app.port()) + "\", ";
+TEST_CASE("of three hundred backends that hang 256 are asked at a time, and the next ones have their turn") {
+  const DemoApp hanging({.host = "0.0.0.0"});  // All of 127.0.0.0/8.
+  hanging.set_ping("hang");
   const DemoApp healthy;
-  const Proxy proxy("[pool.a]\nbackends = [" + list + "]\nhealth = { timeout = \"300ms\" }\n[pool.b]\nbackends = [\"" +
-                    healthy.address() + "\"]\n[[route]]\npool = \"b\"\n");
+  std::string list;
+  for (int i = 1; i <= 300; ++i) {
+    list += "\"127.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + ":" +
+            std::to_string(hanging.port()) + "\", ";
+  }
+  const Proxy proxy("[pool.a]\nbackends = [" + list +
+                    "]\nhealth = { timeout = \"2s\" }\n[pool.b]\nbackends = [\"" + healthy.address() +
+                    "\"]\n[[route]]\npool = \"b\"\n");
+  CHECK(eventually([&] {
+    const auto probes = proxy.json("status")["probes"];
+    return probes["under_way"] == 256 && probes["waiting"] > 0 && probes["late_ms"] > 0;
+  }));
   CHECK(eventually([&] { return proxy.json("backend list b")["backends"][0]["state"] == "healthy"; }));
   CHECK(RawClient(proxy.port()).get("/hello").ok());
 }

@@ -1,4 +1,4 @@
-// Bytes both ways with back-pressure. TCP, Unix sockets and (later) TLS look alike from above.
+// Bytes both ways with back-pressure. TCP, Unix sockets and TLS look alike from above.
 #pragma once
 
 #include <sluice/base/address.h>
