@@ -33,8 +33,7 @@ void Exchange::take_back(const http::ResponseHead& head) {
   if (attempts_ >= settings_->retry.attempts || (partial_ && partial_->missing > 0)) {
     return reply(Cause::partial_post, "no backend that is left keeps the request", head.status);
   }
-  tally().add(observe::Event::retried, Cause::partial_post);
-  context_->counters.retries.add();
+  note_retry(Cause::partial_post);
   tried_.push_back(&lease_->backend());
   lease_->backend().gave_back();
   if (!body_remembered_) {
