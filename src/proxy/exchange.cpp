@@ -345,9 +345,12 @@ void Exchange::arm_response_deadline() {
 
 /// Nothing has come, and there is another attempt to make when this one takes too long.
 bool Exchange::is_attempt_bounded() const {
-  if (is_tunnel_ || settings_->retry.attempt_timeout == Duration::zero()) return false;
-  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts &&
-         !upstream_->has_answered();
+  return !is_tunnel_ && may_cut_attempts() && !upstream_->has_answered();
+}
+
+bool Exchange::may_cut_attempts() const {
+  if (settings_->retry.attempt_timeout == Duration::zero()) return false;
+  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts;
 }
 
 }  // namespace sluice::proxy

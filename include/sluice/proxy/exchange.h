@@ -130,6 +130,7 @@ class Exchange {
   void end_attempt_beside(const Address& backend, TimePoint dialed, TimePoint sent, observe::Cause cause);
   void take_hedge();
   bool goes_on_hedged();
+  void arm_hedge_deadline();
   void end_hedge();
   void stop_hedge();
 
@@ -167,6 +168,7 @@ class Exchange {
   bool waits_for_client() const;
   void arm_response_deadline();
   bool is_attempt_bounded() const;
+  bool may_cut_attempts() const;
   wire::BodySink& response_sink();
   wire::Flow begin_response(wire::Follows follows);
   bool hold_response(const http::ResponseHead& head);
