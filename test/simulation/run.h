@@ -26,6 +26,9 @@ class World {
   void add(SimulatedConnection& connection) { connections_.push_back(&connection); }
   void remove(SimulatedConnection& connection);
   void request_began(size_t backend, const http::RequestHead& head);
+  /// The backend has done nothing of it.
+  void request_given_back(const std::string& target) { --begins_[target]; }
+  bool gives_back() const { return partial_post_; }
   static const std::string& request_body();
   static const std::string& response_body();
 
@@ -75,7 +78,9 @@ class World {
   std::map<std::string, unsigned> begins_;  // by target, which is each request's own
   uint64_t newest_ = 0;
   size_t to_come_ = 0;
-  bool quiet_ = false;  // nothing goes wrong any more
+  bool partial_post_;    // backends may give requests back
+  bool non_idempotent_;  // all requests may be sent again
+  bool quiet_ = false;   // nothing goes wrong any more
 };
 
 }  // namespace sluice::simulation
