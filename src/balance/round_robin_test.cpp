@@ -1,6 +1,7 @@
 // Smooth weighted round robin.
 #include "balance/round_robin.h"
 
+#include <algorithm>
 #include <map>
 
 #include "balance/test_tools.h"
@@ -45,6 +46,20 @@ TEST_CASE("a candidate that was away does not catch up in a burst") {
   const std::vector<Candidate> without_b = {{}, {.available = false}};
   picks(policy, without_b, 100);
   CHECK(picks(policy, {{}, {}}, 6).find("bb") == std::string::npos);
+}
+
+TEST_CASE("weights that become smaller, or of another unit, make no burst") {
+  RoundRobin policy;
+  picks(policy, {{.weight = 1000}, {.weight = 1000}}, 7);
+  const std::string after = picks(policy, {{.weight = 1}, {.weight = 1}}, 10);
+  CHECK(after.find("aaa") == std::string::npos);
+  CHECK(after.find("bbb") == std::string::npos);
+  RoundRobin uneven;
+  picks(uneven, {{.weight = 100}, {.weight = 900}, {.weight = 500}}, 5);
+  const std::string scaled = picks(uneven, {{.weight = 1}, {.weight = 9}, {.weight = 5}}, 30);
+  CHECK(std::ranges::count(scaled, 'a') >= 1);
+  CHECK(std::ranges::count(scaled, 'a') <= 3);
+  CHECK(std::ranges::count(scaled, 'b') >= 16);
 }
 
 TEST_CASE("a changed number of candidates starts anew") {

@@ -22,20 +22,33 @@ class Turns {
     const size_t first = start_ % count;
     std::optional<size_t> best;
     int64_t total = 0;
+    int64_t all = 0;
     for (size_t step = 0; step < count; ++step) {
       const size_t i = first + step < count ? first + step : first + step - count;
+      all += candidates[i].weight;
       if (!takes(candidates[i])) continue;
       current_[i] += candidates[i].weight;
       total += candidates[i].weight;
       if (!best || current_[i] > current_[*best]) best = i;
     }
-    if (best) current_[*best] -= total;
+    if (!best) return best;
+    if (all != all_) rescale(all);
+    current_[*best] -= total;
     return best;
   }
   void reset() { current_.clear(); }
 
  private:
+  /// Weights have changed, or their unit: what is owed by the old ones would be a burst by smaller new ones.
+  void rescale(int64_t all) {
+    if (all < all_) {
+      for (int64_t& current : current_) current = current * all / all_;
+    }
+    all_ = all;
+  }
+
   size_t start_;
+  int64_t all_ = 0;  // the sum of the weights by which current_ is
   std::vector<int64_t> current_;
 };
 

@@ -87,32 +87,33 @@ struct Server::Impl {
   // ---- workers
 
   proxy::ServiceSettings worker_settings(unsigned index) {
-    return {.worker = index,
-            .counters = workers.counters(index),
-            .client_counts = workers.client_counts(),
-            .on_trouble =
-                [this](const std::shared_ptr<upstream::BackendState>& state) {
-                  loop.post([this, state] { monitor->check_now(state); });
-                },
-            .on_generation_drained =
-                [this, index](uint64_t number) {
-                  loop.post([this, index, number] {
-                    if (ledger.drained(index, number)) tell_ended(number);
-                  });
-                },
-            .access_log = logs.access(),
-            .on_moved =
-                [this](proxy::MovedConnection moved) {
-                  const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
-                  loop.post([this, shared] { move_on(std::move(*shared)); });
-                },
-            .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
-                              unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); },
-            .on_evidence =
-                [this](const std::shared_ptr<upstream::BackendState>& state,
-                       const upstream::Evidence& evidence) {
-                  loop.post([this, state, evidence] { monitor->judge(state, evidence); });
-                }};
+    return {
+        .worker = index,
+        .counters = workers.counters(index),
+        .client_counts = workers.client_counts(),
+        .queue_counts = workers.queue_counts(),
+        .on_trouble =
+            [this](const std::shared_ptr<upstream::BackendState>& state) {
+              loop.post([this, state] { monitor->check_now(state); });
+            },
+        .on_generation_drained =
+            [this, index](uint64_t number) {
+              loop.post([this, index, number] {
+                if (ledger.drained(index, number)) tell_ended(number);
+              });
+            },
+        .access_log = logs.access(),
+        .on_moved =
+            [this](proxy::MovedConnection moved) {
+              const auto shared = std::make_shared<proxy::MovedConnection>(std::move(moved));
+              loop.post([this, shared] { move_on(std::move(*shared)); });
+            },
+        .on_room = [this](const std::shared_ptr<upstream::BackendState>& state,
+                          unsigned its) { loop.post([this, state, its] { tell_room(state, its); }); },
+        .on_evidence =
+            [this](const std::shared_ptr<upstream::BackendState>& state, const upstream::Evidence& evidence) {
+              loop.post([this, state, evidence] { monitor->judge(state, evidence); });
+            }};
   }
 
   /// To the process that takes over; or from a worker that leaves to one that stays.

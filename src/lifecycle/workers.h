@@ -64,6 +64,7 @@ class Workers {
   /// For the settings of a worker; they outlive it, so that none goes back.
   observe::WorkerCounters& counters(unsigned worker);
   proxy::ClientCounts& client_counts() { return client_counts_; }
+  upstream::QueueCounts& queue_counts() { return queue_counts_; }
 
  private:
   struct Slot {
@@ -81,6 +82,7 @@ class Workers {
   bool holds_all_ = false;
   std::deque<observe::WorkerCounters> counters_;
   proxy::ClientCounts client_counts_;
+  upstream::QueueCounts queue_counts_;
   uint64_t giving_ = 0;
   unsigned next_ = 0;
   std::vector<Slot> slots_;  // Last: their threads end before what they use does.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/config/config.h>
+#include <sluice/proxy/split.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
@@ -13,5 +14,9 @@ namespace sluice::proxy {
 /// `is_trusted_client`: what it says of the client behind it is believed.
 std::optional<uint64_t> balance_key(const config::Balance& balance, const config::Config& config,
                                     const wire::ServerStream& client, bool is_trusted_client);
+
+/// The way of a client whose cookie names a backend behind it: one that has begun in a pool stays there while
+/// the pool has a part of the route. Null when there is none, and always where nothing is split.
+const Way* sticky_way(const Ways& ways, const config::Config& config, const wire::ServerStream& client);
 
 }  // namespace sluice::proxy

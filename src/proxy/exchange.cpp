@@ -59,7 +59,9 @@ void Exchange::start(ExchangeContext& context, wire::ServerStream& client, Local
   rules_ = &generation.shared->rules(*index);
   if (route_->redirect) return redirect();
   if (route_->respond) return respond();
-  const Way& way = choose_way(generation.ways_of_route[*index], context.turns);
+  const Ways& ways = generation.ways_of_route[*index];
+  const Way* const known = sticky_way(ways, config(), client);
+  const Way& way = known != nullptr ? *known : choose_way(ways, context.turns);
   settings_ = way.settings;
   pool_ = way.pool;
   pool_->retry_budget().count_request();

@@ -120,10 +120,10 @@ struct Service::Impl {
   std::shared_ptr<upstream::Pool> adopt_pool(const Generation& next, const std::string& name,
                                              const std::shared_ptr<const config::Pool>& config) {
     const auto known = pools.find(name);
-    auto pool = known != pools.end()
-                    ? known->second
-                    : std::make_shared<upstream::Pool>(name, loop.deadlines(), settings.worker,
-                                                       next.config().server.workers);
+    auto pool = known != pools.end() ? known->second
+                                     : std::make_shared<upstream::Pool>(
+                                           name, loop.deadlines(), settings.worker,
+                                           next.config().server.workers, settings.queue_counts.of(name));
     const std::string& zone = next.config().server.zone;
     if (pool->config() == config && pool->zone() == zone) return pool;
     std::vector<std::shared_ptr<upstream::Backend>> backends;

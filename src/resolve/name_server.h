@@ -67,11 +67,14 @@ class NameServer {
   void set_silent(bool silent) { silent_ = silent; }
   /// Says that it failed.
   void set_failing(bool failing) { failing_ = failing; }
+  /// The same for questions of this type alone; 0: of none.
+  void set_failing_for(uint16_t type) { failing_for_ = type; }
   unsigned questions() const { return questions_; }
 
- private:
   static constexpr uint16_t kA = 1;
   static constexpr uint16_t kAaaa = 28;
+
+ private:
   static constexpr uint16_t kSrv = 33;
   static constexpr size_t kHeader = 12;
 
@@ -128,8 +131,9 @@ class NameServer {
     const auto known = names_.find(name);
     std::string records;
     uint32_t count = 0;
-    if (known != names_.end() && !failing_) count = add_records(records, type, known->second);
-    const uint32_t code = failing_ ? 2 : known == names_.end() ? 3 : 0;
+    const bool fails = failing_ || failing_for_ == type;
+    if (known != names_.end() && !fails) count = add_records(records, type, known->second);
+    const uint32_t code = fails ? 2 : known == names_.end() ? 3 : 0;
     std::string answer = question.substr(0, 2);
     add(answer, 0x8180 | code, 2);
     add(answer, 1, 2);
@@ -175,6 +179,7 @@ class NameServer {
   std::map<std::string, Known> names_;
   std::atomic<bool> silent_{false};
   std::atomic<bool> failing_{false};
+  std::atomic<uint16_t> failing_for_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> questions_{0};
   std::thread thread_;

@@ -116,7 +116,9 @@ std::optional<NameInfo> Names::info(const config::HostName& name) const {
 void Names::ask(Entry& entry) {
   if (std::exchange(entry.is_asked, true)) return;
   entry.next.disarm();
-  resolver_->ask(entry.name, [this, name = entry.name.text()](Result<Answer> answer) {
+  Families expected;
+  for (const auto& place : entry.places) expected.add(place.address);
+  resolver_->ask(entry.name, expected, [this, name = entry.name.text()](Result<Answer> answer) {
     on_answer(name, std::move(answer));
   });
 }
@@ -137,8 +139,13 @@ void Names::found(Entry& entry, Answer answer) {
     log_.info("name resolves again" + field("name", entry.name.text()) + count(answer.places.size()));
   }
   entry.failures = 0;
-  entry.cause.clear();
+  const std::string before = std::exchange(entry.cause, {});
   entry.answered = loop_.clock().now();
+  keep_untold(entry, answer);
+  if (!entry.cause.empty() && entry.cause != before) {
+    log_.warning("name resolved in part, the rest of its addresses stay" + field("name", entry.name.text()) +
+                 field("cause", entry.cause));
+  }
   if (entry.places == answer.places) return;
   log_.info("name resolved" + field("name", entry.name.text()) + count(answer.places.size()) +
             those_without("added", answer.places, entry.places) +
@@ -146,6 +153,18 @@ void Names::found(Entry& entry, Answer answer) {
   entry.places = std::move(answer.places);
   places_[entry.name.text()] = entry.places;
   if (!changed_.is_armed()) loop_.deadlines().arm(changed_, kTogether);
+}
+
+/// Addresses of a family that nobody could tell of stay as they were.
+void Names::keep_untold(Entry& entry, Answer& answer) {
+  if (answer.untold == Families()) return;
+  for (const auto& place : entry.places) {
+    if (answer.untold.has(place.address) && !has(answer.places, place.address))
+      answer.places.push_back(place);
+  }
+  std::ranges::stable_sort(answer.places, {}, &config::ResolvedAddress::address);
+  entry.cause =
+      answer.untold.ipv4 ? "its IPv4 addresses could not be told" : "its IPv6 addresses could not be told";
 }
 
 /// An answer that there is no such name is no reason to send nobody anywhere: the last addresses stay.

@@ -45,22 +45,26 @@ struct Lookup;
 struct Question {
   Lookup& lookup;
   size_t record = 0;  // whose target's addresses are asked for
+  int missing = 0;    // the family alone that an answer lacked; 0: all that are wanted
 };
 
 /// What was asked, and what it takes to answer that.
 struct Lookup {
   void* asker;
   config::HostName name;
+  Families expected;
   Resolver::OnAnswer on_answer;
   std::vector<SrvRecord> records{};    // of SRV; else one, for the name itself
   std::list<Question> questions{};     // They stay where they are.
   size_t open = 0;                     // of the questions
   std::optional<uint32_t> lifetime{};  // seconds
   int failure = ARES_SUCCESS;
+  bool is_doubted = false;  // what did not come has been asked for once more
+  Families untold{};
 
-  Question* add(size_t record) {
+  Question* add(size_t record, int missing = 0) {
     ++open;
-    return &questions.emplace_back(Question{.lookup = *this, .record = record});
+    return &questions.emplace_back(Question{.lookup = *this, .record = record, .missing = missing});
   }
   void lives(uint32_t seconds) { lifetime = std::min(lifetime.value_or(UINT32_MAX), seconds); }
 };
@@ -108,7 +112,7 @@ std::vector<config::ResolvedAddress> sorted(std::vector<config::ResolvedAddress>
 
 Result<Answer> answer_of(const Lookup& lookup) {
   if (lookup.failure != ARES_SUCCESS) return error_of(lookup.failure);
-  Answer answer;
+  Answer answer{.untold = lookup.untold};
   if (lookup.lifetime) answer.lifetime = Duration{int64_t{1000} * *lookup.lifetime};
   if (lookup.name.is_srv()) {
     answer.places = places_of(lookup.records);
@@ -117,7 +121,8 @@ Result<Answer> answer_of(const Lookup& lookup) {
       answer.places.push_back({.address = address.with_port(lookup.name.port)});
     }
   }
-  if (answer.places.empty()) return error_of(ARES_ENODATA);
+  const bool is_told = !lookup.untold.ipv4 && !lookup.untold.ipv6;
+  if (answer.places.empty()) return error_of(is_told ? ARES_ENODATA : ARES_ESERVFAIL);
   answer.places = sorted(std::move(answer.places));
   return answer;
 }
@@ -179,9 +184,9 @@ struct Resolver::Impl {
 
   // ---- questions
 
-  void ask(const config::HostName& name, OnAnswer on_answer) {
-    Lookup& lookup =
-        lookups.emplace_back(Lookup{.asker = this, .name = name, .on_answer = std::move(on_answer)});
+  void ask(const config::HostName& name, Families expected, OnAnswer on_answer) {
+    Lookup& lookup = lookups.emplace_back(
+        Lookup{.asker = this, .name = name, .expected = expected, .on_answer = std::move(on_answer)});
     if (name.is_srv()) {
       ares_query(channel, name.host.c_str(), kClassInternet, kTypeSrv, on_records, lookup.add(0));
     } else {
@@ -191,13 +196,25 @@ struct Resolver::Impl {
     wait_for_next();
   }
 
-  void ask_addresses(Lookup& lookup, size_t record) {
+  void ask_addresses(Lookup& lookup, size_t record, int missing = 0) {
     ares_addrinfo_hints hints{};
-    hints.ai_family = family_of(settings.family);
+    hints.ai_family = missing == 0 ? family_of(settings.family) : missing;
     hints.ai_flags = ARES_AI_NOSORT;
     hints.ai_socktype = SOCK_STREAM;
     ares_getaddrinfo(channel, lookup.records[record].target.c_str(), nullptr, &hints, on_addresses,
-                     lookup.add(record));
+                     lookup.add(record, missing));
+  }
+
+  /// To c-ares an answer is one when it has addresses of one family, whatever became of the other's question.
+  void ask_for_the_missing(Lookup& lookup) {
+    if (settings.family != Family::any || lookup.failure != ARES_SUCCESS) return;
+    for (size_t i = 0; i < lookup.records.size(); ++i) {
+      Families found;
+      for (const Address& address : lookup.records[i].addresses) found.add(address);
+      if (!found.ipv4 && !found.ipv6) continue;  // The question for both was answered: it has none.
+      if (lookup.expected.ipv4 && !found.ipv4) ask_addresses(lookup, i, AF_INET);
+      if (lookup.expected.ipv6 && !found.ipv6) ask_addresses(lookup, i, AF_INET6);
+    }
   }
 
   static void on_records(void* given, int status, int, unsigned char* message, int length) {
@@ -220,6 +237,8 @@ struct Resolver::Impl {
     Lookup& lookup = question.lookup;
     if (status == ARES_SUCCESS) {
       add_addresses(*info, lookup, question.record);
+    } else if (question.missing != 0 && status != ARES_EDESTRUCTION) {
+      if (!is_absent(status)) (question.missing == AF_INET ? lookup.untold.ipv4 : lookup.untold.ipv6) = true;
     } else if (!lookup.name.is_srv() || !is_absent(status)) {
       lookup.failure = status;
     }
@@ -231,6 +250,11 @@ struct Resolver::Impl {
   /// hears of it.
   void answered(Lookup& lookup) {
     if (--lookup.open > 0) return;
+    if (!std::exchange(lookup.is_doubted, true)) {
+      ++lookup.open;  // An answer may come at once.
+      ask_for_the_missing(lookup);
+      if (--lookup.open > 0) return;
+    }
     const auto done = std::ranges::find_if(lookups, [&](const Lookup& each) { return &each == &lookup; });
     if (lookup.failure != ARES_EDESTRUCTION) {
       loop.post([alive = std::weak_ptr<bool>(alive), answer = answer_of(lookup),
@@ -255,8 +279,8 @@ Resolver::Resolver(net::Loop& loop, const config::Resolver& settings)
 
 Resolver::~Resolver() = default;
 
-void Resolver::ask(const config::HostName& name, OnAnswer on_answer) {
-  impl_->ask(name, std::move(on_answer));
+void Resolver::ask(const config::HostName& name, Families expected, OnAnswer on_answer) {
+  impl_->ask(name, expected, std::move(on_answer));
 }
 
 }  // namespace sluice::resolve

@@ -33,8 +33,9 @@ struct Asking {
   /// Its addresses and lifetime, or why there are none.
   std::string ask(const std::string& name) {
     std::string text;
-    resolver.ask(config::parse_host_name(name).value(), [&](Result<Answer> answer) {
+    resolver.ask(config::parse_host_name(name).value(), expected, [&](Result<Answer> answer) {
       text = answer ? words(answer->places) : concat({"error: ", answer.error().message});
+      if (answer) untold = answer->untold;
       if (answer && answer->lifetime) text += concat({" ", std::to_string(answer->lifetime->count())});
     });
     CHECK(text.empty());
@@ -44,6 +45,8 @@ struct Asking {
   NameServer server;
   net::Loop loop;
   Resolver resolver{loop, settings_for(server)};
+  Families expected{};
+  Families untold{};
 };
 
 TEST_CASE("a name leads to its addresses of both kinds, for the shortest of their lifetimes") {
@@ -60,10 +63,32 @@ TEST_CASE("one kind of address is enough for who wants no other") {
   net::Loop loop;
   Resolver resolver(loop, settings);
   std::string text;
-  resolver.ask({.host = "app.internal", .port = 1},
+  resolver.ask({.host = "app.internal", .port = 1}, {},
                [&](Result<Answer> answer) { text = words(answer->places); });
   CHECK(loop.run_until([&] { return !text.empty(); }, Duration{10'000}));
   CHECK(text == "10.0.0.1:1");
+}
+
+TEST_CASE(
+    "addresses of a kind that a server cannot tell are untold, and those that are not there are absent") {
+  Asking asking;
+  asking.server.set("app.internal", {"10.0.0.1", "fd00::1"}, 30);
+  asking.expected = {.ipv4 = true, .ipv6 = true};
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 [fd00::1]:80 30000");
+  CHECK(asking.untold == Families());
+  asking.server.set_failing_for(NameServer::kAaaa);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 30000");
+  CHECK(asking.untold == Families{.ipv6 = true});
+  asking.server.set_failing_for(NameServer::kA);
+  CHECK(asking.ask("app.internal:80") == "[fd00::1]:80 30000");
+  CHECK(asking.untold == Families{.ipv4 = true});
+  asking.expected = {.ipv6 = true};  // Who knew of none misses none.
+  CHECK(asking.ask("app.internal:80") == "[fd00::1]:80 30000");
+  CHECK(asking.untold == Families());
+  asking.server.set_failing_for(0);
+  asking.server.set("app.internal", {"10.0.0.1"}, 30);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 30000");
+  CHECK(asking.untold == Families());
 }
 
 TEST_CASE("localhost needs no name server") {
@@ -109,9 +134,9 @@ TEST_CASE("a resolver may go while it waits for answers: nobody hears of them") 
   bool heard = false;
   {
     Resolver resolver(loop, settings_for(server));
-    resolver.ask({.host = "a.internal", .port = 1}, [&](const auto&) { heard = true; });
+    resolver.ask({.host = "a.internal", .port = 1}, {}, [&](const auto&) { heard = true; });
     loop.run_until([&] { return server.questions() > 0; }, Duration{10'000});
-    resolver.ask({.host = "localhost", .port = 1}, [&](const auto&) { heard = true; });
+    resolver.ask({.host = "localhost", .port = 1}, {}, [&](const auto&) { heard = true; });
   }
   CHECK_FALSE(loop.run_until([&] { return heard; }, Duration{50}));
 }
@@ -184,6 +209,19 @@ TEST_CASE("while nobody answers, or the name is gone, the last addresses stay, a
   CHECK(info->places == 1);
   CHECK_FALSE(info->cause.empty());
   CHECK(*info->age > Duration{0});
+}
+
+TEST_CASE("while a server tells of one kind of address only, those of the other kind stay") {
+  Watching watching;
+  watching.server.set("app.internal", {"10.0.0.1", "fd00::1"});
+  CHECK(watching.reaches("10.0.0.1:80 [fd00::1]:80"));
+  watching.server.set_failing_for(NameServer::kA);
+  CHECK(watching.has_logged("name resolved in part, the rest of its addresses stay name=app.internal:80"));
+  watching.server.set("app.internal", {"10.0.0.1", "fd00::2"});
+  CHECK(watching.reaches("10.0.0.1:80 [fd00::2]:80"));
+  watching.server.set_failing_for(0);
+  watching.server.set("app.internal", {"fd00::2"});
+  CHECK(watching.reaches("[fd00::2]:80"));
 }
 
 TEST_CASE("what cannot be used now is told again; names that nobody wants any more are forgotten") {

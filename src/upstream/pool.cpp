@@ -12,18 +12,22 @@ void QueuePlace::leave() {
   deadline_.disarm();
   if (!hook_.is_linked()) return;
   hook_.unlink();
-  --*length_;
+  --pool_->queued_;
+  pool_->waiting_->remove();
 }
 
-Pool::Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers)
+Pool::Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers,
+           std::shared_ptr<QueueCount> waiting)
     : name_(std::move(name)),
       deadlines_(deadlines),
       worker_(worker),
       workers_(workers),
-      retry_budget_(deadlines.clock().now()) {}
+      retry_budget_(deadlines.clock().now()),
+      waiting_(std::move(waiting)) {}
 
 Pool::~Pool() {
   wait_for_room(false);
+  for (; queued_ > 0; --queued_) waiting_->remove();
 }
 
 void Pool::update(std::shared_ptr<const config::Pool> config, std::vector<std::shared_ptr<Backend>> backends,
@@ -151,6 +155,10 @@ std::optional<Lease> Pool::pick(const Ask& ask, Whose whose) {
   return std::nullopt;
 }
 
+bool Pool::has_backend_of(uint64_t id) const {
+  return std::ranges::find(candidates_, id, &balance::Candidate::id) != candidates_.end();
+}
+
 std::optional<uint64_t> Pool::new_sticky_id(const Backend& backend, std::optional<uint64_t> key) const {
   if (config_->balance.policy != config::BalancePolicy::sticky_cookie) return std::nullopt;
   std::optional<uint64_t> id;
@@ -165,19 +173,18 @@ std::optional<uint64_t> Pool::new_sticky_id(const Backend& backend, std::optiona
 // ---- the queue
 
 bool Pool::is_queue_full() const {
-  const uint64_t share = (config_->queue.max + workers_ - 1) / workers_;
-  return queued_ >= share;
+  return waiting_->get() >= config_->queue.max;
 }
 
 Wait Pool::wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound, QueuePlace::OnLease on_lease) {
-  CHECK(!is_queue_full());
   CHECK(bound > Duration::zero());
   place.ask_ = ask;
   place.bound_ = bound;
   place.released_ = {};
-  place.length_ = &queued_;
+  place.pool_ = this;
   queue_.push_back(place);
   ++queued_;
+  waiting_->add();
   bound_wait(place);
   if (!is_paused()) {
     wait_for_room(true);

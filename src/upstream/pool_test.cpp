@@ -75,6 +75,28 @@ TEST_CASE("a wait ends at its bound, and a queue is full at its own") {
   CHECK(world.pool.queued() == 0);
 }
 
+TEST_CASE("the bound of a queue is the pool's, however its requests are spread over the workers") {
+  QueueCounts counts;
+  HeldClock clock;
+  Deadlines deadlines(clock);
+  const World world(0, {.queue = {.max = 3}});
+  Pool one("shop", deadlines, 0, 2, counts.of("shop"));
+  Pool two("shop", deadlines, 1, 2, counts.of("shop"));
+  for (Pool* pool : {&one, &two}) pool->update(world.config, {});
+  QueuePlace places[3];
+  std::vector<Wait> waits;
+  for (QueuePlace& place : places) {
+    CHECK_FALSE(one.is_queue_full());
+    CHECK_FALSE(two.is_queue_full());
+    waits.push_back(one.wait_for_backend(place, {}, Duration{200}, [](const Result<Lease>&) {}));
+  }
+  CHECK(one.is_queue_full());
+  CHECK(two.is_queue_full());
+  waits.pop_back();
+  CHECK_FALSE(two.is_queue_full());
+  CHECK(counts.of("other")->get() == 0);
+}
+
 TEST_CASE("an update that brings a backend serves those who wait, and one that drops a backend closes it") {
   World world(2);
   auto drained = std::make_shared<config::Pool>(*world.config);

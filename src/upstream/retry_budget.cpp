@@ -30,7 +30,8 @@ void RetryBudget::refill(TimePoint now) {
   if (seconds < 1 && !is_full_) return;
   const double share = static_cast<double>(requests_) * percent_ / 100;
   const double a_second = minimum_ + share / std::max(1.0, seconds);
-  const double most = a_second * kSavedSeconds;
+  // One at least, where any are allowed: many workers share the minimum.
+  const double most = a_second > 0 ? std::max(1.0, a_second * kSavedSeconds) : 0;
   left_ = is_full_ ? most : std::min(most, left_ + a_second * seconds);
   is_full_ = false;
   requests_ = 0;

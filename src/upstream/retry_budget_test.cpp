@@ -35,6 +35,20 @@ TEST_CASE("in a storm only a share of the requests is tried again") {
   CHECK(taken <= 12'300);
 }
 
+TEST_CASE("a minimum that many workers share still allows one retry from time to time") {
+  Load load;
+  load.budget.set(0, 1.0 / 16);
+  uint64_t taken = 0;
+  for (int i = 0; i < 100; ++i) {
+    load.clock.advance(std::chrono::seconds(20));
+    if (load.budget.take(load.clock.now())) ++taken;
+  }
+  CHECK(taken == 100);
+  load.budget.set(0, 0);
+  load.clock.advance(std::chrono::seconds(20));
+  CHECK_FALSE(load.budget.take(load.clock.now()));
+}
+
 TEST_CASE("however few requests there are, some a second are tried again") {
   Load load;
   load.budget.set(0, 10);

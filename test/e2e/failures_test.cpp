@@ -118,7 +118,7 @@ TEST_CASE("without any backend in time the answer is 503 with Retry-After") {
 TEST_CASE("a queue at its bound answers 503 at once") {
   DemoApp app;
   app.kill();
-  const Proxy proxy(Proxy::pool({&app}, "queue = { max = 2, timeout = \"20s\" }\n"), 1);
+  const Proxy proxy(Proxy::pool({&app}, "queue = { max = 2, timeout = \"20s\" }\n"), 8);
   RawClient waiting_one(proxy.port());
   RawClient waiting_two(proxy.port());
   waiting_one.send(get_request("/hello"));

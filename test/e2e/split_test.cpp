@@ -1,5 +1,6 @@
 // Blue and green: a route's requests are split, moved and swapped by command while clients ask on.
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "admin_session.h"
@@ -82,6 +83,33 @@ TEST_CASE("shares are as the file and the commands say, and no request fails whi
   posts.stop();
   CHECK_MESSAGE(gets.failed() == 0, gets.first_failure());
   CHECK_MESSAGE(posts.failed() == 0, posts.first_failure());
+}
+
+TEST_CASE("a client with a sticky cookie stays in the pool that gave it, while that has a part") {
+  const DemoApp blue({.version = "blue"});
+  const DemoApp green({.version = "green"});
+  const auto sticky = [](const std::string& name, const DemoApp& app) {
+    return "[pool." + name + "]\nbackends = [\"" + app.address() + "\"]\nbalance = \"sticky_cookie\"\n";
+  };
+  const Proxy proxy("[[route]]\nname = \"shop\"\npool = { blue = 50, green = 50 }\n" + sticky("blue", blue) +
+                    sticky("green", green));
+  REQUIRE(proxy.wait_for_healthy(2));
+  RawClient client(proxy.port());
+  std::set<std::string> seen;
+  for (int i = 0; i < 8; ++i) {
+    const auto first = client.get("/hello");
+    const size_t begin = first.head.find("Set-Cookie: ");
+    REQUIRE(begin != std::string::npos);
+    const std::string cookie = first.head.substr(begin + 12, first.head.find(';', begin) - begin - 12);
+    const std::string home = first.head.find("X-Version: blue\r\n") != std::string::npos ? "blue" : "green";
+    seen.insert(home);
+    for (int k = 0; k < 10; ++k) CHECK(colour(client, "Cookie: " + cookie + "\r\n") == home);
+    if (seen.size() < 2 || home == "green") continue;
+    REQUIRE(proxy.admin("route split shop green=1").exit_code == 0);
+    CHECK(colour(client, "Cookie: " + cookie + "\r\n") == "green");
+    break;
+  }
+  CHECK(seen.size() == 2);
 }
 
 TEST_CASE("once a swap is answered, no request goes to the old pool any more") {

@@ -32,7 +32,7 @@ World::World(uint64_t seed)
       to_come_(1 + random_.below(6)),
       partial_post_(random_.chance(50)),
       non_idempotent_(random_.chance(10)) {
-  pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers);
+  pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers, waiting_);
   for (size_t i = 0; i < kBackends; ++i) {
     const Address address = Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + i));
     states_.push_back(std::make_shared<upstream::BackendState>("shop", address));
@@ -98,7 +98,6 @@ void World::publish() {
   proxy::LocalGeneration& local = generations_.emplace_back();
   local.shared = std::move(generation);
   local.ways_of_route = {{{.pool = pool_, .settings = pool}}};
-  pool_->share_among(static_cast<unsigned>(1 + random_.below(3)));
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);
@@ -217,13 +216,20 @@ void World::change_health() {
   pool_->wake();
 }
 
+/// Requests wait there, or no longer: the queue's bound is the pool's.
+void World::change_other_workers() {
+  const size_t now = quiet_ ? 0 : random_.below(4);
+  for (; waiting_elsewhere_ < now; ++waiting_elsewhere_) waiting_->add();
+  for (; waiting_elsewhere_ > now; --waiting_elsewhere_) waiting_->remove();
+}
+
 void World::step() {
   const size_t what = random_.below(100);
   if (what < 8 && to_come_ > 0) return start_client();
   if (what < 40 && !clients_.empty()) return clients_[random_.below(clients_.size())]->step();
   if (what < 60) return step_dialling();
   if (what < 85) return step_connection();
-  if (what < 90) return change_health();
+  if (what < 90) return random_.chance(20) ? change_other_workers() : change_health();
   if (what < 95) {
     if (random_.chance(20)) return end_oldest_generation();
     const size_t index = random_.below(kBackends);
@@ -242,6 +248,7 @@ void World::settle() {
     backends_[i]->checked();
   }
   publish();
+  change_other_workers();
   for (int i = 0; i < 5000; ++i) {
     const bool all_over = std::ranges::all_of(clients_, [](const auto& client) { return client->is_over(); });
     if (all_over) return;
@@ -280,6 +287,7 @@ void World::check() const {
   CHECK(counters_.ended[static_cast<size_t>(observe::Disposition::ok)].get() == ok);
   for (const auto& state : states_) CHECK(state->in_flight() == 0);  // Every pass is given back.
   CHECK(pool_->queued() == 0);
+  CHECK(waiting_->get() == 0);
   CHECK(generations_.size() == 1);  // The older ones are gone.
   CHECK(generations_.front().shared->in_flight() == 0);
 }

@@ -46,6 +46,7 @@ class World {
   void step_dialling();
   void step_connection();
   void change_health();
+  void change_other_workers();
   void give_room();
   void judge();
   void look_at_barriers();
@@ -72,6 +73,8 @@ class World {
   std::vector<std::pair<size_t, upstream::Evidence::Kind>> evidence_;  // by backend
   std::vector<bool> drained_;
   std::vector<bool> barrier_;  // drained, and seen with nothing in flight
+  std::shared_ptr<upstream::QueueCount> waiting_ = std::make_shared<upstream::QueueCount>();
+  size_t waiting_elsewhere_ = 0;  // at other workers
   std::shared_ptr<upstream::Pool> pool_;
   std::list<proxy::LocalGeneration> generations_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;

@@ -27,7 +27,8 @@ namespace sluice::proxy {
 struct ServiceSettings {
   unsigned worker = 0;  ///< its number; no two live ones have the same
   observe::WorkerCounters& counters;
-  ClientCounts& client_counts;  ///< shared by all workers
+  ClientCounts& client_counts;          ///< shared by all workers
+  upstream::QueueCounts& queue_counts;  ///< likewise
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
   std::shared_ptr<observe::AccessSink> access_log{};  ///< see log_access_to()

@@ -46,6 +46,7 @@ class Names {
   void ask(Entry& entry);
   void on_answer(const std::string& name, Result<Answer> answer);
   void found(Entry& entry, Answer answer);
+  static void keep_untold(Entry& entry, Answer& answer);
   void failed(Entry& entry, const Error& error);
   void tell_changed();
 

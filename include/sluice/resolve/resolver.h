@@ -12,9 +12,24 @@
 
 namespace sluice::resolve {
 
+/// Of addresses.
+struct Families {
+  bool ipv4 = false;
+  bool ipv6 = false;
+  bool operator==(const Families&) const = default;
+
+  bool has(const Address& address) const { return is_ipv6(address) ? ipv6 : ipv4; }
+  void add(const Address& address) { (is_ipv6(address) ? ipv6 : ipv4) = true; }
+
+ private:
+  static bool is_ipv6(const Address& address) { return address.family() == Address::Family::ipv6; }
+};
+
 struct Answer {
   std::vector<config::ResolvedAddress> places{};  ///< sorted by address, each once; never empty
   std::optional<Duration> lifetime{};             ///< the shortest of the records'; nothing: of no record
+  /// Of these nobody could tell: `places` may lack some of them.
+  Families untold{};
 };
 
 /// One loop's.
@@ -28,8 +43,10 @@ class Resolver {
 
   /// The callback runs in a later turn. An error of code not_found when there is no such name (or none with
   /// an address), timed_out when nobody answered in time, else failed.
+  /// An answer of one family alone says little of the other: when that one is `expected`, it is asked for
+  /// again, and either is known to be absent, or untold.
   using OnAnswer = std::function<void(Result<Answer>)>;
-  void ask(const config::HostName& name, OnAnswer on_answer);
+  void ask(const config::HostName& name, Families expected, OnAnswer on_answer);
 
  private:
   struct Impl;

@@ -8,6 +8,7 @@
 #include <sluice/base/list.h>
 #include <sluice/config/config.h>
 #include <sluice/upstream/backend.h>
+#include <sluice/upstream/queue_counts.h>
 #include <sluice/upstream/retry_budget.h>
 
 #include <functional>
@@ -25,6 +26,8 @@ struct Ask {
   std::optional<uint64_t> key{};  ///< what it is told by, or the backend it is to stay with: affinity.h
 };
 
+class Pool;
+
 /// A request's place in a pool's queue; a member of the request.
 class QueuePlace {
  public:
@@ -38,7 +41,7 @@ class QueuePlace {
   Ask ask_;
   Duration bound_{};
   TimePoint released_{};
-  size_t* length_ = nullptr;
+  Pool* pool_ = nullptr;  // while it is there
 
   void leave();
 
@@ -51,8 +54,9 @@ class QueuePlace {
 /// One worker's. Shared by the generations that route to it.
 class Pool {
  public:
-  /// `worker` of `workers`: each worker's queue holds its share of the pool's bound.
-  Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers);
+  /// `worker` of `workers`; `waiting` counts those that wait at any of them.
+  Pool(std::string name, Deadlines& deadlines, unsigned worker, unsigned workers,
+       std::shared_ptr<QueueCount> waiting = std::make_shared<QueueCount>());
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -75,17 +79,21 @@ class Pool {
   /// A backend that is available now, one that was not tried if there is one. Nothing while others wait: it
   /// is their turn. Nothing while the pool is paused.
   std::optional<Lease> try_pick(const Ask& ask);
+  /// One of its backends has this number, as a sticky cookie carries it.
+  bool has_backend_of(uint64_t id) const;
   /// What a sticky cookie shall say from now on, when the request that carried `key` has got this backend;
   /// nothing when it may stay as it is.
   std::optional<uint64_t> new_sticky_id(const Backend& backend, std::optional<uint64_t> key) const;
 
   /// Waits in arrival order until a backend is available and the pool is not paused: at most `bound`, not
   /// counting timed pauses, then an Error of code unavailable.
-  /// What `ask` points to must stay. The queue must not be full.
+  /// What `ask` points to must stay.
   [[nodiscard]] Wait wait_for_backend(QueuePlace& place, const Ask& ask, Duration bound,
                                       QueuePlace::OnLease on_lease);
-  /// So many workers share the bounds of the queue and of retries from now on.
+  /// So many workers share the bound of retries from now on.
   void share_among(unsigned workers);
+  /// The pool's queue, over all workers. Of several that look at the same moment each may take the last
+  /// place.
   bool is_queue_full() const;
   bool is_paused() const { return pause_ != config::Pause::none; }
   size_t queued() const { return queued_; }
@@ -101,6 +109,7 @@ class Pool {
   void room_at(const BackendState& state);
 
  private:
+  friend class QueuePlace;
   enum class Whose { newcomer, queued };
   std::optional<Lease> pick(const Ask& ask, Whose whose);
   std::optional<Lease> pick_untried_first(const Ask& ask, Whose whose);
@@ -126,6 +135,7 @@ class Pool {
   Deadline soon_{[this] { wake(); }};
   bool awaits_room_ = false;
   config::Pause pause_ = config::Pause::none;
+  std::shared_ptr<QueueCount> waiting_;
   size_t queued_ = 0;  // Before queue_: places that leave count down.
   List<QueuePlace, &QueuePlace::hook_> queue_;
 };
