@@ -1,6 +1,7 @@
 #include "net/stream_transport.h"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -265,6 +266,13 @@ bool StreamTransport::is_stale() const {
   char byte = 0;
   const auto count = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/// The end of the peer's direction comes behind what it has sent: a peer that is still held up by a full
+/// window has not ended anything.
+bool StreamTransport::has_hung_up() const {
+  pollfd asked{.fd = descriptor_, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 size_t StreamTransport::unacknowledged() const {

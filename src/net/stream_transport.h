@@ -54,6 +54,7 @@ class StreamTransport final : public Transport {
   void shutdown() override;
   void reset_on_close() override;
   bool is_stale() const override;
+  bool has_hung_up() const override;
   size_t unacknowledged() const override;
   const Address& peer() const override { return peer_; }
   Result<Descriptor> duplicate() const override { return Descriptor::duplicate_of(descriptor_); }

@@ -299,6 +299,20 @@ TEST_CASE("a connection is stale when the peer has ended or broken it, or sent w
   }
 }
 
+TEST_CASE("a peer that has ended or broken the connection has hung up, whatever it has sent before") {
+  for (const Kind kind : kKinds) {
+    for (const char how : {'q', 'e', 'r', 's'}) {
+      Pair pair(kind);
+      auto raw = pair.open_raw();
+      CHECK_FALSE(pair.a->has_hung_up());
+      raw.send("what nobody reads");
+      if (how == 'e') raw.close();
+      if (how == 'r') raw.reset();
+      CHECK(pair.a->has_hung_up() == (how == 'e' || how == 'r'));
+    }
+  }
+}
+
 TEST_CASE("what a peer that had closed got is not acknowledged, and what one got that closes then is") {
   const std::string request = "POST / HTTP/1.1";
   for (const bool closes_first : {true, false}) {

@@ -21,6 +21,12 @@ namespace sluice::proxy {
 namespace {
 
 constexpr uint64_t kMostOfOnce = 8192;
+constexpr Duration kLookAgain{500};
+
+Error client_left() {
+  return {
+      .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
+}
 
 }  // namespace
 
@@ -137,25 +143,38 @@ void Exchange::pick_backend() {
   connect();
 }
 
-/// Nobody can take the request now. It waits for the pool's bound in all, however often it comes back here.
+/// Nobody can take the request now. It waits for the pool's bound in all, however often it comes back here;
+/// its attempts in between do not count.
 void Exchange::wait_for_backend() {
-  const TimePoint now = context_->deadlines.clock().now();
-  if (!std::exchange(has_waited_, true)) first_wait_ = now;
-  const Duration left = settings_->queue.timeout - (now - first_wait_);
+  const Duration left = settings_->queue.timeout - waited_;
   if (left <= Duration::zero()) return reply(Cause::queue_timeout);
   if (pool_->is_queue_full()) return reply(Cause::queue_full);
   const upstream::Ask ask{.tried = tried_, .key = key_};
-  trace_.wait_begins(now);
-  wait_ = pool_->wait_for_backend(place_, ask, left, [this](Result<upstream::Lease> lease) {
-    if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
-    first_wait_ = std::max(first_wait_, place_.released());
-    lease_ = *std::move(lease);
-    wait_over(Cause::ok);
-    connect();
-  });
+  trace_.wait_begins(context_->deadlines.clock().now());
+  context_->deadlines.arm(side_deadline_, kLookAgain);
+  wait_ = pool_->wait_for_backend(place_, ask, left,
+                                  [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
+}
+
+void Exchange::on_lease(Result<upstream::Lease> lease) {
+  side_deadline_.disarm();
+  if (client_->has_left()) return client_gone(client_left());
+  if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
+  waited_ += context_->deadlines.clock().now() - std::max(trace_.waits_since(), place_.released());
+  lease_ = *std::move(lease);
+  wait_over(Cause::ok);
+  connect();
+}
+
+/// A client that has sent much is not read from while it waits: nobody tells when it leaves, and it would
+/// keep its place in the queue.
+void Exchange::look_for_client() {
+  if (client_->has_left()) return client_gone(client_left());
+  context_->deadlines.arm(side_deadline_, kLookAgain);
 }
 
 void Exchange::connect() {
+  if (failed_at_ != nullptr) count_retry();
   ++attempts_;
   upstream::Backend& backend = lease_->backend();
   backend_ = backend.address();
@@ -199,13 +218,12 @@ void Exchange::connect_failed(const Error& error) {
   if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
   const TimePoint now = context_->deadlines.clock().now();
   trace_.attempt_ends(backend_, cause, 0, now, now);
-  tally().add(observe::Event::retried, cause);
+  note_retry(cause);
   lease_->backend().connect_failed(cause);
   forget_backend();
   --attempts_;
-  context_->counters.retries.add();
-  if (!std::exchange(has_waited_, true)) first_wait_ = now;
-  if (now - first_wait_ >= settings_->queue.timeout) return reply(cause);
+  waited_ += now - trace_.dialed();
+  if (waited_ >= settings_->queue.timeout) return reply(cause);
   pick_backend();
 }
 
@@ -331,8 +349,12 @@ void Exchange::arm_response_deadline() {
 /// No head has come (bytes of one perhaps), and there is another attempt to make when this one takes too
 /// long.
 bool Exchange::is_attempt_bounded() const {
-  if (is_tunnel_ || settings_->retry.attempt_timeout == Duration::zero()) return false;
-  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts && !has_head_;
+  return !is_tunnel_ && may_cut_attempts() && !has_head_;
+}
+
+bool Exchange::may_cut_attempts() const {
+  if (settings_->retry.attempt_timeout == Duration::zero()) return false;
+  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts;
 }
 
 }  // namespace sluice::proxy

@@ -12,10 +12,12 @@ namespace sluice::proxy {
 using observe::Cause;
 using wire::Follows;
 
-/// Only where two deliveries are as good as one, and nothing but the head is to be sent. A client that sticks
-/// to a backend would lose it.
+/// Only where two deliveries at the same time are as good as one, and nothing but the head is to be sent: the
+/// method says so. That a request may be sent again, once an attempt has failed, is less. A client that
+/// sticks to a backend would lose it.
 void Exchange::arm_hedge() {
-  if (!may_replay_ || !upgrade_.empty() || client_->request().framing.has_body()) return;
+  const auto& request = client_->request();
+  if (!request.is_idempotent() || !upgrade_.empty() || request.framing.has_body()) return;
   if (settings_->balance.policy == config::BalancePolicy::sticky_cookie) return;
   if (attempts_ >= settings_->retry.attempts) return;
   if (!hedge_) {
@@ -35,8 +37,7 @@ void Exchange::start_hedge() {
   const TimePoint now = context_->deadlines.clock().now();
   if (!pool_->retry_budget().take(now)) return;
   ++attempts_;
-  context_->counters.retries.add();
-  tally().add(observe::Event::retried, Cause::hedged);
+  hedge_->beside = &tally();
   hedge_->lease = std::move(lease);
   upstream::Backend& backend = hedge_->lease->backend();
   if (settings_->proxy_protocol == config::ProxyProtocol::none) hedge_->stream = backend.take_idle();
@@ -54,7 +55,10 @@ void Exchange::start_hedge() {
 }
 
 void Exchange::send_hedge() {
+  context_->counters.retries.add();
+  hedge_->beside->add(observe::Event::retried, Cause::hedged);
   hedge_->sent = context_->deadlines.clock().now();
+  if (!upstream_) arm_hedge_deadline();
   hedge_->stream->send_head(client_->request(), forwarding(hedge_->lease->backend().address()),
                             Follows::nothing_yet);
   hedge_->wait = hedge_->stream->read_head([this](Result<const http::ResponseHead*> head) {
@@ -75,6 +79,7 @@ void Exchange::hedge_failed(const Error& error) {
   upstream::Backend& backend = hedge_->lease->backend();
   const Cause cause = was_sent ? cause_of_attempt(error, 0) : cause_of_connect(error);
   end_attempt_beside(backend.address(), hedge_->dialed, hedge_->sent, cause);
+  if (!was_sent) --attempts_;  // As of any connect that fails.
   if (!was_sent && cause != Cause::no_descriptors) backend.connect_failed(cause);
   if (was_sent && !hedge_->stream->is_reused()) backend.connection_broke(cause);
   hedge_->stop();
@@ -112,8 +117,15 @@ bool Exchange::goes_on_hedged() {
     hedge_->stop();
     return false;
   }
-  context_->deadlines.arm(deadline_, settings_->timeouts.response);
+  arm_hedge_deadline();
   return true;
+}
+
+/// The second attempt is the only one: it has the bounds that the first one had. A connect has its own.
+void Exchange::arm_hedge_deadline() {
+  Duration bound = settings_->timeouts.response;
+  if (hedge_->stream && may_cut_attempts()) bound = std::min(bound, settings_->retry.attempt_timeout);
+  context_->deadlines.arm(deadline_, bound);
 }
 
 void Exchange::stop_hedge() {

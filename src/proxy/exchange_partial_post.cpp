@@ -3,7 +3,6 @@
 #include <sluice/base/text.h>
 #include <sluice/proxy/exchange.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "proxy/partial_post.h"
@@ -34,8 +33,7 @@ void Exchange::take_back(const http::ResponseHead& head) {
   if (attempts_ >= settings_->retry.attempts || (partial_ && partial_->missing > 0)) {
     return reply(Cause::partial_post, "no backend that is left keeps the request", head.status);
   }
-  tally().add(observe::Event::retried, Cause::partial_post);
-  context_->counters.retries.add();
+  note_retry(Cause::partial_post);
   tried_.push_back(&lease_->backend());
   lease_->backend().gave_back();
   if (!body_remembered_) {
@@ -52,21 +50,27 @@ void Exchange::send_given_back(wire::Flow flow) {
   stop_expecting();
   const auto on_piece = [this](std::string_view piece) {
     arm_response_deadline();
-    partial_->missing -= std::min<uint64_t>(partial_->missing, piece.size());
+    partial_->missing -= piece.size();
   };
   const auto on_done = [this](Result<void> how) { on_given_back(std::move(how)); };
+  // More would be taken for a part of the body, or for another request.
+  partial_->pump.bound(partial_->missing);
   if (flow == wire::Flow::blocked) {
     return partial_->pump.start_blocked(*partial_->backend, *upstream_, on_piece, on_done);
   }
   partial_->pump.start(*partial_->backend, *upstream_, on_piece, on_done);
 }
 
-/// Either all of it has come back, or nobody knows the body any more.
+/// Either just what was sent has come back, or nobody knows the body any more.
 void Exchange::on_given_back(Result<void> how) {
   const bool is_whole = how && partial_->missing == 0;
+  const bool is_too_much = !how && how.error().code == ErrorCode::too_large;
   partial_.reset();
   if (is_whole) return send_rest(wire::Flow::open);
-  reply(Cause::partial_post, "the backend that gave the request back did not give back all of it");
+  if (client_->is_committed()) return over(Cause::partial_post, Ending::abort);
+  reply(Cause::partial_post, is_too_much
+                                 ? "the backend that gave the request back gave back more than it was sent"
+                                 : "the backend that gave the request back did not give back all of it");
 }
 
 }  // namespace sluice::proxy

@@ -2,6 +2,7 @@
 #include <sluice/proxy/exchange.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::proxy {
 
@@ -13,6 +14,18 @@ using observe::Event;
 observe::Tally& Exchange::tally() const {
   const auto version = lease_ ? std::string_view(lease_->backend().version()) : std::string_view();
   return context_->counters.tallies.of(pool_->name(), version);
+}
+
+/// The attempt has failed, and another one is to come.
+void Exchange::note_retry(Cause cause) {
+  failed_at_ = &tally();
+  failed_by_ = cause;
+}
+
+/// It has come.
+void Exchange::count_retry() {
+  std::exchange(failed_at_, nullptr)->add(Event::retried, failed_by_);
+  context_->counters.retries.add();
 }
 
 void Exchange::wait_over(Cause cause) {

@@ -190,8 +190,8 @@ void Exchange::attempt_failed(const Error& error) {
   if (!stale && !pool_->retry_budget().take(context_->deadlines.clock().now())) {
     return reply(Cause::retry_budget, {}, received_status);
   }
-  context_->counters.retries.add();
-  tally.add(observe::Event::retried, cause);
+  failed_at_ = &tally;
+  failed_by_ = cause;
   pick_backend();
 }
 
@@ -215,6 +215,7 @@ bool Exchange::waits_for_client() const {
 
 void Exchange::on_side_deadline() {
   if (is_tunnel_) return close_tunnel(Cause::tunnel_drained);
+  if (trace_.is_waiting()) return look_for_client();
   continue_awaited_ = false;
   client_->send_continue();
 }
@@ -344,7 +345,9 @@ void Exchange::clear() {
   own_edits_.reset();
   continue_awaited_ = false;
   has_drain_header_ = is_last_response_ = has_head_ = false;
-  has_waited_ = was_tried_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
+  waited_ = {};
+  failed_at_ = nullptr;
+  was_tried_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
   is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
   body_remembered_ = true;
   hook.unlink();

@@ -3,6 +3,7 @@
 
 #include <sluice/base/deadlines.h>
 #include <sluice/base/wait.h>
+#include <sluice/observe/tallies.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/stream.h>
 
@@ -34,7 +35,8 @@ struct Hedge {
   std::optional<upstream::Lease> lease;
   std::unique_ptr<wire::ClientStream> stream;
   Wait wait;
-  TimePoint dialed;  // when it was on a connection of its own
+  observe::Tally* beside = nullptr;  // of the first attempt
+  TimePoint dialed;                  // when it was on a connection of its own
   TimePoint sent;
 };
 

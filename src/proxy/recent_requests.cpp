@@ -39,10 +39,12 @@ RequestRecord* RecentRequests::next(bool is_notable) {
 }
 
 std::vector<RequestRecord> RecentRequests::find(std::string_view id, size_t most) const {
+  decltype(RequestRecord::id) wanted;  // As it was kept.
+  wanted = id;
   std::vector<RequestRecord> found;
   for (const Ring* ring : {&notable_, &others_}) {
     for (size_t i = 0; i < ring->entries.size() && found.size() < most; ++i) {
-      if (ring->back(i).id.view() == id) found.push_back(ring->back(i));
+      if (ring->back(i).id.view() == wanted.view()) found.push_back(ring->back(i));
     }
   }
   return found;

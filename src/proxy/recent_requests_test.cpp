@@ -52,6 +52,16 @@ TEST_CASE("of several requests by one id the newest come first") {
   CHECK(found[1].sent == 2);
 }
 
+TEST_CASE("a request is found by an id that was too long to be kept whole") {
+  RecentRequests recent;
+  recent.configure({.notable = 2, .others = 2});
+  const std::string id(100, 'x');
+  add(recent, kNotable, id);
+  CHECK(recent.find(id, 9).size() == 1);
+  CHECK(recent.find(std::string(64, 'x'), 9).size() == 1);
+  CHECK(recent.find(std::string(63, 'x'), 9).empty());
+}
+
 TEST_CASE("another size keeps the newest") {
   RecentRequests recent;
   recent.configure({.notable = 3, .others = 0});

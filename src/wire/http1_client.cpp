@@ -8,6 +8,8 @@
 namespace sluice::wire {
 namespace {
 
+constexpr Duration kNextTurn{1};
+
 Error backend_error(ErrorCode code, std::string message) {
   return {.code = code, .message = std::move(message), .origin = Origin::upstream, .status = 502};
 }
@@ -33,7 +35,7 @@ Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> tra
       deadlines_(deadlines),
       out_(out),
       decoder_(http::HeadDecoder::Of::response, {}),
-      deadline_([this] { fail(backend_error(ErrorCode::timed_out, "idle for too long")); }) {
+      deadline_([this] { on_deadline(); }) {
   transport_->start_reading(*this);
 }
 
@@ -59,6 +61,7 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   to_head_request_ = head.is_head();
   upgrade_asked_ = !forwarding.upgrade.empty();
   out_framing_ = head.framing;
+  declared_ = head.framing.kind == http::Framing::Kind::length ? head.framing.length : 0;
   request_sent_ = !head.framing.has_body();
   head_.clear();
   out_head_ = std::move(out_);
@@ -69,7 +72,24 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   return write({});
 }
 
+/// Nobody is to send more or less than the head has said: the next request's head would be taken for a body,
+/// or a body's end for a request.
+bool Http1ClientConnection::is_as_declared(uint64_t bytes) {
+  if (out_framing_.kind != http::Framing::Kind::length) return true;
+  if (body_refused_ || bytes > declared_) return false;
+  declared_ -= bytes;
+  return true;
+}
+
+/// Nothing more is written, and the connection fails as soon as the caller has returned.
+Flow Http1ClientConnection::refuse_body() {
+  body_refused_ = true;
+  deadlines_.arm(deadline_, kNextTurn);
+  return Flow::blocked;
+}
+
 Flow Http1ClientConnection::write_body(Pieces pieces) {
+  if (!is_as_declared(size_of(pieces))) return refuse_body();
   if (out_framing_.kind != http::Framing::Kind::chunked) return write({}, pieces, {});
   std::string start;
   http::write_chunk_start(start, size_of(pieces));
@@ -77,6 +97,7 @@ Flow Http1ClientConnection::write_body(Pieces pieces) {
 }
 
 Flow Http1ClientConnection::end_body(std::string_view trailers) {
+  if (body_refused_ || declared_ > 0) return refuse_body();
   request_sent_ = true;
   if (is_tunnel_) {
     transport_->shutdown();
@@ -187,6 +208,7 @@ void Http1ClientConnection::switch_protocols() {
 
 void Http1ClientConnection::become_tunnel() {
   is_tunnel_ = single_use_ = true;
+  declared_ = 0;
   out_framing_ = {.kind = http::Framing::Kind::until_close};
 }
 
@@ -227,6 +249,11 @@ void Http1ClientConnection::on_end(Result<void> how) {
                     : backend_error(how.error().code, how.error().message);
   if (state_ == State::body) error.message += " in the middle of its response";
   fail(std::move(error));
+}
+
+void Http1ClientConnection::on_deadline() {
+  if (!body_refused_) return fail(backend_error(ErrorCode::timed_out, "idle for too long"));
+  fail(backend_error(ErrorCode::malformed, "the request's body is not as long as its head says"));
 }
 
 /// The connection is of no more use; tells whoever waits for something on it.
@@ -285,7 +312,7 @@ void Http1ClientConnection::process_kept() {
 
 bool Http1ClientConnection::may_be_reused() const {
   return state_ == State::complete && request_sent_ && head_.keep_alive && !broken_ && !ended_ &&
-         !single_use_ && kept_.empty() && transport_->kept_bytes() == 0;
+         !single_use_ && !body_refused_ && kept_.empty() && transport_->kept_bytes() == 0;
 }
 
 void Http1ClientConnection::park(Duration idle, std::function<void(ClientStream&)> on_gone) {

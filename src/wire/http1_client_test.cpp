@@ -99,6 +99,39 @@ TEST_CASE("a connection in doubt is never used again") {
       reusable("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"));
 }
 
+TEST_CASE("no more and no less of a request's body is sent than its head has said") {
+  const std::string post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
+  const auto pass = [](Backend& backend) {
+    backend.clock.advance(Duration{2});
+    backend.deadlines.expire();
+  };
+  Backend more;
+  more.ask(post);
+  CHECK(more.connection->write_body("hel") == Flow::open);
+  CHECK(more.connection->write_body("loGET /smuggled") == Flow::blocked);
+  CHECK(more.connection->write_body("lo") == Flow::blocked);  // What was cut out is not mended.
+  more.connection->end_body({});
+  CHECK(more.transport->written.ends_with("\r\n\r\nhel"));
+  pass(more);
+  CHECK(more.error == "the request's body is not as long as its head says");
+  CHECK_FALSE(more.connection->may_be_reused());
+
+  Backend less;
+  less.ask(post);
+  less.connection->write_body("hel");
+  CHECK(less.connection->end_body({}) == Flow::blocked);
+  less.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  CHECK_FALSE(less.connection->may_be_reused());
+
+  Backend just;
+  just.ask(post);
+  just.connection->write_body("hel");
+  just.connection->write_body("lo");
+  CHECK(just.connection->end_body({}) == Flow::open);
+  just.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  CHECK(just.connection->may_be_reused());
+}
+
 TEST_CASE("a response cut short is an error, one that ends with the connection is whole") {
   Backend cut;
   cut.ask();

@@ -224,12 +224,20 @@ void Http1ServerConnection::end_of_body(Result<void> how) {
   std::exchange(receiver_, nullptr)->on_body_end(std::move(how));
 }
 
+/// Who takes a body and is held up holds up the client. Else it is read on, up to a bound: whoever waits for
+/// a backend is to hear of it when the client leaves.
 void Http1ServerConnection::keep(std::string_view bytes) {
   kept_.append(bytes);
-  const bool is_body = state_ == State::exchange && !body_.is_complete();
-  if (reading_stopped_ || (!is_body && kept_.size() < kMostKept)) return;
+  const bool is_held_up = !body_.is_complete() && (receiver_ != nullptr || is_tunnel_);
+  if (reading_stopped_ || (!is_held_up && kept_.size() < kMostKept)) return;
   reading_stopped_ = true;
   transport_->stop_reading();
+}
+
+void Http1ServerConnection::read_on() {
+  if (!reading_stopped_ || ended_ || kept_.size() >= kMostKept) return;
+  reading_stopped_ = false;
+  transport_->start_reading(*this);
 }
 
 /// Goes on with what was kept, and reads on once that is used.
@@ -241,10 +249,8 @@ void Http1ServerConnection::process_kept() {
     if (!watch) return;
   }
   if (is_tunnel_ && ended_ && kept_.empty()) return end_of_body({});
-  if (ended_ || !reading_stopped_ || kept_.size() >= kMostKept) return;
   if (state_ == State::exchange && !body_.is_complete() && !body_wanted()) return;
-  reading_stopped_ = false;
-  transport_->start_reading(*this);
+  read_on();
 }
 
 void Http1ServerConnection::on_end(Result<void> how) {
@@ -318,6 +324,7 @@ void Http1ServerConnection::resume_body() {
 void Http1ServerConnection::stop_body() {
   receiver_ = nullptr;
   deadline_.disarm();
+  if (!is_tunnel_) read_on();
 }
 
 bool Http1ServerConnection::has_body_in_hand() const {

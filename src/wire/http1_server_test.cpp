@@ -50,6 +50,41 @@ TEST_CASE("a body goes to whoever wants it, what came with the head included") {
   CHECK(receiver.error == "");
 }
 
+TEST_CASE("a body that nobody takes yet is read up to a bound, so that a client that leaves is heard of") {
+  const std::string post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nhello";
+  Owner owner;
+  owner.transport->arrive(post);
+  owner.transport->arrive("and more");
+  REQUIRE(owner.transport->reading);
+  SUBCASE("it leaves in order") {
+    owner.transport->end();
+    CHECK(owner.gone == "closed");
+  }
+  SUBCASE("it breaks off") {
+    owner.transport->end(Error{.code = ErrorCode::reset, .message = ""});
+    CHECK(owner.gone == "reset");
+  }
+  SUBCASE("beyond the bound the kernel knows") {
+    owner.transport->hung_up = true;
+    CHECK_FALSE(owner.connection->has_left());  // Whoever is read from says so.
+    owner.transport->arrive(std::string(20'000, 'x'));
+    CHECK_FALSE(owner.transport->reading);
+    CHECK(owner.connection->has_left());
+  }
+  SUBCASE("nothing of it is lost") {
+    KeepingReceiver receiver;
+    owner.connection->start_body(receiver);
+    CHECK(receiver.body == "helloand more");
+    owner.connection->pause_body();
+    owner.transport->arrive("!");
+    CHECK_FALSE(owner.transport->reading);
+    owner.connection->stop_body();  // An attempt has failed, and the next one may have to wait.
+    CHECK(owner.transport->reading);
+    owner.connection->start_body(receiver);
+    CHECK(receiver.body == "helloand more!");
+  }
+}
+
 TEST_CASE("a head and the first piece of its body leave in one write") {
   Owner owner;
   owner.transport->arrive(kGet);

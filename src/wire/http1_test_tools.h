@@ -25,6 +25,7 @@ class MemoryTransport final : public net::Transport {
   void shutdown() override { is_shut_down = true; }
   void reset_on_close() override { resets = true; }
   bool is_stale() const override { return false; }
+  bool has_hung_up() const override { return hung_up; }
   size_t unacknowledged() const override { return written.size() - acknowledged; }
   const Address& peer() const override { return address_; }
 
@@ -42,6 +43,7 @@ class MemoryTransport final : public net::Transport {
   bool blocked = false;
   bool is_shut_down = false;
   bool resets = false;
+  bool hung_up = false;
   Pending<Result<void>> writable;
 
  private:

@@ -8,12 +8,6 @@
 
 namespace sluice::wire {
 
-inline size_t size_of(Pieces pieces) {
-  size_t size = 0;
-  for (const auto piece : pieces) size += piece.size();
-  return size;
-}
-
 /// All that is not empty, in this order; returns how many that are.
 inline size_t gather(std::array<std::string_view, kMostPieces + 3>& all, std::string_view head,
                      std::string_view before, Pieces pieces, std::string_view behind) {

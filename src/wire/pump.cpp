@@ -33,7 +33,18 @@ void Pump::forget() {
   wait_.cancel();
 }
 
+bool Pump::is_too_much(Pieces pieces) {
+  const uint64_t bytes = size_of(pieces);
+  if (bytes > *left_) return true;
+  *left_ -= bytes;
+  return false;
+}
+
 void Pump::on_body(Pieces pieces) {
+  if (left_ && is_too_much(pieces)) {
+    source_->stop_body();
+    return done(Error{.code = ErrorCode::too_large, .message = "more came than there can be"});
+  }
   if (on_piece_) {
     for (const auto piece : pieces) on_piece_(piece);
   }

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -20,7 +21,7 @@ constexpr size_t kUpload = 10 << 20;
 /// A backend that drains: it reads a part of an upload, and gives back what it reads of it until its end.
 class DrainingOrigin {
  public:
-  enum class Echo { whole, short_of_some, broken_off };
+  enum class Echo { whole, short_of_some, broken_off, too_much };
   explicit DrainingOrigin(Echo echo, std::string reason = "PartialPOST Replay")
       : echo_(echo), reason_(std::move(reason)), thread_([this] { run(); }) {}
   ~DrainingOrigin() {
@@ -66,6 +67,7 @@ class DrainingOrigin {
       if (!body.empty() && !write_chunk(socket, body)) return;
       if (echo_ == Echo::short_of_some && !read_away(socket)) break;
     } while (read(socket, input));
+    if (echo_ == Echo::too_much) write_chunk(socket, "GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n");
     write(socket, "0\r\n\r\n");
   }
 
@@ -185,6 +187,30 @@ TEST_CASE("what does not come back whole is a 502, and no other backend takes it
     const Response response = send_upload(proxy.port(), post_request("/echo", upload()));
     CHECK(response.status == 502);
     CHECK(draining.given_back() == 1);
+    CHECK(proxy.json("status")["requests"]["backend_error"] == 1);
+  }
+}
+
+TEST_CASE(
+    "a backend that gives back more than it was sent adds nothing to the upload, and no request to it") {
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: h\r\n";
+  const std::string body = upload();
+  const std::string counted = head + "Content-Length: " + std::to_string(kUpload) + "\r\n\r\n" + body;
+  for (const auto& request : {counted, head + "Transfer-Encoding: chunked\r\n\r\n" + chunked(body, 10'000)}) {
+    const DrainingOrigin draining(DrainingOrigin::Echo::too_much);
+    const DemoApp other({.log = true});
+    const Proxy proxy(pool(draining, other) + "[pool.other]\nbackends = [\"" + other.address() +
+                          "\"]\nhealth = false\n[[route]]\npath = \"/hello\"\npool = \"other\"\n" +
+                          "[[route]]\npath = \"/echo\"\npool = \"shop\"\n",
+                      1);
+    const Response response = send_upload(proxy.port(), request);
+    CHECK(response.status == 502);
+    CHECK(response.body.find("gave back more than it was sent") != std::string::npos);
+    RawClient next(proxy.port());
+    CHECK(next.get("/hello").status == 200);
+    const auto seen = other.log();
+    const auto has_smuggled = [](const auto& line) { return line.find("/smuggled") != std::string::npos; };
+    CHECK(std::ranges::none_of(seen, has_smuggled));
     CHECK(proxy.json("status")["requests"]["backend_error"] == 1);
   }
 }

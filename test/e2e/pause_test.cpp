@@ -1,8 +1,11 @@
 // pool pause: requests are held while the only instance of a service is restarted, and none fails.
+#include <sys/socket.h>
+
 #include <csignal>
 #include <future>
 
 #include "fixtures.h"
+#include "plain_socket.h"
 #include "raw_client.h"
 
 #include <doctest/doctest.h>
@@ -90,6 +93,45 @@ TEST_CASE("what is held goes on in the order it came, and a client that leaves f
     if (query != std::string::npos) order += line.substr(query + 7) + " ";
   }
   CHECK(order == "first third fourth ");
+}
+
+/// Breaks off with a reset rather than an end.
+void reset(const PlainSocket& client) {
+  const linger abort{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(client.descriptor(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+}
+
+TEST_CASE(
+    "whatever a client has sent of its body, when it leaves its place is free and nobody does its request") {
+  const DemoApp app({.log = true});
+  const Proxy proxy(Proxy::pool({&app}, "queue = { max = 1, timeout = \"60s\" }\n"), 1);
+  REQUIRE(proxy.wait_for_healthy(1));
+  pause(proxy);
+  const auto post = [](size_t length, size_t sent) {
+    return "POST /echo?left HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n" +
+           std::string(sent, 'x');
+  };
+  const std::string chunks =
+      "POST /echo?left HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+  for (const auto& request :
+       {post(4, 0), post(4, 4), post(10, 5), chunks, chunks + "0\r\n\r\n", post(60'000, 60'000),
+        post(200'000, 60'000), get_request("/echo?left") + get_request("/echo?left")}) {
+    for (const bool resets : {false, true}) {
+      PlainSocket client(proxy.port());
+      REQUIRE(client.send(request));
+      REQUIRE(reaches(proxy, 1));
+      if (resets) reset(client);
+      client.close();
+      CHECK_MESSAGE(reaches(proxy, 0), request.substr(0, 100));
+    }
+  }
+  RawClient stays(proxy.port());
+  REQUIRE(stays.send(post_request("/echo", std::string(60'000, 'y'))));
+  REQUIRE(reaches(proxy, 1));
+  resume(proxy);
+  CHECK(stays.receive().body == std::string(60'000, 'y'));
+  for (const auto& line : app.log()) CHECK(line.find("?left") == std::string::npos);
+  CHECK(proxy.json("status")["requests"]["client_abort"] == 16);
 }
 
 TEST_CASE("a request that is held for too long gets 503 with Retry-After") {

@@ -29,8 +29,10 @@ World::World(uint64_t seed)
       context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_, .access = access_},
       drained_(kBackends, false),
       barrier_(kBackends, false),
-      to_come_(1 + random_.below(6)) {
-  pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers);
+      to_come_(1 + random_.below(6)),
+      partial_post_(random_.chance(50)),
+      non_idempotent_(random_.chance(10)) {
+  pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers, waiting_);
   for (size_t i = 0; i < kBackends; ++i) {
     const Address address = Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + i));
     states_.push_back(std::make_shared<upstream::BackendState>("shop", address));
@@ -66,12 +68,18 @@ void World::publish() {
   pool->name = "shop";
   pool->retry.buffer_bytes = random_.chance(50) ? 1000 : 100;
   pool->retry.hold = random_.chance(50);
+  pool->retry.partial_post = partial_post_;
+  pool->retry.non_idempotent = non_idempotent_;
+  pool->retry.idempotency_key = random_.chance(50);
   pool->retry.attempt_timeout = random_.chance(50) ? Duration(20) : Duration::zero();
   pool->retry.hedge = random_.chance(50) ? Duration(10) : Duration::zero();
   pool->ejection.enabled = random_.chance(50);
   pool->ejection.failures = static_cast<unsigned>(1 + random_.below(3));
   if (random_.chance(50)) pool->drain_header.name = "X-Bye";
   pool->queue.max = 1 + random_.below(4);
+  if (!quiet_ && random_.chance(20)) {
+    pool->pause = random_.chance(50) ? config::Pause::until_resumed : config::Pause::timed;
+  }
   for (size_t i = 0; i < kBackends; ++i) {
     pool->backends.push_back({.address = states_[i]->address(),
                               .weight = static_cast<uint32_t>(1 + random_.below(2)),
@@ -107,11 +115,11 @@ void World::end_oldest_generation() {
 void World::start_client() {
   --to_come_;
   const bool has_body = random_.chance(40);
-  const std::string method = has_body             ? (random_.chance(50) ? "POST" : "PUT")
-                             : random_.chance(20) ? "HEAD"
-                                                  : "GET";
+  const char* const with_body[] = {"POST", "PUT"};
+  const char* const without[] = {"GET", "GET", "GET", "HEAD", "POST"};
+  const std::string method = has_body ? with_body[random_.below(2)] : without[random_.below(5)];
   const std::string path = (random_.chance(10) ? "/elsewhere/" : "/taken/") + std::to_string(to_come_);
-  const std::string framing = !has_body ? ""
+  const std::string framing = !has_body ? (method == "POST" ? "Content-Length: 0\r\n" : "")
                               : random_.chance(50)
                                   ? "Transfer-Encoding: chunked\r\n"
                                   : "Content-Length: " + std::to_string(request_body().size()) + "\r\n";
@@ -119,8 +127,9 @@ void World::start_client() {
                            : method == "GET" && random_.chance(20)
                                ? "Connection: upgrade\r\nUpgrade: websocket\r\n"
                                : "";
+  const std::string key = method == "POST" && random_.chance(50) ? "Idempotency-Key: one\r\n" : "";
   auto client = std::make_unique<SimulatedClient>(
-      *this, method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + framing + wish + "\r\n",
+      *this, method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + framing + wish + key + "\r\n",
       has_body ? request_body() : "");
   SimulatedClient& the_client = *client;
   clients_.push_back(std::move(client));
@@ -139,8 +148,17 @@ void World::start_client() {
 void World::request_began(size_t backend, const http::RequestHead& head) {
   CHECK(!barrier_[backend]);
   CHECK(bounds_[backend] == 0 || states_[backend]->in_flight() <= bounds_[backend]);
-  const unsigned begins = ++begins_[std::string(head.target())];
-  if (head.method() == "POST") CHECK(begins == 1);  // What is not idempotent is never sent twice.
+  const std::string target(head.target());
+  const unsigned begins = ++begins_[target];
+  if (head.method() != "POST") return;
+  // What is not idempotent is never sent twice, and what counts as if it were never twice at a time.
+  const bool may_come_again =
+      non_idempotent_ || std::ranges::any_of(head.fields(), [&](const http::Field& field) {
+        return head.name(field) == "Idempotency-Key";
+      });
+  CHECK(begins == 1 || may_come_again);
+  const auto has_it = [&](const auto* connection) { return connection->is_asked_for(target); };
+  CHECK(std::ranges::count_if(connections_, has_it) == 1);
 }
 
 void World::look_at_barriers() {
@@ -198,13 +216,20 @@ void World::change_health() {
   pool_->wake();
 }
 
+/// Requests wait there, or no longer: the queue's bound is the pool's.
+void World::change_other_workers() {
+  const size_t now = quiet_ ? 0 : random_.below(4);
+  for (; waiting_elsewhere_ < now; ++waiting_elsewhere_) waiting_->add();
+  for (; waiting_elsewhere_ > now; --waiting_elsewhere_) waiting_->remove();
+}
+
 void World::step() {
   const size_t what = random_.below(100);
   if (what < 8 && to_come_ > 0) return start_client();
   if (what < 40 && !clients_.empty()) return clients_[random_.below(clients_.size())]->step();
   if (what < 60) return step_dialling();
   if (what < 85) return step_connection();
-  if (what < 90) return change_health();
+  if (what < 90) return random_.chance(20) ? change_other_workers() : change_health();
   if (what < 95) {
     if (random_.chance(20)) return end_oldest_generation();
     const size_t index = random_.below(kBackends);
@@ -223,6 +248,7 @@ void World::settle() {
     backends_[i]->checked();
   }
   publish();
+  change_other_workers();
   for (int i = 0; i < 5000; ++i) {
     const bool all_over = std::ranges::all_of(clients_, [](const auto& client) { return client->is_over(); });
     if (all_over) return;
@@ -261,6 +287,7 @@ void World::check() const {
   CHECK(counters_.ended[static_cast<size_t>(observe::Disposition::ok)].get() == ok);
   for (const auto& state : states_) CHECK(state->in_flight() == 0);  // Every pass is given back.
   CHECK(pool_->queued() == 0);
+  CHECK(waiting_->get() == 0);
   CHECK(generations_.size() == 1);  // The older ones are gone.
   CHECK(generations_.front().shared->in_flight() == 0);
 }

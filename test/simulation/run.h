@@ -26,6 +26,9 @@ class World {
   void add(SimulatedConnection& connection) { connections_.push_back(&connection); }
   void remove(SimulatedConnection& connection);
   void request_began(size_t backend, const http::RequestHead& head);
+  /// The backend has done nothing of it.
+  void request_given_back(const std::string& target) { --begins_[target]; }
+  bool gives_back() const { return partial_post_; }
   static const std::string& request_body();
   static const std::string& response_body();
 
@@ -43,6 +46,7 @@ class World {
   void step_dialling();
   void step_connection();
   void change_health();
+  void change_other_workers();
   void give_room();
   void judge();
   void look_at_barriers();
@@ -69,13 +73,17 @@ class World {
   std::vector<std::pair<size_t, upstream::Evidence::Kind>> evidence_;  // by backend
   std::vector<bool> drained_;
   std::vector<bool> barrier_;  // drained, and seen with nothing in flight
+  std::shared_ptr<upstream::QueueCount> waiting_ = std::make_shared<upstream::QueueCount>();
+  size_t waiting_elsewhere_ = 0;  // at other workers
   std::shared_ptr<upstream::Pool> pool_;
   std::list<proxy::LocalGeneration> generations_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
   std::map<std::string, unsigned> begins_;  // by target, which is each request's own
   uint64_t newest_ = 0;
   size_t to_come_ = 0;
-  bool quiet_ = false;  // nothing goes wrong any more
+  bool partial_post_;    // backends may give requests back
+  bool non_idempotent_;  // all requests may be sent again
+  bool quiet_ = false;   // nothing goes wrong any more
 };
 
 }  // namespace sluice::simulation

@@ -124,7 +124,16 @@ void SimulatedClient::abort() {
 void SimulatedClient::step() {
   Random& random = world_.random();
   if (over_) return;
-  if (random.chance(2)) return exchange_->client_gone(client_left());
+  const bool is_heard = body_.empty() || upload_.is_started() || sent_ > 0;
+  if (left_unheard_ && !is_heard) {
+    if (outlet_.is_waited_for()) outlet_.fail(client_left());
+    return;
+  }
+  if (left_unheard_ || random.chance(2)) {
+    if (is_heard) return exchange_->client_gone(client_left());
+    left_unheard_ = true;
+    return;
+  }
   if (outlet_.is_blocked() || outlet_.is_waited_for()) {
     if (!outlet_.is_waited_for()) return;
     if (random.chance(5)) return outlet_.fail(client_left());
@@ -165,6 +174,7 @@ wire::Flow SimulatedConnection::send_head(const http::RequestHead& head,
   to_head_ = head.is_head();
   expects_body_ = head.framing.has_body();
   request_whole_ = !expects_body_;
+  target_ = head.target();
   world_.request_began(backend_, head);
   if (world_.random().chance(10)) outlet_.block();
   return outlet_.flow();
@@ -172,7 +182,9 @@ wire::Flow SimulatedConnection::send_head(const http::RequestHead& head,
 
 wire::Flow SimulatedConnection::write_body(wire::Pieces pieces) {
   CHECK(!request_whole_ && expects_body_);
+  CHECK(!sending_ended_);
   for (const auto piece : pieces) request_body_.append(piece);
+  CHECK(World::request_body().starts_with(request_body_));
   if (world_.random().chance(20)) outlet_.block();
   return outlet_.flow();
 }
@@ -191,7 +203,6 @@ wire::Flow SimulatedConnection::end_body(std::string_view) {
   CHECK(!request_whole_);
   request_whole_ = true;
   if (is_tunnel_) {  // May be closed at any time, yet nothing is lost or turned round on the way.
-    CHECK(world_.request_body().starts_with(request_body_));
     return outlet_.flow();
   }
   CHECK(request_body_ == world_.request_body());  // Whole and in order, however often it was begun.
@@ -213,6 +224,20 @@ void SimulatedConnection::break_off() {
   if (outlet_.is_waited_for()) outlet_.fail(backend_broke());
 }
 
+/// What has come of the body; at times less, or more.
+void SimulatedConnection::give_back() {
+  Random& random = world_.random();
+  response_ = request_body_;
+  if (random.chance(10)) response_ += "GET /smuggled HTTP/1.1";
+  if (random.chance(10) && !response_.empty()) response_.pop_back();
+  sent_ = 0;
+  parse_response(head_, "HTTP/1.1 379 PartialPOST Replay\r\nTransfer-Encoding: chunked\r\n\r\n", to_head_);
+  state_ = State::body;
+  gives_back_ = true;
+  world_.request_given_back(target_);
+  head_pending_.fire(&head_);
+}
+
 void SimulatedConnection::answer() {
   answered_ = true;
   Random& random = world_.random();
@@ -221,6 +246,7 @@ void SimulatedConnection::answer() {
     parse_response(head_, "HTTP/1.1 100 Continue\r\n\r\n", to_head_);
     return head_pending_.fire(&head_);
   }
+  if (world_.gives_back() && expects_body_ && random.chance(40)) return give_back();
   if (random.chance(10)) {
     parse_response(head_, "HTTP/1.1 103 Early Hints\r\n\r\n", to_head_);
     return head_pending_.fire(&head_);
@@ -250,7 +276,7 @@ void SimulatedConnection::step() {
   if ((outlet_.is_blocked() || outlet_.is_waited_for()) && random.chance(50)) return outlet_.open();
   if (state_ == State::waiting && head_pending_.is_waited_for()) {
     // A backend may answer before it has read all of the request.
-    if (request_whole_ || random.chance(5)) answer();
+    if (request_whole_ || random.chance(world_.gives_back() ? 15 : 5)) answer();
     return;
   }
   if (state_ != State::body || !download_.is_wanted()) return;
@@ -260,6 +286,7 @@ void SimulatedConnection::step() {
     sent_ += size;
     return download_.deliver(piece);
   }
+  if (gives_back_ && !sending_ended_) return;  // More may come.
   state_ = State::complete;
   download_.end({});
 }

@@ -89,6 +89,7 @@ class SimulatedClient final : public wire::ServerStream {
                        wire::Follows follows) override;
   wire::Flow send_own(const http::OwnResponse& response) override;
   wire::Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
+  bool has_left() const override { return left_unheard_; }
   bool is_committed() const override { return committed_; }
   void take_back_head() override { head_given_ = false; }
   void finish() override;
@@ -134,6 +135,7 @@ class SimulatedClient final : public wire::ServerStream {
   bool head_given_ = false;
   bool committed_ = false;
   bool waits_for_continue_ = false;
+  bool left_unheard_ = false;  // it has gone, and is not read from
   bool over_ = false;
 };
 
@@ -157,7 +159,7 @@ class SimulatedConnection final : public wire::ClientStream {
   void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
   void unpark() override { on_gone_ = nullptr; }
   Duration idle_time() const override { return {}; }
-  void end_sending() override {}
+  void end_sending() override { sending_ended_ = true; }
   void start_body(wire::BodyReceiver& receiver) override { download_.start(receiver); }
   void pause_body() override { download_.pause(); }
   void resume_body() override { download_.resume(); }
@@ -171,6 +173,8 @@ class SimulatedConnection final : public wire::ClientStream {
     return outlet_.wait(std::move(callback));
   }
 
+  /// It has the request, and no response has begun.
+  bool is_asked_for(const std::string& target) const { return state_ == State::waiting && target_ == target; }
   /// The backend does something: answers, sends a piece, ends, breaks off.
   void step();
 
@@ -178,9 +182,11 @@ class SimulatedConnection final : public wire::ClientStream {
   enum class State { resting, waiting, body, complete };
   void break_off();
   void answer();
+  void give_back();
 
   World& world_;
   size_t backend_;
+  std::string target_;
   State state_ = State::resting;
   http::ResponseHead head_;
   Pending<Result<const http::ResponseHead*>> head_pending_;
@@ -197,6 +203,8 @@ class SimulatedConnection final : public wire::ClientStream {
   bool expects_body_ = false;
   bool request_whole_ = false;
   bool answered_ = false;
+  bool gives_back_ = false;
+  bool sending_ended_ = false;
   bool broken_ = false;
 };
 

@@ -60,6 +60,10 @@ class Transport {
   /// the kernel: for idle connections about to be used again, when the request could not be repeated.
   virtual bool is_stale() const = 0;
 
+  /// True when the peer has ended its direction or broken the connection, as far as the kernel knows,
+  /// whatever has been read. Asks the kernel: for connections that are not read from.
+  virtual bool has_hung_up() const { return false; }
+
   /// Bytes that were written and that the peer's kernel has not acknowledged (on a Unix socket: that the peer
   /// has not read). Asks the kernel; also right once the connection has ended.
   virtual size_t unacknowledged() const { return 0; }

@@ -103,6 +103,8 @@ class Exchange {
   void respond();
   void pick_backend();
   void wait_for_backend();
+  void on_lease(Result<upstream::Lease> lease);
+  void look_for_client();
   void connect();
   void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
   void connect_failed(const Error& error);
@@ -128,6 +130,7 @@ class Exchange {
   void end_attempt_beside(const Address& backend, TimePoint dialed, TimePoint sent, observe::Cause cause);
   void take_hedge();
   bool goes_on_hedged();
+  void arm_hedge_deadline();
   void end_hedge();
   void stop_hedge();
 
@@ -165,6 +168,7 @@ class Exchange {
   bool waits_for_client() const;
   void arm_response_deadline();
   bool is_attempt_bounded() const;
+  bool may_cut_attempts() const;
   wire::BodySink& response_sink();
   wire::Flow begin_response(wire::Follows follows);
   bool hold_response(const http::ResponseHead& head);
@@ -179,6 +183,8 @@ class Exchange {
   void record();
   void wait_over(observe::Cause cause);
   void note_failure(observe::Cause cause);
+  void note_retry(observe::Cause cause);
+  void count_retry();
   observe::Tally& tally() const;
 
   const config::Config& config() const;
@@ -222,11 +228,13 @@ class Exchange {
   Deadline side_deadline_;  // for a 100; for a tunnel whose backend drains
   upstream::DrainNotice drain_notice_;
   Wait wait_;
-  TimePoint first_wait_;
+  Duration waited_{};  // for a backend, in the queue and in connects that failed
   TimePoint sent_at_;  // of this attempt
   Trace trace_;
-  observe::Cause cause_{};  // why it ends as it does
-  Address backend_;         // of the last attempt
+  observe::Cause cause_{};               // why it ends as it does
+  observe::Tally* failed_at_ = nullptr;  // of an attempt that failed, until the next one begins
+  observe::Cause failed_by_{};           // ... by this
+  Address backend_;                      // of the last attempt
   TimePoint started_;
   uint64_t number_ = 0;    // of the generation
   uint64_t sent_ = 0;      // bytes of the response's body
@@ -235,7 +243,6 @@ class Exchange {
   unsigned attempts_ = 0;
   unsigned interims_ = 0;          // 1xx responses of this attempt
   bool continue_awaited_ = false;  // the client may send nothing before a 100
-  bool has_waited_ = false;
   bool was_tried_ = false;         // backend_ is somebody
   bool fresh_only_ = false;        // a reused connection has failed us once
   bool may_replay_ = false;        // the method, or the pool, allows a second attempt

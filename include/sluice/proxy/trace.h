@@ -57,6 +57,7 @@ class Trace {
     ++waits_;
   }
   bool is_waiting() const { return waits_since_ != TimePoint(); }
+  TimePoint waits_since() const { return waits_since_; }
   void wait_ends(TimePoint now) {
     held_ += now - waits_since_;
     waits_since_ = {};

@@ -6,7 +6,9 @@
 #include <sluice/http/body_decoder.h>
 #include <sluice/net/transport.h>
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -16,6 +18,11 @@ using net::Flow;
 
 /// Bytes of a body that lie in several places, in their order. None of them is empty.
 using Pieces = std::span<const std::string_view>;
+inline size_t size_of(Pieces pieces) {
+  size_t bytes = 0;
+  for (const auto piece : pieces) bytes += piece.size();
+  return bytes;
+}
 /// No more are given at a time.
 constexpr size_t kMostPieces = http::BodyDecoder::Pieces::kMost;
 
@@ -77,6 +84,9 @@ class Pump final : private BodyReceiver {
   void start(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
   /// Waits for the sink first: for a start behind a write that was blocked.
   void start_blocked(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
+  /// Before a start: at most so many bytes are passed on. Pieces that would go beyond are not written, and
+  /// end the pump with an error of code too_large.
+  void bound(uint64_t bytes) { left_ = bytes; }
   /// Forgets both ends.
   void stop();
   /// The source is gone: forget it without touching it.
@@ -91,6 +101,7 @@ class Pump final : private BodyReceiver {
   void wait_for_sink();
   void on_writable(Result<void> how);
   void done(Result<void> how);
+  bool is_too_much(Pieces pieces);
   void set(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
 
   BodySource* source_ = nullptr;
@@ -98,6 +109,7 @@ class Pump final : private BodyReceiver {
   OnPiece on_piece_;
   OnDone on_done_;
   Wait wait_;
+  std::optional<uint64_t> left_;  // of its bound
   bool started_ = false;
 };
 

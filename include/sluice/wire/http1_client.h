@@ -65,6 +65,9 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   void process_kept();
   Flow write(std::initializer_list<std::string_view> pieces);
   Flow write(std::string_view before, Pieces pieces, std::string_view behind);
+  Flow refuse_body();
+  bool is_as_declared(uint64_t bytes);
+  void on_deadline();
   void fail(Error error);
   void complete();
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
@@ -86,14 +89,16 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   std::string_view in_hand_;
   std::optional<Error> failure_;  // came while nobody was waiting
   std::function<void(ClientStream&)> on_gone_;
-  Deadline deadline_;
+  Deadline deadline_;  // for what rests; to tell of a body that was refused
   TimePoint parked_at_;
   Alive alive_;
   uint64_t exchanges_ = 0;
-  size_t written_ = 0;  // of this exchange
+  size_t written_ = 0;     // of this exchange
+  uint64_t declared_ = 0;  // of the request's body, what its head has said and has not come yet
   State state_ = State::resting;
   bool to_head_request_ = false;
   bool request_sent_ = false;
+  bool body_refused_ = false;  // it was not what its head has said
   bool answered_ = false;
   bool taken_nothing_ = false;
   bool broken_ = false;

@@ -121,6 +121,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   Flow send_own(const http::OwnResponse& response) override;
   Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   Result<TunnelEnd> leave_tunnel() override;
+  bool has_left() const override { return reading_stopped_ && !ended_ && transport_->has_hung_up(); }
   bool is_committed() const override { return committed_; }
   void take_back_head() override;
   void finish() override;
@@ -156,6 +157,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   size_t read_head(std::string_view bytes);
   size_t read_body(std::string_view bytes);
   void keep(std::string_view bytes);
+  void read_on();
   void process_kept();
   void begin_exchange();
   void refuse(const Error& error);

@@ -60,6 +60,9 @@ class ServerStream : public BodySource, public BodySink {
   /// For the tunnel's next owner: of this one's nothing is left to do but to let go of it. An error when that
   /// cannot be, and the tunnel goes on here.
   virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
+  /// The client has gone, and nobody was told since nothing more is read from it for now. Asks the kernel,
+  /// but only then.
+  virtual bool has_left() const { return false; }
   /// A byte of the (final) response may have reached the client: there is no other answer any more.
   virtual bool is_committed() const = 0;
   /// Drops a head that was given but not committed, so that another answer can be given.
