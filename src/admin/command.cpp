@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 10> kWithValue = {
     "--binary", "--wait",        "--for",          "--weight",   "--version",
     "--drain",  "--if-revision", "--max-requests", "--priority", "--zone"};
-constexpr std::array<std::string_view, 3> kFlags = {"--json", "--now", "--reset"};
+constexpr std::array<std::string_view, 5> kFlags = {"--json", "--now", "--reset", "--back", "--keep"};
 
 Error usage(std::string message) {
   return {.code = ErrorCode::usage, .message = std::move(message)};

@@ -33,6 +33,11 @@ class Departures {
   void taken(const std::vector<size_t>& refused, size_t room);
   /// Nobody takes connections any more.
   void close();
+  /// While held none is sent: is_quiet() once the other process has said what it has of the last ones.
+  void hold(bool held);
+  bool is_quiet() const { return sent_.empty(); }
+  /// Nobody takes connections any more, and these are the owner's again.
+  Batch take_back();
 
   /// On their way: counted nowhere else.
   size_t size() const { return waiting_.size() + sent_.size(); }
@@ -46,6 +51,7 @@ class Departures {
   std::deque<proxy::MovedConnection> waiting_;
   Batch sent_;  // the message that is not acknowledged yet: one at a time
   size_t room_ = 0;
+  bool held_ = false;
 };
 
 }  // namespace sluice::lifecycle
