@@ -80,12 +80,13 @@ void Session::run(std::string_view line) {
   json_ = line.find("--json") != std::string_view::npos;
   if (!command) return answer(refuse_line(context_, std::move(command).error()));
   Outcome outcome = execute(context_, *command, [this](const Reply& reply) {
-    busy_ = false;
+    busy_ = waits_for_verdict_ = false;
     answer(reply);
     next_line();
   });
   if (outcome.reply) return answer(*outcome.reply);
   busy_ = true;
+  waits_for_verdict_ = outcome.waits_for_verdict;
   wait_ = std::move(outcome.wait);
   stream_ = std::move(outcome.stream);
   if (stream_) go_on_streaming();

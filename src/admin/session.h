@@ -19,6 +19,7 @@ class Session final : private net::Reader {
 
   /// Takes no more commands. When an answer is due, it is this.
   void end(const Error& error);
+  bool waits_for_verdict() const { return waits_for_verdict_; }
 
  private:
   void on_bytes(std::string_view bytes) override;
@@ -39,6 +40,7 @@ class Session final : private net::Reader {
   Wait writable_;
   bool json_ = false;
   bool busy_ = false;
+  bool waits_for_verdict_ = false;
   bool is_blocked_ = false;  // the peer reads more slowly than it asks
   bool reading_stopped_ = false;
   bool ended_ = false;  // the peer has said all it will

@@ -85,10 +85,13 @@ std::set<std::string> Server::shared_listeners() const {
   return impl_->listening.shared();
 }
 
-void Server::own() {
+void Server::own(Alone alone) {
   impl_->owns = true;
-  impl_->listening.own();
-  static_cast<void>(impl_->durable->advance(impl_->durable->desired(), impl_->newest));
+  impl_->listening.own(alone);
+  DesiredState desired = impl_->durable->desired();
+  if (alone == Alone::yes) desired.forget_redundant();
+  impl_->durable->assume(std::move(desired));
+  impl_->durable->write(impl_->newest);
 }
 
 void Server::hand_over(const std::set<std::string>& listeners, Clients clients) {

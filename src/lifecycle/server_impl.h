@@ -117,7 +117,8 @@ struct Server::Impl {
 
   /// To the process that takes over; or from a worker that leaves to one that stays.
   void move_on(proxy::MovedConnection connection) {
-    if (departures.is_open() || stopping.has_begun()) return departures.add(std::move(connection));
+    const bool goes = departures.is_open() || stopping.has_begun() || stands_by;
+    if (goes) return departures.add(std::move(connection));
     workers.give(std::move(connection), &proxy::Service::take);
   }
 
@@ -156,6 +157,7 @@ struct Server::Impl {
     workers.let_go();
     log.info("generation published" + field("number", static_cast<long long>(newest)) +
              field("cause", current->cause()));
+    if (on_generation) on_generation();
   }
 
   void watch_backends() {
@@ -214,6 +216,7 @@ struct Server::Impl {
   Result<void> check_may_change() const {
     const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
     if (stopping.has_begun()) return conflict("it is stopping: nothing changes any more");
+    if (stands_by) return conflict("another process has taken over, and this one stands by");
     if (changes_held) return conflict("a new process is taking over: try again in a moment");
     return {};
   }
@@ -331,6 +334,8 @@ struct Server::Impl {
   resolve::Names names{loop, log, [this](const auto& places) { return use(places); }};
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
+  bool stands_by = false;     // it has been taken over from, and may come back
+  std::function<void()> on_generation;
   Listening listening;
   Stopping stopping;
   Workers workers;  // Last: their threads end before what they use does.

@@ -4,6 +4,7 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/handover.h>
+#include <sluice/lifecycle/probation.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/takeover.h>
 #include <sluice/lifecycle/watchdog.h>
@@ -18,7 +19,9 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace sluice {
@@ -90,10 +93,14 @@ class Running {
     if (takeover_) {
       if (auto taken = takeover_->complete(server_); !taken) return leave(taken.error());
     }
-    admin_->serve(server_, config_path_, &handover_);
+    if (takeover_ && takeover_->stands_by()) {
+      probation_.emplace(loop_, log_, server_, *takeover_, [this] { be_main(); });
+    }
+    serve();
     log_.info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path_) +
               field("pid", ::getpid()));
-    manager_.tell(concat({"READY=1\nMAINPID=", std::to_string(::getpid())}));
+    // The main one is who stands by, as long as it may be the one again.
+    if (!probation_) be_main();
     watchdog_.start();
     run_to_the_end();
     return 0;
@@ -105,12 +112,25 @@ class Running {
             .admin_path = admin_path_,
             .admin = [this] { return admin_->copy_socket(); },
             .on_handed_over = [this](int new_process,
-                                     bool same_socket) { on_handed_over(new_process, same_socket); }};
+                                     bool same_socket) { on_handed_over(new_process, same_socket); },
+            .on_stand_by = [this] { admin_->stand_by(); },
+            .on_back =
+                [this] {
+                  writer_.reopen();
+                  server_.reopen_logs();
+                  serve();
+                },
+            .on_not_back = [this](const Error& why) { probation_->not_back(why); }};
   }
+
+  void serve() { admin_->serve(server_, config_path_, &handover_, probation_ ? &*probation_ : nullptr); }
+
+  void be_main() { manager_.tell(concat({"READY=1\nMAINPID=", std::to_string(::getpid())})); }
 
   void on_handed_over(int new_process, bool same_socket) {
     watchdog_.stop();
     manager_.tell(concat({"MAINPID=", std::to_string(new_process)}));
+    if (probation_) probation_->handed_back(new_process);
     admin_->hand_over(same_socket);
   }
 
@@ -155,13 +175,20 @@ class Running {
   }
 
   void watch_signals() {
-    signals_.on(SIGHUP, [this] { reload(server_, log_); });
-    signals_.on(SIGUSR1, [this] {
+    on_signal(SIGHUP, [this] { reload(server_, log_); });
+    on_signal(SIGUSR1, [this] {
       writer_.reopen();
       server_.reopen_logs();
     });
-    signals_.on(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
-    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals_.on(stop, [this] { server_.stop(); });
+    on_signal(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
+    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) on_signal(stop, [this] { server_.stop(); });
+  }
+
+  /// While this process stands by they are for the new one.
+  void on_signal(int number, std::function<void()> act) {
+    signals_.on(number, [this, number, act = std::move(act)] {
+      if (!handover_.pass_on(number)) act();
+    });
   }
 
   /// The other process goes on; what has come in here meanwhile is finished.
@@ -178,6 +205,7 @@ class Running {
 
   void finish() {
     finished_ = true;
+    if (probation_) probation_->stop();
     handover_.say_goodbye();
     loop_.stop();
   }
@@ -193,6 +221,7 @@ class Running {
   lifecycle::Handover handover_;
   lifecycle::Watchdog watchdog_;
   std::unique_ptr<lifecycle::Takeover> takeover_;
+  std::optional<lifecycle::Probation> probation_;
   net::Signals signals_{loop_};
   bool finished_ = false;
 };

@@ -141,7 +141,7 @@ TEST_CASE("two releases that have no version in common refuse clearly") {
   REQUIRE(refused);
   CHECK((*refused)["code"] == "unsupported");
   CHECK((*refused)["text"] ==
-        "the running process speaks versions 1 to 2 of the takeover, the new one 98 to 99: "
+        "the running process speaks versions 1 to 3 of the takeover, the new one 98 to 99: "
         "restart instead");
   at.check("98 to 99");
 }

@@ -14,12 +14,13 @@ namespace {
 
 /// The old process, as far as the new one can tell; and the new one.
 struct OldOne {
-  OldOne() : admin(listen_on(directory.path("old.sock"))), web(listen_on_any_port()), port(port_of(web)) {
+  explicit OldOne(const std::string& more = "")
+      : admin(listen_on(directory.path("old.sock"))), web(listen_on_any_port()), port(port_of(web)) {
     held.add(admin);
     held.add(web);
     id = "127.0.0.1:" + std::to_string(port);
     write_file(config_path(), "[server]\nadmin_socket = \"" + directory.path("old.sock") +
-                                  "\"\nworkers = 2\n[[listener]]\nbind = \"" + id + "\"\n" +
+                                  "\"\nworkers = 2\n" + more + "[[listener]]\nbind = \"" + id + "\"\n" +
                                   Proxy::pool({&app}));
     heir.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", config_path(),
                                           "--takeover=" + directory.path("old.sock")},
@@ -133,6 +134,18 @@ TEST_CASE("a release that knows nothing of takeovers is told from one that does"
   CHECK(old.heir->wait() == 1);
   CHECK(old.heir->output().find("the other side said: error usage: unknown command \"takeover\"") !=
         std::string::npos);
+}
+
+TEST_CASE("a new process that is to be on probation does without where the old one knows of none") {
+  OldOne old("probation = \"1m\"\n");
+  old.give();
+  const auto ready = old.peer->hear_until("ready");
+  REQUIRE(ready);
+  CHECK((*ready)["probation"] == false);
+  CHECK(eventually([&] {
+    return old.heir->output().find("no probation: the running process is of a release that knows none") !=
+           std::string::npos;
+  }));
 }
 
 }  // namespace

@@ -127,13 +127,29 @@ class Server {
   void hold_changes(bool hold);
   /// The listeners of the estate that this process has taken.
   std::set<std::string> shared_listeners() const;
-  /// The process that left the estate has stopped accepting: all is this one's now.
-  void own();
+  /// The process that left the estate has stopped accepting: all is this one's now. Alone::no: that process
+  /// stands by, and no socket is added of which it has no copy, until be_alone().
+  enum class Alone { no, yes };
+  void own(Alone alone);
+  void be_alone();
   /// Another process accepts on these and answers for all from now on: finishes what it has, as stop(). With
   /// Clients::move their clients' connections go to departures().
   enum class Clients { finish, move };
   void hand_over(const std::set<std::string>& listeners, Clients clients);
   Departures& departures();
+  /// As hand_over(), but this process does not end: it keeps the listeners' sockets, its workers and its
+  /// configuration, and changes nothing, until one of the three that follow.
+  void stand_by(const std::set<std::string>& listeners, Clients clients);
+  bool is_standing_by() const;
+  std::set<std::string> kept_listeners() const;
+  /// Finishes, as after hand_over().
+  void stop_standing_by();
+  /// Goes on, with what the other process leaves.
+  void come_back(Estate& from);
+  /// Goes on though the other process has left nothing but the state file. It has made `generation`.
+  void come_back_alone(uint64_t generation);
+  /// Runs whenever there is a new generation.
+  void on_generation(std::function<void()> callback);
   /// Whether take() would serve it, now.
   bool may_take(const proxy::ConnectionRecord& connection) const;
   /// How many more descriptors of clients there is room for.
@@ -165,7 +181,9 @@ class Server {
   /// Of a backend that is in the pool, or was and still has requests in flight; else null.
   std::shared_ptr<upstream::BackendState> backend_state(const std::string& pool,
                                                         const Address& address) const;
+  /// With those of the processes before this one.
   Totals totals() const;
+  Totals own_totals() const;
   /// Runs the callback once every worker has been through its loop.
   void ask_workers(std::function<void()> all_answered);
   /// Runs `question` at each worker, what it returns here, and the callback once all have answered, or after
