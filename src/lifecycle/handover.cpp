@@ -57,9 +57,18 @@ struct Handover::Impl final : net::MessageReader {
     server.predecessors().on_change([this] {
       if (is_handed_over()) tell_progress();
     });
+    // A stop refuses connections on sockets that a new process would share by then.
+    server.on_stop([this] {
+      if (step == Step::starting || step == Step::offered) {
+        give_up({.code = ErrorCode::conflict, .message = "this process was told to stop"});
+      }
+    });
     loop.deadlines().arm(note, RecentFigures::kInterval);
   }
-  ~Impl() { server.predecessors().on_change(nullptr); }
+  ~Impl() {
+    server.predecessors().on_change(nullptr);
+    server.on_stop(nullptr);
+  }
 
   Duration bound() const { return server.config().server.takeover_timeout; }
   bool is_handed_over() const { return step == Step::handed || step == Step::standing_by; }

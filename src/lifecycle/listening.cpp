@@ -157,6 +157,8 @@ void Listening::own(Server::Alone alone) {
   for (const auto& [id, listener] : sockets_) {
     if (!std::exchange(listener->shared, false)) continue;
     listener->stood_by = alone == Server::Alone::no;
+    // Whoever had them before may have refused some on its way out.
+    for (auto& socket : listener->sockets) socket->take_new_connections();
     if (!listener->lent) listener->sockets.front()->take_file();
   }
   spread();

@@ -59,10 +59,6 @@ bool Server::set_log_level(LogLevel level) {
   return true;
 }
 
-void Server::stop() {
-  impl_->stop();
-}
-
 bool Server::is_stopping() const {
   return impl_->stopping.has_begun();
 }

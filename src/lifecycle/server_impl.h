@@ -304,7 +304,7 @@ struct Server::Impl {
     pauses.end_all("stop");
     tell("STOPPING=1");
     if (!owns && !stopping.has_begun()) listening.hand_back();
-    leave("stopping");
+    stopping.ask(current->config().server.drain_timeout);
   }
 
   void leave(std::string_view why) { stopping.begin(why, current->config().server.drain_timeout); }
@@ -336,6 +336,7 @@ struct Server::Impl {
   bool changes_held = false;  // for a takeover
   bool stands_by = false;     // it has been taken over from, and may come back
   std::function<void()> on_generation;
+  std::function<void()> on_stop;
   Listening listening;
   Stopping stopping;
   Workers workers;  // Last: their threads end before what they use does.

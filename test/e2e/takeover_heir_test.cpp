@@ -1,4 +1,5 @@
 // The new process's part, with the old one played by the test: what it does when that one refuses, or dies.
+#include <linux/filter.h>
 #include <sys/socket.h>
 
 #include <csignal>
@@ -119,6 +120,18 @@ TEST_CASE("an old process that dies in the middle leaves all to the new one that
   REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
   CHECK(RawClient(old.port).get("/hello").ok());
   CHECK(old.status().exit_code == 0);
+}
+
+TEST_CASE("a new process accepts, whatever the old one has refused on its way out") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog filter{.len = 1, .filter = &none};
+  REQUIRE(::setsockopt(old.web, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0);
+  old.peer->hang_up();
+  REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
+  CHECK(RawClient(old.port).get("/hello").ok());
 }
 
 TEST_CASE("an old process that dies before it has given everything leaves nothing to start from") {

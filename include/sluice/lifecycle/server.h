@@ -115,9 +115,12 @@ class Server {
   /// Until a reload changes the log's settings, or the process ends. False as log_level() has nothing.
   bool set_log_level(LogLevel level);
 
-  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now.
+  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now; that
+  /// another process has taken over counts as none.
   void stop();
   bool is_stopping() const;
+  /// Runs before a stop begins that somebody asks for.
+  void on_stop(std::function<void()> callback);
 
   // A takeover's steps, in their order; see handover.h and takeover.h.
 

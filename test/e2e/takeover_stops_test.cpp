@@ -1,0 +1,103 @@
+// Stops and reloads that come in the middle of a takeover: whoever is told, it is done, and by the process
+// that is the one then.
+#include <csignal>
+
+#include "fixtures.h"
+#include "raw_client.h"
+#include "successors.h"
+#include "takeover_peer.h"
+#include "takeover_relay.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+using From = TakeoverRelay::From;
+
+/// A running proxy, and a new process that speaks to it through a relay.
+struct Between {
+  Between() : proxy(Proxy::pool({&app})), relay(directory.path("relay.sock"), proxy.socket_path()) {
+    REQUIRE(proxy.wait_for_healthy(1));
+    port = proxy.port();
+  }
+
+  /// Starts the new process, and returns once this message is on its way.
+  void start_until(From from, const std::string& kind) {
+    relay.hold(from, kind);
+    heir.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", proxy.config_path(),
+                                          "--takeover=" + directory.path("relay.sock")},
+                 directory.path("heir"));
+    REQUIRE(eventually([&] { return relay.is_holding(); }));
+  }
+  bool heir_says(const std::string& text) const {
+    return eventually([&] { return heir->output().find(text) != std::string::npos; });
+  }
+
+  DemoApp app;
+  Proxy proxy;
+  TempDir directory;
+  TakeoverRelay relay;
+  std::optional<Child> heir;
+  int port = 0;
+};
+
+TEST_CASE("a stop while a new process has everything in its hands refuses that one, and drains") {
+  for (const bool by_signal : {true, false}) {
+    CAPTURE(by_signal);
+    const DemoApp app;
+    Proxy proxy(Proxy::pool({&app}));
+    REQUIRE(proxy.wait_for_healthy(1));
+    RawClient slow(proxy.port());
+    REQUIRE(slow.send(get_request("/slow/500")));
+    REQUIRE(eventually([&] { return proxy.json("status")["requests"]["accepted"] == 1; }));
+    TakeoverPeer peer(proxy.socket_path());
+    peer.say(TakeoverPeer::hello());
+    REQUIRE(peer.hear_until("state"));
+    if (by_signal) {
+      proxy.process().send_signal(SIGTERM);
+    } else {
+      CHECK(proxy.admin("stop").exit_code == 0);
+    }
+    const auto refused = peer.hear_until("refused");
+    REQUIRE(refused);
+    CHECK((*refused)["text"] == "this process was told to stop");
+    CHECK(peer.is_over());
+    CHECK(slow.receive().body == "slow\n");
+    CHECK(proxy.process().wait() == 0);
+  }
+}
+
+TEST_CASE("a stop while a new process is about to be ready ends both, and leaves nobody deaf") {
+  Between at;
+  at.start_until(From::new_one, "ready");
+  at.proxy.process().send_signal(SIGTERM);
+  CHECK(at.proxy.process().wait() == 0);
+  at.relay.let_go();
+  CHECK(at.heir->wait() == 5);
+  CHECK(at.heir_says("this process was told to stop"));
+  CHECK_FALSE(RawClient().connect(at.port));
+}
+
+TEST_CASE("a process that has handed over drains when it is told to stop, and stops when it is told twice") {
+  for (const int times : {1, 2}) {
+    CAPTURE(times);
+    const DemoApp app;
+    Proxy proxy(Proxy::pool({&app}));
+    const Successors successors(proxy);
+    REQUIRE(proxy.wait_for_healthy(1));
+    RawClient slow(proxy.port());
+    REQUIRE(slow.send(get_request("/slow/1000")));
+    REQUIRE(eventually([&] { return proxy.json("status")["requests"]["accepted"] == 1; }));
+    REQUIRE(proxy.admin("upgrade").exit_code == 0);
+    proxy.process().send_signal(SIGTERM);
+    REQUIRE(eventually([&] { return proxy.log().find("told to stop, and drains already") != std::string::npos; }));
+    if (times == 2) proxy.process().send_signal(SIGTERM);
+    CHECK((slow.receive().body == "slow\n") == (times == 1));
+    CHECK(proxy.process().wait() == 0);
+    CHECK(RawClient(proxy.port()).get("/hello").ok());
+  }
+}
+
+}  // namespace
+}  // namespace sluice::e2e
