@@ -239,8 +239,13 @@ struct Handover::Impl final : net::MessageReader {
   void hand_over(const ReadyMessage& ready) {
     const bool stands_by = version_of_conversation >= kProbation && ready.probation && !comes_back;
     if (stands_by) before = recent.until(figures_of(server.own_totals()));
+    reload = server.take_postponed_reload();
     tell_progress();
-    if (channel->is_broken()) return;  // Its end is told next, and nothing has happened.
+    if (channel->is_broken()) {  // Its end is told next, and nothing has happened.
+      if (reload) server.reload_on_signal();
+      return;
+    }
+    reload = false;
     step = stands_by ? Step::standing_by : Step::handed;
     too_late.disarm();
     ended.cancel();
@@ -324,8 +329,9 @@ struct Handover::Impl final : net::MessageReader {
     if (!channel) return;
     // Who comes back knows its own counts, and those before them.
     const auto text =
-        takeover_text(comes_back ? YoursMessage{.totals = server.own_totals()}
-                                 : YoursMessage{server.totals(), server.predecessors().draining(), before});
+        takeover_text(comes_back
+                          ? YoursMessage{.totals = server.own_totals(), .reload = reload}
+                          : YoursMessage{server.totals(), server.predecessors().draining(), before, reload});
     if (text) channel->send(*text);
     loop.deadlines().arm(progress, kProgress);
   }
@@ -376,6 +382,7 @@ struct Handover::Impl final : net::MessageReader {
   Deadline progress;
   Pending<Result<int>> done;
   std::optional<Duration> for_verdict;  // who waits for the upgrade waits for that, so long
+  bool reload = false;            // that this process was told to do, and the new one is to
   bool comes_back = false;        // the new process: it has stood by since this one has taken over from it
   std::optional<Figures> before;  // that it is told while this one stands by
   std::optional<Standby> standby;

@@ -121,6 +121,7 @@ void Listening::retire(const std::string& id, const std::shared_ptr<ListenerSock
     aside_.emplace(id, listener);
     return stop_listening(id, listener, Queue::leave);
   }
+  if (listener->shared) return stop_listening(id, listener, Queue::leave);  // It is another process's, too.
   if (manager_ != nullptr) manager_->forget(kept_name(id));
   listener->kept = 0;
   for (auto& socket : listener->sockets) socket->refuse_new_connections();

@@ -73,21 +73,19 @@ Result<Estate> Server::estate() const {
   return estate;
 }
 
-void Server::hold_changes(bool hold) {
-  impl_->changes_held = hold;
-}
-
 std::set<std::string> Server::shared_listeners() const {
   return impl_->listening.shared();
 }
 
 void Server::own(Alone alone) {
   impl_->owns = true;
+  impl_->awaits_word = false;
   impl_->listening.own(alone);
   DesiredState desired = impl_->durable->desired();
   if (alone == Alone::yes) desired.forget_redundant();
   impl_->durable->assume(std::move(desired));
   impl_->durable->write(impl_->newest);
+  catch_up();
 }
 
 void Server::hand_over(const std::set<std::string>& listeners, Clients clients) {

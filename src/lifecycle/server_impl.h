@@ -26,6 +26,12 @@
 
 namespace sluice::lifecycle {
 
+/// What signals have asked for while it could not be. Nobody repeats a signal.
+struct Postponed {
+  unsigned stops = 0;
+  bool reload = false;
+};
+
 struct Server::Impl {
   Impl(net::Loop& the_loop, Log& the_log, std::string path, std::function<void()> finished_callback)
       : loop(the_loop),
@@ -75,6 +81,7 @@ struct Server::Impl {
     durable = *std::move(opened_state);
     newest = durable->last_generation();
     owns = estate == nullptr;
+    awaits_word = !owns;
     if (owns) {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
@@ -217,6 +224,7 @@ struct Server::Impl {
     const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
     if (stopping.has_begun()) return conflict("it is stopping: nothing changes any more");
     if (stands_by) return conflict("another process has taken over, and this one stands by");
+    if (awaits_word) return conflict("this process is taking over: try again in a moment");
     if (changes_held) return conflict("a new process is taking over: try again in a moment");
     return {};
   }
@@ -303,7 +311,6 @@ struct Server::Impl {
   void stop() {
     pauses.end_all("stop");
     tell("STOPPING=1");
-    if (!owns && !stopping.has_begun()) listening.hand_back();
     stopping.ask(current->config().server.drain_timeout);
   }
 
@@ -334,6 +341,8 @@ struct Server::Impl {
   resolve::Names names{loop, log, [this](const auto& places) { return use(places); }};
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
+  bool awaits_word = false;   // ready to be the one: whether it is to be, the other process says
+  Postponed postponed;
   bool stands_by = false;     // it has been taken over from, and may come back
   std::function<void()> on_generation;
   std::function<void()> on_stop;

@@ -134,6 +134,8 @@ struct Takeover::Impl final : net::MessageReader {
       server->come_back(estate);
     }
     if (server != nullptr) server->predecessors().set(last);
+    if (yours.reload) reload_wanted = true;
+    if (yours.reload && on_back) server->reload_on_signal();
     if (is_first && on_back) on_back({});
   }
 
@@ -185,6 +187,7 @@ struct Takeover::Impl final : net::MessageReader {
   bool is_complete = false;       // the estate
   bool is_ready = false;
   bool is_ours = false;
+  bool reload_wanted = false;  // of the process before this one, in the middle of the takeover
   std::optional<Error> error;
   int process = 0;
   Predecessor last;
@@ -253,10 +256,10 @@ Result<void> Takeover::complete(Server& server) {
                          .admin = impl.has_admin_socket,
                          .room = server.room_for_clients(),
                          .probation = on_probation});
-  const auto over = [&] { return impl.is_ours || impl.error || server.is_stopping(); };
-  impl.loop.run_until(over, kNoBound);
+  impl.loop.run_until([&] { return impl.is_ours || impl.error; }, kNoBound);
   if (impl.error) return *impl.error;
-  if (!impl.is_ours) return Error{.code = ErrorCode::failed, .message = "told to stop"};
+  if (!impl.is_ours) return Error{.code = ErrorCode::timed_out, .message = "the running process says nothing"};
+  if (impl.reload_wanted) server.reload_on_signal();  // Done when it owns all.
   impl.server = &server;
   server.predecessors().set(impl.last);
   server.own(impl.stands_by && impl.channel ? Server::Alone::no : Server::Alone::yes);

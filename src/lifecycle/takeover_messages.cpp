@@ -102,6 +102,7 @@ Json json_of(const YoursMessage& yours) {
   Json json = {
       {"message", "yours"}, {"totals", totals_json(yours.totals)}, {"predecessors", yours.predecessors}};
   if (yours.stands_by) json["stands_by"] = figures_json(*yours.stands_by);
+  if (yours.reload) json["reload"] = true;
   return json;
 }
 
@@ -258,6 +259,7 @@ TakeoverMessage read_yours(Members& members) {
   if (const Json& figures = members.member("stands_by"); !figures.is_null()) {
     read_figures(figures, members, yours.stands_by.emplace());
   }
+  if (!members.member("reload").is_null()) members.flag("reload", yours.reload);
   return yours;
 }
 

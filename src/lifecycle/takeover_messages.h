@@ -95,6 +95,7 @@ struct YoursMessage {
   Totals totals{};
   size_t predecessors = 0;             ///< processes before the old one that still drain
   std::optional<Figures> stands_by{};  ///< it does not end: how it answered before
+  bool reload = false;                 ///< was asked of the old one meanwhile
   bool operator==(const YoursMessage&) const = default;
 };
 

@@ -52,6 +52,7 @@ TEST_CASE("every message comes back as it was") {
       ReadyMessage{.listeners = {"a"}, .admin = true, .room = 5, .probation = true},
       RefusedMessage{.code = ErrorCode::conflict, .message = "one at a time"},
       YoursMessage{.totals = totals, .predecessors = 2},
+      YoursMessage{.totals = totals, .reload = true},
       YoursMessage{.totals = totals, .stands_by = Figures{.answers = 40, .failures = 2}},
       BeatMessage{.generation = 7, .totals = totals, .in_flight = 3},
       VerdictMessage{.verdict = Verdict::passed, .why = "the time is over"},

@@ -37,12 +37,6 @@ int fail(const config::Problems& problems) {
   return exit_code(ErrorCode::invalid_config);
 }
 
-void reload(lifecycle::Server& server, Log& log) {
-  const auto change = server.reload(lifecycle::Server::AdminChanges::keep);
-  if (change) return;
-  log.error("reload refused, the running configuration goes on" + field("cause", change.error().message));
-}
-
 /// A client connection takes a descriptor, and another towards the backend while it is busy.
 void raise_descriptor_limit(Log& log, uint64_t max_connections) {
   const size_t limit = net::raise_descriptor_limit();
@@ -175,7 +169,7 @@ class Running {
   }
 
   void watch_signals() {
-    on_signal(SIGHUP, [this] { reload(server_, log_); });
+    on_signal(SIGHUP, [this] { server_.reload_on_signal(); });
     on_signal(SIGUSR1, [this] {
       writer_.reopen();
       server_.reopen_logs();
@@ -191,10 +185,10 @@ class Running {
     });
   }
 
-  /// The other process goes on; what has come in here meanwhile is finished.
+  /// The other process goes on.
   int leave(const Error& error) {
     log_.error("takeover failed, the other process goes on" + field("cause", error.message));
-    if (!server_.is_stopping()) server_.stop();
+    server_.hand_back();
     run_to_the_end();
     return exit_code(error.code);
   }

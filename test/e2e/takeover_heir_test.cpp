@@ -112,6 +112,17 @@ TEST_CASE(
   CHECK(run({"test", "-S", old.directory.path("old.sock")}).exit_code == 0);
 }
 
+TEST_CASE("a new process that was told to stop before it is refused leaves all to the old one") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  old.heir->send_signal(SIGTERM);
+  REQUIRE(eventually([&] { return old.heir->output().find("told to stop") != std::string::npos; }));
+  CHECK(old.heir->is_running());
+  REQUIRE(old.peer->say({{"message", "refused"}, {"code", "timed_out"}, {"text", "too late"}}));
+  CHECK(old.heir->wait() == 4);
+}
+
 TEST_CASE("an old process that dies in the middle leaves all to the new one that is ready") {
   OldOne old;
   old.give();

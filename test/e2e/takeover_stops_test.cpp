@@ -99,5 +99,82 @@ TEST_CASE("a process that has handed over drains when it is told to stop, and st
   }
 }
 
+TEST_CASE("a stop of a new process that is ready waits for the word of the old one, and is a drain then") {
+  Between at;
+  at.start_until(From::old_one, "yours");
+  at.heir->send_signal(SIGTERM);
+  REQUIRE(at.heir_says("told to stop, as soon as it is known whose the listeners are"));
+  std::vector<RawClient> waiting(20);
+  for (auto& client : waiting) {
+    REQUIRE(client.connect(at.port));
+    REQUIRE(client.send(get_request("/hello")));
+  }
+  at.relay.let_go();
+  for (auto& client : waiting) CHECK(client.receive().ok());
+  CHECK(at.heir->wait() == 0);
+  CHECK(at.proxy.process().wait() == 0);
+  CHECK(at.heir->output().find("the other process goes on") == std::string::npos);
+}
+
+TEST_CASE("a stop of a new process that is refused in the end leaves the old one as it was") {
+  Between at;
+  at.start_until(From::new_one, "ready");
+  at.heir->send_signal(SIGTERM);
+  REQUIRE(at.heir_says("told to stop, as soon as it is known whose the listeners are"));
+  at.heir->send_signal(SIGKILL);
+  at.heir->wait();
+  at.relay.let_go();
+  CHECK(eventually([&] { return at.proxy.log().find("takeover failed") != std::string::npos; }));
+  CHECK(RawClient(at.port).get("/hello").ok());
+  CHECK(pid_of(at.proxy) == at.proxy.process().pid());
+}
+
+/// What the newest generation came of.
+std::string newest_cause(const Proxy& proxy) {
+  return proxy.json("generation list")["generations"].back()["cause"];
+}
+
+TEST_CASE("a reload by signal in the middle of a takeover is done by whoever goes on") {
+  for (const bool fails : {false, true}) {
+    CAPTURE(fails);
+    Between at;
+    at.start_until(From::new_one, "ready");
+    at.proxy.process().send_signal(SIGHUP);
+    REQUIRE(eventually([&] { return at.proxy.log().find("reload postponed") != std::string::npos; }));
+    CHECK(newest_cause(at.proxy) == "start");
+    if (fails) at.heir->send_signal(SIGKILL);
+    at.relay.let_go();
+    CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
+    CHECK((pid_of(at.proxy) == at.proxy.process().pid()) == fails);
+    at.heir->send_signal(SIGTERM);
+    at.heir->wait();
+  }
+}
+
+TEST_CASE("a new process that is told to reload before it is the one does not blind the old one") {
+  for (const bool fails : {false, true}) {
+    CAPTURE(fails);
+    Between at;
+    at.start_until(From::new_one, "ready");
+    std::string without = read_file(at.proxy.config_path());
+    const auto listener = without.find("[[listener]]");
+    without.erase(listener, without.find("[pool.", listener) - listener);
+    write_file(at.proxy.config_path(), without + "[[listener]]\nbind = \"127.0.0.2:0\"\n");
+    at.heir->send_signal(SIGHUP);
+    REQUIRE(at.heir_says("reload postponed"));
+    if (fails) at.heir->send_signal(SIGKILL);
+    at.relay.let_go();
+    if (fails) {
+      CHECK(eventually([&] { return at.proxy.log().find("takeover failed") != std::string::npos; }));
+      CHECK(run({"curl", "-fsS", "--connect-timeout", "2", at.proxy.url("/hello")}).exit_code == 0);
+    } else {
+      CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
+      CHECK(eventually([&] { return !RawClient().connect(at.port); }));
+    }
+    at.heir->send_signal(SIGTERM);
+    at.heir->wait();
+  }
+}
+
 }  // namespace
 }  // namespace sluice::e2e

@@ -116,11 +116,15 @@ class Server {
   bool set_log_level(LogLevel level);
 
   /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now; that
-  /// another process has taken over counts as none.
+  /// another process has taken over counts as none. Between start() with an estate and own() or hand_back() it
+  /// is only noted: the other process may have left all to this one already.
   void stop();
   bool is_stopping() const;
   /// Runs before a stop begins that somebody asks for.
   void on_stop(std::function<void()> callback);
+  /// For SIGHUP. As reload(), and the log has the answer. In the middle of a takeover it is done once that is
+  /// over, by the process that is the one then.
+  void reload_on_signal();
 
   // A takeover's steps, in their order; see handover.h and takeover.h.
 
@@ -128,12 +132,16 @@ class Server {
   Result<Estate> estate() const;
   /// Changes are refused meanwhile: what is acknowledged must not be lost to a process that goes.
   void hold_changes(bool hold);
+  /// That reload_on_signal() has to do still, and is the caller's to have done then.
+  bool take_postponed_reload();
   /// The listeners of the estate that this process has taken.
   std::set<std::string> shared_listeners() const;
   /// The process that left the estate has stopped accepting: all is this one's now. Alone::no: that process
   /// stands by, and no socket is added of which it has no copy, until be_alone().
   enum class Alone { no, yes };
   void own(Alone alone);
+  /// It goes on instead: leaves all to it, and finishes, as stop().
+  void hand_back();
   void be_alone();
   /// Another process accepts on these and answers for all from now on: finishes what it has, as stop(). With
   /// Clients::move their clients' connections go to departures().
@@ -202,6 +210,7 @@ class Server {
 
  private:
   struct Impl;
+  void catch_up();
   std::unique_ptr<Impl> impl_;
 };
 
