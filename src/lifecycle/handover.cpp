@@ -235,7 +235,8 @@ struct Handover::Impl final : net::MessageReader {
     return estate;
   }
 
-  /// The point of no return, but for the new process's own word: it accepts already, this one stops.
+  /// The point of no return, but for the new process's own word: it accepts once it hears of it, and
+  /// until then whoever comes waits in the queues, which it has.
   void hand_over(const ReadyMessage& ready) {
     const bool stands_by = version_of_conversation >= kProbation && ready.probation && !comes_back;
     if (stands_by) before = recent.until(figures_of(server.own_totals()));
@@ -353,7 +354,7 @@ struct Handover::Impl final : net::MessageReader {
     answer(std::move(why));
   }
 
-  /// It may have accepted clients by now: it has time to finish them.
+  /// One of a release before this one may have accepted clients by now: it has time to finish them.
   void end_process() {
     if (!process || !process->is_running()) return process.reset();
     process->send_signal(SIGTERM);

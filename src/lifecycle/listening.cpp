@@ -56,6 +56,7 @@ bool Listening::take_back(const std::string& id) {
 }
 
 void Listening::spread() {
+  if (!accepts_) return;
   for (const auto& [id, listener] : sockets_) {
     // To more sockets the kernel would deal clients at once, and those would be this process's alone.
     if (!listener->shared && !listener->stood_by) widen_for_workers(*listener);
@@ -154,6 +155,7 @@ std::set<std::string> Listening::shared() const {
 }
 
 void Listening::own(Server::Alone alone) {
+  accepts_ = true;
   for (const auto& [id, listener] : aside_) listener->shared = false;
   for (const auto& [id, listener] : sockets_) {
     if (!std::exchange(listener->shared, false)) continue;

@@ -44,6 +44,8 @@ class Listening {
   /// those of others included. Clients of a listener that is gone are accepted to the last.
   void change(SocketsById next);
 
+  /// Nothing is accepted before own(). Whom another process may still refuse has no client to lose.
+  void wait_for_word() { accepts_ = false; }
   std::set<std::string> shared() const;
   /// Those that this process shares with another are its own now.
   void own(Server::Alone alone);
@@ -88,6 +90,7 @@ class Listening {
   Log& log_;
   Workers& workers_;
   const net::ServiceManager* manager_ = nullptr;
+  bool accepts_ = true;
   SocketsById sockets_;
   SocketsById aside_;                                            // lent, and of no listener now
   SocketsById kept_;                                             // while this process stands by

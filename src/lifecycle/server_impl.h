@@ -85,6 +85,7 @@ struct Server::Impl {
     if (owns) {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
+    if (awaits_word) listening.wait_for_word();
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
     listening.set_aside(*inherited);
     if (!owns) names.know(estate->state.places);

@@ -77,7 +77,7 @@ struct StateMessage {
 };
 
 struct ReadyMessage {
-  std::set<std::string> listeners{};  ///< those it accepts on; the others are the old one's to drain
+  std::set<std::string> listeners{};  ///< those it will accept on; the others are the old one's to drain
   bool admin = false;                 ///< the admin socket is the same
   size_t room = 0;                    ///< for how many descriptors of clients' connections
   bool probation = false;             ///< the old one is to stand by

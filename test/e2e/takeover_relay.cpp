@@ -12,13 +12,11 @@ TakeoverRelay::TakeoverRelay(const std::string& path, std::string target)
     : target_(std::move(target)), listening_(listen_on(path)), serving_([this] { serve(); }) {}
 
 TakeoverRelay::~TakeoverRelay() {
-  let_go();
+  hang_up();
   ::shutdown(listening_, SHUT_RDWR);
   serving_.join();
   ::close(listening_);
   for (auto& link : links_) {
-    link.new_one.end(SHUT_RDWR);
-    link.old_one.end(SHUT_RDWR);
     link.up.join();
     link.down.join();
   }
@@ -42,10 +40,27 @@ void TakeoverRelay::let_go() {
   changed_.notify_all();
 }
 
+void TakeoverRelay::hang_up() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+    for (auto& link : links_) {
+      link.new_one.end(SHUT_RDWR);
+      link.old_one.end(SHUT_RDWR);
+    }
+  }
+  let_go();
+}
+
 void TakeoverRelay::serve() {
   while (true) {
     const int accepted = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) return;
+    const std::lock_guard lock(mutex_);
+    if (is_over_) {
+      ::close(accepted);
+      return;
+    }
     Link& link = links_.emplace_back(accepted, target_);
     link.up = std::thread([this, &link] { pump(link.new_one, link.old_one, From::new_one); });
     link.down = std::thread([this, &link] { pump(link.old_one, link.new_one, From::old_one); });

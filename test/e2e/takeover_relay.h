@@ -20,7 +20,6 @@ class TakeoverRelay {
 
   /// New processes that connect to `path` speak to who answers on `target`.
   TakeoverRelay(const std::string& path, std::string target);
-  /// Hangs up for both.
   ~TakeoverRelay();
   TakeoverRelay(const TakeoverRelay&) = delete;
   TakeoverRelay& operator=(const TakeoverRelay&) = delete;
@@ -30,6 +29,8 @@ class TakeoverRelay {
   void hold(From from, const std::string& kind);
   bool is_holding();
   void let_go();
+  /// Passes on nothing more: to each of the two the other one has gone.
+  void hang_up();
 
  private:
   struct Link {
@@ -50,6 +51,7 @@ class TakeoverRelay {
   From held_from_{};
   std::string held_kind_;  // empty: none
   bool is_holding_ = false;
+  bool is_over_ = false;
   std::list<Link> links_;
   std::thread serving_;
 };

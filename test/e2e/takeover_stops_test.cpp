@@ -5,42 +5,13 @@
 #include "fixtures.h"
 #include "raw_client.h"
 #include "successors.h"
+#include "takeover_between.h"
 #include "takeover_peer.h"
-#include "takeover_relay.h"
 
 #include <doctest/doctest.h>
 
 namespace sluice::e2e {
 namespace {
-
-using From = TakeoverRelay::From;
-
-/// A running proxy, and a new process that speaks to it through a relay.
-struct Between {
-  Between() : proxy(Proxy::pool({&app})), relay(directory.path("relay.sock"), proxy.socket_path()) {
-    REQUIRE(proxy.wait_for_healthy(1));
-    port = proxy.port();
-  }
-
-  /// Starts the new process, and returns once this message is on its way.
-  void start_until(From from, const std::string& kind) {
-    relay.hold(from, kind);
-    heir.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", proxy.config_path(),
-                                          "--takeover=" + directory.path("relay.sock")},
-                 directory.path("heir"));
-    REQUIRE(eventually([&] { return relay.is_holding(); }));
-  }
-  bool heir_says(const std::string& text) const {
-    return eventually([&] { return heir->output().find(text) != std::string::npos; });
-  }
-
-  DemoApp app;
-  Proxy proxy;
-  TempDir directory;
-  TakeoverRelay relay;
-  std::optional<Child> heir;
-  int port = 0;
-};
 
 TEST_CASE("a stop while a new process has everything in its hands refuses that one, and drains") {
   for (const bool by_signal : {true, false}) {
@@ -124,7 +95,7 @@ TEST_CASE("a stop of a new process that is refused in the end leaves the old one
   at.heir->send_signal(SIGKILL);
   at.heir->wait();
   at.relay.let_go();
-  CHECK(eventually([&] { return at.proxy.log().find("takeover failed") != std::string::npos; }));
+  CHECK(at.old_one_says("takeover failed"));
   CHECK(RawClient(at.port).get("/hello").ok());
   CHECK(pid_of(at.proxy) == at.proxy.process().pid());
 }
@@ -140,14 +111,13 @@ TEST_CASE("a reload by signal in the middle of a takeover is done by whoever goe
     Between at;
     at.start_until(From::new_one, "ready");
     at.proxy.process().send_signal(SIGHUP);
-    REQUIRE(eventually([&] { return at.proxy.log().find("reload postponed") != std::string::npos; }));
+    REQUIRE(at.old_one_says("reload postponed"));
     CHECK(newest_cause(at.proxy) == "start");
     if (fails) at.heir->send_signal(SIGKILL);
     at.relay.let_go();
     CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
     CHECK((pid_of(at.proxy) == at.proxy.process().pid()) == fails);
-    at.heir->send_signal(SIGTERM);
-    at.heir->wait();
+    at.end_heir();
   }
 }
 
@@ -165,14 +135,13 @@ TEST_CASE("a new process that is told to reload before it is the one does not bl
     if (fails) at.heir->send_signal(SIGKILL);
     at.relay.let_go();
     if (fails) {
-      CHECK(eventually([&] { return at.proxy.log().find("takeover failed") != std::string::npos; }));
+      CHECK(at.old_one_says("takeover failed"));
       CHECK(run({"curl", "-fsS", "--connect-timeout", "2", at.proxy.url("/hello")}).exit_code == 0);
     } else {
       CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
       CHECK(eventually([&] { return !RawClient().connect(at.port); }));
     }
-    at.heir->send_signal(SIGTERM);
-    at.heir->wait();
+    at.end_heir();
   }
 }
 

@@ -81,8 +81,8 @@ class Server {
 
   /// Binds the listeners, starts the workers and publishes the first generation, with the state file's
   /// changes; or changes nothing and says why. Its number is 1, or follows the state file's.
-  /// With an estate: goes on from there, takes out of it what the configuration names, and shares the
-  /// listeners with the process that left it until own().
+  /// With an estate: goes on from there, takes out of it what the configuration names, shares the listeners
+  /// with the process that left it, and accepts nobody until own().
   Result<void> start(config::Config config, const Origin& origin = {});
 
   /// What a reload or a change has come to.
