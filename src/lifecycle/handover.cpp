@@ -126,6 +126,8 @@ struct Handover::Impl final : net::MessageReader {
       return refuse(*asking,
                     {.code = ErrorCode::denied, .message = "only a process of the same user takes over"});
     }
+    // Ours has failed, and somebody else comes: that is another takeover.
+    if (why_lost && !channel && !(process && peer->process == process->pid())) give_up(Error(*why_lost));
     const bool expected = step == Step::starting && process && !channel;
     if (auto may = expected ? Result<void>() : check_may_begin(); !may) return refuse(*asking, may.error());
     if (!expected) begin_step();
@@ -184,6 +186,7 @@ struct Handover::Impl final : net::MessageReader {
   }
 
   void on_process_ended(const net::ExitStatus& status) {
+    if (channel && new_process != process->pid()) return;  // Somebody else was first, whom this is not about.
     const bool hung_up = why_lost.has_value();
     lose(concat({"the new process ", how_it_ended(status), " before it was ready"}));
     if (hung_up) give_up(Error(*why_lost));
@@ -250,6 +253,8 @@ struct Handover::Impl final : net::MessageReader {
     step = stands_by ? Step::standing_by : Step::handed;
     too_late.disarm();
     ended.cancel();
+    // Somebody else's, as far as one can tell: who is in another namespace of processes has no number here.
+    if (process && new_process > 0 && process->pid() != new_process) process.reset();
     log.info((comes_back ? "handed back" : "handed over to a new process") + field("new_pid", new_process) +
              (stands_by ? field("stands_by", "yes") : ""));
     const bool moves = version_of_conversation >= kConnectionsMove && ready.room > 0;

@@ -1,6 +1,7 @@
 // Takeovers that fail, at every step: the old process goes on as if nothing had happened, and says what did.
 #include <csignal>
 
+#include "admin_session.h"
 #include "fixtures.h"
 #include "raw_client.h"
 #include "successors.h"
@@ -160,6 +161,33 @@ TEST_CASE("a new process that takes everything and hangs is given up in time") {
   REQUIRE(peer.hear_until("state"));
   CHECK(peer.hear_until("refused"));
   at.check("it has the listeners, but did not say that it is ready");
+}
+
+TEST_CASE("a process that takes over is not given up because another one, which was started to, has ended") {
+  DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  const TempDir directory;
+  const std::string slow = directory.path("slow");
+  write_file(slow, "#!/bin/sh\nread -r go < " + directory.path("go") + "\nexec " + sluice_binary() + " \"$@\"\n");
+  REQUIRE(run({"mkfifo", directory.path("go")}).exit_code == 0);
+  REQUIRE(run({"chmod", "+x", slow}).exit_code == 0);
+  AdminSession upgrade(proxy.socket_path());
+  upgrade.send("upgrade --binary " + slow);
+  REQUIRE(eventually([&] { return proxy.log().find("upgrade started") != std::string::npos; }));
+  TakeoverPeer first(proxy.socket_path());
+  first.say(TakeoverPeer::hello());
+  REQUIRE(first.hear_until("state"));
+  write_file(directory.path("go"), "go\n");
+  REQUIRE(eventually([&] { return successors.living().empty(); }));
+  CHECK_FALSE(first.hear(500ms));  // As long as nobody could be given up in.
+  CHECK_FALSE(first.is_over(0ms));
+  first.say({{"message", "ready"}, {"listeners", nlohmann::json::array()}, {"admin", false}});
+  CHECK(first.hear_until("yours"));
+  CHECK(upgrade.hear() == "ok pid=" + std::to_string(::getpid()));
+  first.hang_up();
+  CHECK(proxy.process().wait() == 0);
 }
 
 TEST_CASE("one takeover at a time: who comes second is refused") {
