@@ -99,6 +99,10 @@ void AdminServer::hand_over(bool same_socket) {
   impl_->end_sessions([](const Session&) { return true; });
 }
 
+bool AdminServer::is_to_hear() const {
+  return std::ranges::any_of(impl_->sessions, [](const auto& session) { return session->is_silent(); });
+}
+
 void AdminServer::stand_by() {
   impl_->acceptor.reset();
   impl_->socket->leave_file();

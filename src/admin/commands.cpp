@@ -234,7 +234,7 @@ Outcome when_adopted(lifecycle::Server& server, lifecycle::Server::Change change
         if (adopted) return on_reply(done(change));
         on_reply(Reply::failed({.code = ErrorCode::timed_out, .message = "a worker did not answer"}));
       });
-  return {.wait = std::move(wait)};
+  return {.wait = std::move(wait), .made = number};
 }
 
 }  // namespace sluice::admin

@@ -7,6 +7,7 @@
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/transaction.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct Outcome {
   std::optional<Reply> reply{};
   Wait wait{};
   std::optional<Stream> stream{};
+  std::optional<uint64_t> made{};  ///< the generation: so much is done, whatever becomes of the wait
   bool waits_for_verdict = false;  ///< on the process that takes over from this one
 };
 

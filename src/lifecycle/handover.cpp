@@ -21,6 +21,8 @@ namespace {
 /// many.
 constexpr size_t kMostPredecessors = 64;
 constexpr Duration kProgress{200};
+/// A worker that has not come round by then does not hold up an upgrade.
+constexpr Duration kSettling{1000};
 /// For the rest of the news, once one is that the new process has ended.
 constexpr Duration kLastWords{200};
 
@@ -155,7 +157,7 @@ struct Handover::Impl final : net::MessageReader {
     const auto* hello = std::get_if<HelloMessage>(&*parsed);
     if (hello != nullptr && step == Step::starting) return offer(*hello);
     if (auto* ready = std::get_if<ReadyMessage>(&*parsed); ready != nullptr && step == Step::offered) {
-      return hand_over(*ready);
+      return settle(*ready);
     }
     give_up(unexpected());
   }
@@ -174,6 +176,7 @@ struct Handover::Impl final : net::MessageReader {
 
   void on_end(Error why) override {
     channel.reset();
+    settled.cancel();
     progress.disarm();
     if (standby) return standby->process_gone(concat({"the new process has ended: ", why.message}));
     if (step == Step::handed) {
@@ -236,6 +239,12 @@ struct Handover::Impl final : net::MessageReader {
     if (!admin) return std::move(admin).error();
     estate->sockets.push_back({{PassedSocket::Kind::admin, settings.admin_path, 0}, *std::move(admin)});
     return estate;
+  }
+
+  /// Who has just made a generation waits until all workers have it, to be told so by this process.
+  void settle(const ReadyMessage& ready) {
+    settled = server.when([this] { return server.is_adopted(server.generation()); }, kSettling,
+                          [this, ready](bool) { hand_over(ready); });
   }
 
   /// The point of no return, but for the new process's own word: it accepts once it hears of it, and
@@ -348,6 +357,7 @@ struct Handover::Impl final : net::MessageReader {
     // It has to know that this is no end of this process, of which it would be the heir.
     if (channel) refuse(*channel, why);
     channel.reset();
+    settled.cancel();
     too_late.disarm();
     progress.disarm();
     ended.cancel();
@@ -382,6 +392,7 @@ struct Handover::Impl final : net::MessageReader {
   uint64_t version_of_conversation = 0;
   std::unique_ptr<net::Process> process;  // when we have started it
   Wait ended;
+  Wait settled;
   std::unique_ptr<net::MessageChannel> channel;
   std::optional<Error> why_lost;  // its connection, while how it ended is still to be told
   Deadline too_late;

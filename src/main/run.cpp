@@ -27,6 +27,8 @@
 namespace sluice {
 namespace {
 
+constexpr Duration kLastWords{200};
+
 int fail(const Error& error) {
   std::fprintf(stderr, "sluice: %s\n", error.message.c_str());
   return exit_code(error.code);
@@ -197,7 +199,12 @@ class Running {
     if (!finished_) loop_.run();
   }
 
+  /// Who has just connected to the admin socket, and whose command comes too late, is told so.
   void finish() {
+    last_words_ = server_.when([this] { return !admin_->is_to_hear(); }, kLastWords, [this](bool) { end(); });
+  }
+
+  void end() {
     finished_ = true;
     if (probation_) probation_->stop();
     handover_.say_goodbye();
@@ -217,6 +224,7 @@ class Running {
   std::unique_ptr<lifecycle::Takeover> takeover_;
   std::optional<lifecycle::Probation> probation_;
   net::Signals signals_{loop_};
+  Wait last_words_;
   bool finished_ = false;
 };
 

@@ -34,12 +34,14 @@ class AdminServer {
 
   /// For the process that takes over.
   Result<net::Descriptor> copy_socket() const;
-  /// Answers no more. Sessions end, with an error where an answer is due. `same_socket`: the other process
+  /// Serves no more. Sessions end with the next answer that is due, an error. `same_socket`: the other process
   /// answers on it, and has its file.
   void hand_over(bool same_socket);
   /// Likewise, on the same socket, but this process may answer again. Who waits for how an upgrade goes on
   /// keeps waiting.
   void stand_by();
+  /// Somebody has connected and not said yet what for.
+  bool is_to_hear() const;
 
  private:
   struct Impl;
