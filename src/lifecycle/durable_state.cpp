@@ -69,6 +69,10 @@ Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config confi
     auto opened = DurableFile::open(path);
     if (!opened) return cannot_start(std::move(opened).error());
     file = *std::move(opened);
+    // Acknowledged changes are in another file as yet, which the next start will not read.
+    const auto text = from.saved.changes.empty() ? Result<std::string>("") : state_text(from.saved);
+    auto can_be = text ? file->prove(*text) : Result<void>(text.error());
+    if (!can_be) return cannot_start(std::move(can_be).error());
   }
   if (file) {
     // What it says is known already, but that it can be read is not.
