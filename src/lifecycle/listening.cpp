@@ -41,7 +41,9 @@ void Listening::set_aside(const SocketsById& given) {
 
 SocketsById Listening::open_sockets() const {
   SocketsById all = sockets_to_pass();
-  for (const auto& leaving : leaving_) all.emplace(leaving->id, leaving->listener);
+  for (const auto& leaving : leaving_) {
+    if (!leaving->listener->address.is_local()) all.emplace(leaving->id, leaving->listener);
+  }
   return all;
 }
 
@@ -50,6 +52,10 @@ bool Listening::take_back(const std::string& id) {
   if (aside_.erase(id) > 0) return true;
   const auto found = std::ranges::find_if(leaving_, [&](const auto& each) { return each->id == id; });
   if (found == leaving_.end()) return false;
+  if ((*found)->listener->address.is_local()) {
+    close(**found);  // The new one is another, and workers know them by their address.
+    return false;
+  }
   for (auto& socket : (*found)->listener->sockets) socket->take_new_connections();
   leaving_.erase(found);
   return true;

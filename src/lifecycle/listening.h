@@ -30,7 +30,8 @@ class Listening {
   void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
 
   const SocketsById& sockets() const { return sockets_; }
-  /// Also those that are about to close, or set aside, which change() may be given as well.
+  /// Also those that are about to close, or set aside, which change() may be given as well. Not Unix sockets
+  /// that are: they have no file any more.
   SocketsById open_sockets() const;
   /// Those that the next process needs: ours, and what is set aside.
   SocketsById sockets_to_pass() const;

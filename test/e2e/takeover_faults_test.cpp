@@ -1,5 +1,8 @@
 // Takeovers that fail, at every step: the old process goes on as if nothing had happened, and says what did.
+#include <unistd.h>
+
 #include <csignal>
+#include <filesystem>
 
 #include "admin_session.h"
 #include "fixtures.h"
@@ -188,6 +191,23 @@ TEST_CASE("a process that takes over is not given up because another one, which 
   CHECK(upgrade.hear() == "ok pid=" + std::to_string(::getpid()));
   first.hang_up();
   CHECK(proxy.process().wait() == 0);
+}
+
+TEST_CASE("a process of another user is refused, whoever may connect to the admin socket") {
+  if (::geteuid() != 0) return MESSAGE("not tested: only root can be another user");
+  Undisturbed at;
+  const std::filesystem::path socket = at.proxy.socket_path();
+  std::filesystem::permissions(socket, std::filesystem::perms(0666));
+  std::filesystem::permissions(socket.parent_path(), std::filesystem::perms(0755));
+  REQUIRE(::seteuid(65534) == 0);
+  TakeoverPeer peer(socket);  // The kernel remembers who has connected.
+  REQUIRE(::seteuid(0) == 0);
+  peer.say(TakeoverPeer::hello());
+  const auto refused = peer.hear();
+  REQUIRE(refused);
+  CHECK((*refused)["code"] == "denied");
+  CHECK(peer.is_over());
+  CHECK(at.proxy.admin("upgrade").exit_code == 0);  // It is not even noticed.
 }
 
 TEST_CASE("one takeover at a time: who comes second is refused") {

@@ -65,6 +65,14 @@ struct OldOne {
   std::optional<TakeoverPeer> peer;
 };
 
+nlohmann::json nothing_counted() {
+  return {{"accepted", 0},
+          {"ended", nlohmann::json::object()},
+          {"retries", 0},
+          {"connections_accepted", 0},
+          {"connections", 0}};
+}
+
 TEST_CASE("a new process accepts nobody before it is told that all is its own, and answers as the process then") {
   OldOne old;
   const auto hello = old.peer->hear();
@@ -123,6 +131,25 @@ TEST_CASE("a new process that was told to stop before it is refused leaves all t
   CHECK(old.heir->is_running());
   REQUIRE(old.peer->say({{"message", "refused"}, {"code", "timed_out"}, {"text", "too late"}}));
   CHECK(old.heir->wait() == 4);
+}
+
+TEST_CASE("a process before which too many still drain is upgraded once they do not") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  const auto yours = [&](int predecessors) {
+    return nlohmann::json{{"message", "yours"}, {"totals", nothing_counted()}, {"predecessors", predecessors}};
+  };
+  REQUIRE(old.peer->say(yours(63)));  // And the old one itself.
+  REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
+  const auto refused = run({sluice_binary(), "-s", old.directory.path("old.sock"), "upgrade"}, 10s);
+  CHECK(refused.exit_code == 5);
+  CHECK(refused.output.find("too many earlier processes still drain") != std::string::npos);
+  REQUIRE(old.peer->say(yours(62)));
+  CHECK(eventually([&] {
+    const TakeoverPeer next(old.directory.path("old.sock"));
+    return next.say(TakeoverPeer::hello()) && old.heir->output().find("takeover failed") != std::string::npos;
+  }));
 }
 
 TEST_CASE("an old process that dies in the middle leaves all to the new one that is ready") {
