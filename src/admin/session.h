@@ -17,8 +17,8 @@ class Session final : private net::Reader {
  public:
   Session(std::unique_ptr<net::Transport> transport, Context context, std::function<void(Session&)> on_over);
 
-  /// Takes no more commands. When an answer is due, it is this, and so it is to the next command that comes; of
-  /// a change that was made it is said that it was.
+  /// Takes no more commands. When an answer is due, it is this, and so it is to the next command that comes;
+  /// of a change that was made it is said that it was.
   void end(const Error& error);
   bool waits_for_verdict() const { return waits_for_verdict_; }
 
@@ -39,8 +39,8 @@ class Session final : private net::Reader {
   Context context_;  // What it has begun and not committed ends with it.
   std::function<void(Session&)> on_over_;
   std::string input_;
-  std::optional<uint64_t> made_;   // by the command that it is busy with
-  std::optional<Error> refusal_;   // of every command from now on
+  std::optional<uint64_t> made_;  // by the command that it is busy with
+  std::optional<Error> refusal_;  // of every command from now on
   std::optional<Stream> stream_;  // while that is what it is busy with
   Wait wait_;
   Wait writable_;

@@ -31,8 +31,8 @@ class DurableState {
     std::string path{};
     net::Descriptor lock{};
   };
-  /// Nothing is written before the first advance(), but another file than before has to be one that can be: an
-  /// error otherwise. With a probation redundant changes are kept.
+  /// Nothing is written before the first advance(), but another file than before has to be one that can be:
+  /// an error otherwise. With a probation redundant changes are kept.
   static Result<std::unique_ptr<DurableState>> inherit(config::Config file, Inherited from, Log& log);
 
   const DesiredState& desired() const { return desired_; }

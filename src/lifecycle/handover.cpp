@@ -343,10 +343,9 @@ struct Handover::Impl final : net::MessageReader {
   void tell_progress() {
     if (!channel) return;
     // Who comes back knows its own counts, and those before them.
-    const auto text =
-        takeover_text(comes_back
-                          ? YoursMessage{.totals = server.own_totals(), .reload = reload}
-                          : YoursMessage{server.totals(), server.predecessors().draining(), before, reload});
+    const auto text = takeover_text(
+        comes_back ? YoursMessage{.totals = server.own_totals(), .reload = reload}
+                   : YoursMessage{server.totals(), server.predecessors().draining(), before, reload});
     if (text) channel->send(*text);
     loop.deadlines().arm(progress, kProgress);
   }
@@ -399,7 +398,7 @@ struct Handover::Impl final : net::MessageReader {
   Deadline progress;
   Pending<Result<int>> done;
   std::optional<Duration> for_verdict;  // who waits for the upgrade waits for that, so long
-  bool reload = false;            // that this process was told to do, and the new one is to
+  bool reload = false;                  // that this process was told to do, and the new one is to
   bool comes_back = false;        // the new process: it has stood by since this one has taken over from it
   std::optional<Figures> before;  // that it is told while this one stands by
   std::optional<Standby> standby;

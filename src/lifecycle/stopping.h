@@ -30,7 +30,8 @@ class Stopping {
   explicit Stopping(Needs needs);
 
   bool has_begun() const { return begun_; }
-  /// Ends what is on the listeners that are left, and then everything else. Nothing when that goes on already.
+  /// Ends what is on the listeners that are left, and then everything else. Nothing when that goes on
+  /// already.
   void begin(std::string_view why, Duration drain_timeout);
   /// The same because somebody wants it, who finishes it now by saying so twice.
   void ask(Duration drain_timeout);

@@ -258,7 +258,8 @@ Result<void> Takeover::complete(Server& server) {
                          .probation = on_probation});
   impl.loop.run_until([&] { return impl.is_ours || impl.error; }, kNoBound);
   if (impl.error) return *impl.error;
-  if (!impl.is_ours) return Error{.code = ErrorCode::timed_out, .message = "the running process says nothing"};
+  if (!impl.is_ours)
+    return Error{.code = ErrorCode::timed_out, .message = "the running process says nothing"};
   if (impl.reload_wanted) server.reload_on_signal();  // Done when it owns all.
   impl.server = &server;
   server.predecessors().set(impl.last);

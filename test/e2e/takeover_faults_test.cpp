@@ -173,7 +173,8 @@ TEST_CASE("a process that takes over is not given up because another one, which 
   REQUIRE(proxy.wait_for_healthy(1));
   const TempDir directory;
   const std::string slow = directory.path("slow");
-  write_file(slow, "#!/bin/sh\nread -r go < " + directory.path("go") + "\nexec " + sluice_binary() + " \"$@\"\n");
+  write_file(slow,
+             "#!/bin/sh\nread -r go < " + directory.path("go") + "\nexec " + sluice_binary() + " \"$@\"\n");
   REQUIRE(run({"mkfifo", directory.path("go")}).exit_code == 0);
   REQUIRE(run({"chmod", "+x", slow}).exit_code == 0);
   AdminSession upgrade(proxy.socket_path());
@@ -194,7 +195,10 @@ TEST_CASE("a process that takes over is not given up because another one, which 
 }
 
 TEST_CASE("a process of another user is refused, whoever may connect to the admin socket") {
-  if (::geteuid() != 0) return MESSAGE("not tested: only root can be another user");
+  if (::geteuid() != 0) {
+    MESSAGE("not tested: only root can be another user");
+    return;
+  }
   Undisturbed at;
   const std::filesystem::path socket = at.proxy.socket_path();
   std::filesystem::permissions(socket, std::filesystem::perms(0666));

@@ -73,7 +73,8 @@ nlohmann::json nothing_counted() {
           {"connections", 0}};
 }
 
-TEST_CASE("a new process accepts nobody before it is told that all is its own, and answers as the process then") {
+TEST_CASE(
+    "a new process accepts nobody before it is told that all is its own, and answers as the process then") {
   OldOne old;
   const auto hello = old.peer->hear();
   REQUIRE(hello);
@@ -91,6 +92,7 @@ TEST_CASE("a new process accepts nobody before it is told that all is its own, a
   }
   RawClient waiting(old.port);
   REQUIRE(waiting.send(get_request("/hello")));
+  CHECK(waiting.receive(false, 200ms).status == 0);
   CHECK(old.heir->output().find("sluice started") == std::string::npos);
   const nlohmann::json totals = {{"accepted", 5},
                                  {"ended", {{"ok", 5}}},
@@ -138,7 +140,8 @@ TEST_CASE("a process before which too many still drain is upgraded once they do 
   old.give();
   REQUIRE(old.peer->hear_until("ready"));
   const auto yours = [&](int predecessors) {
-    return nlohmann::json{{"message", "yours"}, {"totals", nothing_counted()}, {"predecessors", predecessors}};
+    return nlohmann::json{
+        {"message", "yours"}, {"totals", nothing_counted()}, {"predecessors", predecessors}};
   };
   REQUIRE(old.peer->say(yours(63)));  // And the old one itself.
   REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));

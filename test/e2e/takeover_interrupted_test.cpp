@@ -15,9 +15,7 @@ namespace {
 struct Load {
   explicit Load(int port) : staying(port, 4, get_request("/hello")), coming(port, 16, one_request()) {}
 
-  static std::string one_request() {
-    return "GET /slow/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  }
+  static std::string one_request() { return "GET /slow/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"; }
   bool goes_on() const {
     const uint64_t came = coming.ok();
     const uint64_t stayed = staying.ok();
@@ -71,6 +69,7 @@ TEST_CASE("a new process that hangs at any message before it is the one costs no
     Between at("takeover_timeout = \"1s\"");
     Load load(at.port);
     at.start_until(moment.from, moment.kind);
+    REQUIRE(load.goes_on());
     at.heir->send_signal(SIGSTOP);
     CHECK(at.old_one_says(moment.cause_of_hanging));
     load.check();

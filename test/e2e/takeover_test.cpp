@@ -284,9 +284,10 @@ TEST_CASE("who waits in the old process is told that the change was made, and to
   CHECK(idle.ask("status").starts_with("ok"));
   AdminSession silent(proxy.socket_path());
   REQUIRE(proxy.admin("upgrade").exit_code == 0);
-  CHECK(waiting.hear() == "error timed_out: generation " + made +
-                              " was made, but what was to be waited for has not come yet: another process has "
-                              "taken over: ask that one, on the same socket");
+  CHECK(waiting.hear() ==
+        "error timed_out: generation " + made +
+            " was made, but what was to be waited for has not come yet: another process has "
+            "taken over: ask that one, on the same socket");
   CHECK(proxy.state_of(app) == "draining");
   for (AdminSession* session : {&idle, &silent}) {
     CHECK(session->ask("backend ready shop " + app.address()).starts_with("error conflict: another process"));

@@ -34,8 +34,8 @@ class AdminServer {
 
   /// For the process that takes over.
   Result<net::Descriptor> copy_socket() const;
-  /// Serves no more. Sessions end with the next answer that is due, an error. `same_socket`: the other process
-  /// answers on it, and has its file.
+  /// Serves no more. Sessions end with the next answer that is due, an error. `same_socket`: the other
+  /// process answers on it, and has its file.
   void hand_over(bool same_socket);
   /// Likewise, on the same socket, but this process may answer again. Who waits for how an upgrade goes on
   /// keeps waiting.

@@ -115,9 +115,9 @@ class Server {
   /// Until a reload changes the log's settings, or the process ends. False as log_level() has nothing.
   bool set_log_level(LogLevel level);
 
-  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now; that
-  /// another process has taken over counts as none. Between start() with an estate and own() or hand_back() it
-  /// is only noted: the other process may have left all to this one already.
+  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now;
+  /// that another process has taken over counts as none. Between start() with an estate and own() or
+  /// hand_back() it is only noted: the other process may have left all to this one already.
   void stop();
   bool is_stopping() const;
   /// Runs before a stop begins that somebody asks for.
