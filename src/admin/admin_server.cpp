@@ -37,6 +37,17 @@ struct AdminServer::Impl {
     if (acceptor) acceptor->resume();
   }
 
+  void end_sessions(bool (*which)(const Session&)) {
+    std::vector<Session*> ending;
+    for (const auto& session : sessions) {
+      if (which(*session)) ending.push_back(session.get());
+    }
+    for (Session* session : ending) {  // Each ends itself at most.
+      session->end({.code = ErrorCode::conflict,
+                    .message = "another process has taken over: ask that one, on the same socket"});
+    }
+  }
+
   net::Loop& loop;
   Log& log;
   std::optional<net::ListeningSocket> socket;
@@ -66,9 +77,11 @@ AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover) {
+void AdminServer::serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover,
+                        lifecycle::Probation* probation) {
   impl_->socket->take_file();
-  impl_->context = {.server = &server, .config_path = std::move(config_path), .handover = handover};
+  impl_->context = {
+      .server = &server, .config_path = std::move(config_path), .handover = handover, .probation = probation};
   impl_->acceptor = std::make_unique<net::Acceptor>(
       impl_->loop, *impl_->socket, [impl = impl_.get()](std::unique_ptr<net::Transport> transport) {
         impl->accept(std::move(transport));
@@ -83,12 +96,17 @@ void AdminServer::hand_over(bool same_socket) {
   impl_->acceptor.reset();
   if (same_socket) impl_->socket->leave_file();
   impl_->socket.reset();
-  std::vector<Session*> sessions;
-  for (const auto& session : impl_->sessions) sessions.push_back(session.get());
-  for (Session* session : sessions) {  // Each ends itself at most.
-    session->end({.code = ErrorCode::conflict,
-                  .message = "another process has taken over: ask that one, on the same socket"});
-  }
+  impl_->end_sessions([](const Session&) { return true; });
+}
+
+bool AdminServer::is_to_hear() const {
+  return std::ranges::any_of(impl_->sessions, [](const auto& session) { return session->is_silent(); });
+}
+
+void AdminServer::stand_by() {
+  impl_->acceptor.reset();
+  impl_->socket->leave_file();
+  impl_->end_sessions([](const Session& session) { return !session.waits_for_verdict(); });
 }
 
 }  // namespace sluice::admin

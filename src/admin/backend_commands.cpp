@@ -67,6 +67,7 @@ bool is_wanted(const Server& server, const upstream::BackendState& state) {
 /// more.
 Outcome when_empty(Server& server, Server::Change change, std::shared_ptr<upstream::BackendState> state,
                    Duration bound, OnReply on_reply) {
+  const uint64_t made = change.generation;
   Wait wait = server.when(
       [&server, change, state] {
         // Earlier processes that still drain know nothing of the change.
@@ -86,11 +87,12 @@ Outcome when_empty(Server& server, Server::Change change, std::shared_ptr<upstre
             {.code = ErrorCode::timed_out,
              .message = concat({"it gets nothing new, but ", left, " requests are still in flight"})}));
       });
-  return {.wait = std::move(wait)};
+  return {.wait = std::move(wait), .made = made};
 }
 
 Outcome when_healthy(Server& server, Server::Change change, std::shared_ptr<upstream::BackendState> state,
                      Duration bound, OnReply on_reply) {
+  const uint64_t made = change.generation;
   Wait wait = server.when(
       [&server, change, state] {
         if (!is_wanted(server, *state)) return true;  // It is over, too.
@@ -107,7 +109,7 @@ Outcome when_healthy(Server& server, Server::Change change, std::shared_ptr<upst
                                 .message = concat({"it is in the pool, but ", upstream::name(state->health()),
                                                    " and not healthy"})}));
       });
-  return {.wait = std::move(wait)};
+  return {.wait = std::move(wait), .made = made};
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 constexpr std::array<std::string_view, 11> kWithValue = {
     "--binary",      "--wait",         "--for",      "--weight", "--version", "--drain",
     "--if-revision", "--max-requests", "--priority", "--zone",   "--since"};
-constexpr std::array<std::string_view, 4> kFlags = {"--json", "--now", "--reset", "--follow"};
+constexpr std::array<std::string_view, 6> kFlags = {"--json",   "--now",  "--reset",
+                                                    "--follow", "--back", "--keep"};
 
 Error usage(std::string message) {
   return {.code = ErrorCode::usage, .message = std::move(message)};

@@ -39,7 +39,7 @@ std::string argument(const Command& command, size_t index) {
 constexpr std::array kEntries = {
     Entry{"help", "", "this list", 0, 0, help},
     Entry{"status", "", "version, uptime, generation, listeners, pools, requests", 0, 0,
-          [](Context& c, const Command&, OnReply) { return now(status(*c.server)); }},
+          [](Context& c, const Command&, OnReply) { return now(status(c)); }},
     Entry{"config show", "", "the effective configuration, as TOML", 0, 0,
           [](Context& c, const Command&, OnReply) { return now(config_show(*c.server)); }},
     Entry{"config check", "", "validate the file, change nothing", 0, 0,
@@ -48,8 +48,11 @@ constexpr std::array kEntries = {
           [](Context& c, const Command&, OnReply) { return now(config_diff(*c.server, c.config_path)); }},
     Entry{"reload", "[--reset] [--if-revision N]",
           "read the file again, and say what changed; --reset drops admin changes", 0, 0, reload},
-    Entry{"upgrade", "[--binary PATH]", "a new process takes over, with every listener and all state", 0, 0,
-          upgrade},
+    Entry{
+        "upgrade", "[--binary PATH] [--wait TIME] | [--back] | [--keep]",
+        "a new process takes over, with every listener and all state; --wait: answer once it has passed its "
+        "probation; --back: the one before takes all back; --keep: it does not",
+        0, 0, upgrade},
     Entry{"events", "[--since N] [--follow]", "what has happened, after event N; --follow: and what happens",
           0, 0, events},
     Entry{"log level", "[LEVEL]", "the least that is logged: debug, info, warning or error", 0, 1, log_level},
@@ -231,7 +234,7 @@ Outcome when_adopted(lifecycle::Server& server, lifecycle::Server::Change change
         if (adopted) return on_reply(done(change));
         on_reply(Reply::failed({.code = ErrorCode::timed_out, .message = "a worker did not answer"}));
       });
-  return {.wait = std::move(wait)};
+  return {.wait = std::move(wait), .made = number};
 }
 
 }  // namespace sluice::admin

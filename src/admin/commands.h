@@ -3,9 +3,11 @@
 
 #include <sluice/base/wait.h>
 #include <sluice/lifecycle/handover.h>
+#include <sluice/lifecycle/probation.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/transaction.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,7 +30,8 @@ struct Draft {
 struct Context {
   lifecycle::Server* server = nullptr;  ///< nullptr while the process starts
   std::string config_path{};
-  lifecycle::Handover* handover = nullptr;  ///< nullptr: no upgrades
+  lifecycle::Handover* handover = nullptr;    ///< nullptr: no upgrades
+  lifecycle::Probation* probation = nullptr;  ///< nullptr: there has been none
   std::optional<Draft> draft{};
 };
 
@@ -45,6 +48,8 @@ struct Outcome {
   std::optional<Reply> reply{};
   Wait wait{};
   std::optional<Stream> stream{};
+  std::optional<uint64_t> made{};  ///< the generation: so much is done, whatever becomes of the wait
+  bool waits_for_verdict = false;  ///< on the process that takes over from this one
 };
 
 /// A command that fails between begin and commit leaves nothing to commit.
@@ -53,7 +58,7 @@ Outcome execute(Context& context, const Command& command, OnReply on_reply);
 Reply refuse_line(Context& context, Error error);
 
 // The families of commands, by file.
-Reply status(lifecycle::Server& server);
+Reply status(const Context& context);
 Outcome dispositions(lifecycle::Server& server, OnReply on_reply);
 Outcome generation_list(lifecycle::Server& server, OnReply on_reply);
 Reply pool_list(lifecycle::Server& server);
@@ -75,6 +80,8 @@ Outcome begin(Context& context, const Command& command, OnReply on_reply);
 Outcome commit(Context& context, const Command& command, OnReply on_reply);
 Outcome route_split(Context& context, const Command& command, OnReply on_reply);
 Outcome pool_change(Context& context, const Command& command, OnReply on_reply);
+/// How the probation goes, when there is one.
+void add_probation(const Context& context, Reply& reply);
 /// ` paused for=12s`, or nothing; and null or an object.
 std::string pause_words(const lifecycle::Server& server, const std::string& pool);
 nlohmann::ordered_json pause_json(const lifecycle::Server& server, const std::string& pool);

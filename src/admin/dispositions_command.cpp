@@ -36,11 +36,11 @@ nlohmann::ordered_json json_of(const Account& account) {
 
 /// What the processes before this one have left or taken among themselves and with this one is no matter any
 /// more: what is not ended of theirs is in flight there, or here.
-Account with_predecessor(const Account& here, const lifecycle::Predecessor& before) {
+Account with_predecessors(const Account& here, const lifecycle::Totals& before) {
   Account all = here;
   all.taken = all.left = 0;
-  all.accepted += before.totals.accepted;
-  for (size_t i = 0; i < observe::kDispositions; ++i) all.ended[i] += before.totals.ended[i];
+  all.accepted += before.accepted;
+  for (size_t i = 0; i < observe::kDispositions; ++i) all.ended[i] += before.ended[i];
   return all;
 }
 
@@ -57,9 +57,9 @@ Reply report(const lifecycle::Server& server, const std::vector<Account>& accoun
   }
   reply.lines.push_back(line_of("process", process));
   reply.data["process"] = json_of(process);
-  if (const auto& before = server.predecessors().last()) {
-    const Account all = with_predecessor(process, *before);
-    if (before->is_draining) {
+  if (const auto& before = server.predecessors(); before.any()) {
+    const Account all = with_predecessors(process, before.totals());
+    if (before.draining() > 0) {
       reply.lines.push_back("total: a process before this one has not ended yet");
     } else {
       all_balanced = all_balanced && all.is_balanced();

@@ -33,6 +33,7 @@ size_t in_flight(const Server& server, const std::string& pool) {
 /// Like a drain a barrier: every worker holds new requests, and nothing is in flight any more.
 Outcome when_quiet(Server& server, Server::Change change, const std::string& pool, Duration bound,
                    OnReply on_reply) {
+  const uint64_t made = change.generation;
   Wait wait = server.when(
       [&server, change, pool] {
         return server.is_adopted(change.generation) && server.predecessors().draining() == 0 &&
@@ -52,7 +53,7 @@ Outcome when_quiet(Server& server, Server::Change change, const std::string& poo
         on_reply(Reply::failed(
             {.code = ErrorCode::timed_out, .message = concat({"the pool is paused, but ", why})}));
       });
-  return {.wait = std::move(wait)};
+  return {.wait = std::move(wait), .made = made};
 }
 
 }  // namespace

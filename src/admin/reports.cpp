@@ -96,17 +96,20 @@ void add_probes(const lifecycle::Server& server, Reply& reply) {
 
 /// The process before this one, while it finishes what it had.
 void tell_predecessor(const lifecycle::Predecessor& predecessor, Reply& reply) {
-  reply.lines.push_back("draining process" + field("pid", predecessor.process) +
+  const std::string what = predecessor.stands_by ? "standby process" : "draining process";
+  reply.lines.push_back(what + field("pid", predecessor.process) +
                         field("connections", static_cast<long long>(predecessor.totals.connections)) +
                         field("processes_before_it", static_cast<long long>(predecessor.before_it)));
   reply.data["predecessor"] = {{"pid", predecessor.process},
                                {"connections", predecessor.totals.connections},
+                               {"stands_by", predecessor.stands_by},
                                {"predecessors", predecessor.before_it}};
 }
 
 }  // namespace
 
-Reply status(lifecycle::Server& server) {
+Reply status(const Context& context) {
+  const lifecycle::Server& server = *context.server;
   Reply reply;
   const lifecycle::Totals totals = server.totals();
   const std::string state = server.is_stopping() ? "stopping" : "running";
@@ -136,7 +139,8 @@ Reply status(lifecycle::Server& server) {
     reply.lines.push_back("listener" + field("name", listener.name) + field("address", address));
     reply.data["listeners"].push_back({{"name", listener.name}, {"address", address}});
   }
-  if (server.predecessors().draining() > 0) tell_predecessor(*server.predecessors().last(), reply);
+  if (const auto* last = server.predecessors().last()) tell_predecessor(*last, reply);
+  add_probation(context, reply);
   for (const auto& [name, pool] : count_pools(server)) {
     reply.lines.push_back(concat({"pool ", name, " healthy=", number(pool.healthy), "/",
                                   number(pool.backends), pause_words(server, name)}));

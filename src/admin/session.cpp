@@ -1,5 +1,7 @@
 #include "admin/session.h"
 
+#include <sluice/base/text.h>
+
 #include <array>
 #include <utility>
 
@@ -10,6 +12,13 @@ constexpr size_t kLongestLine = size_t{16} * 1024;
 /// What a new process says: from then on the connection speaks another language.
 constexpr std::string_view kTakeover = "takeover";
 
+/// That the change failed would be wrong.
+Error still_waiting(uint64_t made, const Error& error) {
+  return {.code = ErrorCode::timed_out,
+          .message = concat({"generation ", std::to_string(made),
+                             " was made, but what was to be waited for has not come yet: ", error.message})};
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<net::Transport> transport, Context context,
@@ -19,6 +28,7 @@ Session::Session(std::unique_ptr<net::Transport> transport, Context context,
 }
 
 void Session::on_bytes(std::string_view bytes) {
+  is_silent_ = false;
   input_.append(bytes);
   if (!busy_ && !is_blocked_) return next_line();
   if (input_.size() <= kLongestLine || std::exchange(reading_stopped_, true)) return;
@@ -28,6 +38,7 @@ void Session::on_bytes(std::string_view bytes) {
 /// A peer that only ended its own direction (`echo ... | socat`) still reads its answers.
 void Session::on_end(Result<void> how) {
   ended_ = true;
+  is_silent_ = false;
   if (!how) return on_over_(*this);
   if (!busy_ && !is_blocked_) leave_when_sent();
 }
@@ -39,10 +50,16 @@ void Session::leave_when_sent() {
 }
 
 void Session::end(const Error& error) {
+  if (!busy_ && !is_blocked_ && !ended_) {
+    // Its next command may be on its way, or here and not read: an end without a word would leave open what
+    // became of it.
+    refusal_ = error;
+    return;
+  }
   if (std::exchange(busy_, false)) {
     wait_.cancel();
     stream_.reset();
-    answer(Reply::failed(error));
+    answer(Reply::failed(made_ ? still_waiting(*made_, error) : error));
   }
   ended_ = true;
   input_.clear();
@@ -76,16 +93,24 @@ void Session::next_line() {
 }
 
 void Session::run(std::string_view line) {
+  if (refusal_) {
+    json_ = line.find("--json") != std::string_view::npos;
+    answer(Reply::failed(*refusal_));
+    ended_ = true;
+    return input_.clear();
+  }
   auto command = parse_command(line);
   json_ = line.find("--json") != std::string_view::npos;
   if (!command) return answer(refuse_line(context_, std::move(command).error()));
   Outcome outcome = execute(context_, *command, [this](const Reply& reply) {
-    busy_ = false;
+    busy_ = waits_for_verdict_ = false;
     answer(reply);
     next_line();
   });
   if (outcome.reply) return answer(*outcome.reply);
   busy_ = true;
+  waits_for_verdict_ = outcome.waits_for_verdict;
+  made_ = outcome.made;
   wait_ = std::move(outcome.wait);
   stream_ = std::move(outcome.stream);
   if (stream_) go_on_streaming();

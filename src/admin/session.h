@@ -17,8 +17,13 @@ class Session final : private net::Reader {
  public:
   Session(std::unique_ptr<net::Transport> transport, Context context, std::function<void(Session&)> on_over);
 
-  /// Takes no more commands. When an answer is due, it is this.
+  /// Takes no more commands. When an answer is due, it is this, and so it is to the next command that comes;
+  /// of a change that was made it is said that it was.
   void end(const Error& error);
+  bool waits_for_verdict() const { return waits_for_verdict_; }
+
+  /// Has said nothing yet.
+  bool is_silent() const { return is_silent_; }
 
  private:
   void on_bytes(std::string_view bytes) override;
@@ -34,11 +39,15 @@ class Session final : private net::Reader {
   Context context_;  // What it has begun and not committed ends with it.
   std::function<void(Session&)> on_over_;
   std::string input_;
+  std::optional<uint64_t> made_;  // by the command that it is busy with
+  std::optional<Error> refusal_;  // of every command from now on
   std::optional<Stream> stream_;  // while that is what it is busy with
   Wait wait_;
   Wait writable_;
   bool json_ = false;
   bool busy_ = false;
+  bool is_silent_ = true;
+  bool waits_for_verdict_ = false;
   bool is_blocked_ = false;  // the peer reads more slowly than it asks
   bool reading_stopped_ = false;
   bool ended_ = false;  // the peer has said all it will

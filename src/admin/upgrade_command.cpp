@@ -1,25 +1,79 @@
-// upgrade: a takeover by a new process.
+// upgrade: a takeover by a new process, and how its probation ends.
+#include <sluice/config/load.h>
+
 #include <utility>
 
 #include "admin/commands.h"
 
 namespace sluice::admin {
+namespace {
+
+using lifecycle::Probation;
+
+Reply pid_reply(Result<int> process) {
+  if (!process) return Reply::failed(std::move(process).error());
+  Reply reply;
+  reply.ok = "pid=" + std::to_string(*process);
+  reply.data["pid"] = *process;
+  return reply;
+}
+
+Error no_probation() {
+  return {.code = ErrorCode::conflict, .message = "this process is not on probation"};
+}
+
+Outcome go_back(Probation& probation, OnReply on_reply) {
+  auto wait = probation.go_back(
+      "asked for by command",
+      [on_reply = std::move(on_reply)](Result<int> process) { on_reply(pid_reply(std::move(process))); });
+  if (!wait) return refuse(std::move(wait).error());
+  return {.wait = *std::move(wait)};
+}
+
+Outcome keep(Probation& probation) {
+  if (auto kept = probation.keep(); !kept) return refuse(std::move(kept).error());
+  return now({.ok = "kept"});
+}
+
+nlohmann::ordered_json json_of(const lifecycle::Figures& figures) {
+  return {{"answers", figures.answers}, {"failures", figures.failures}};
+}
+
+}  // namespace
 
 Outcome upgrade(Context& context, const Command& command, OnReply on_reply) {
   if (context.draft) return refuse_usage("upgrade cannot stand between begin and commit");
   if (context.handover == nullptr) return refuse_usage("there are no upgrades here");
-  auto wait = context.handover->upgrade(std::string(command.option("--binary")),
+  const bool ends_probation = command.has("--back") || command.has("--keep");
+  if (ends_probation) {
+    if (command.options.size() > (command.json ? 2 : 1)) {
+      return refuse_usage("--back and --keep stand alone");
+    }
+    if (context.probation == nullptr) return refuse(no_probation());
+    if (command.has("--keep")) return keep(*context.probation);
+    return go_back(*context.probation, std::move(on_reply));
+  }
+  std::optional<Duration> for_verdict;
+  if (command.has("--wait")) {
+    auto wait = config::parse_duration(command.option("--wait"));
+    if (!wait) return refuse(std::move(wait).error());
+    for_verdict = *wait;
+  }
+  auto wait = context.handover->upgrade(std::string(command.option("--binary")), for_verdict,
                                         [on_reply = std::move(on_reply)](Result<int> new_process) {
-                                          if (!new_process) {
-                                            return on_reply(Reply::failed(std::move(new_process).error()));
-                                          }
-                                          Reply reply;
-                                          reply.ok = "pid=" + std::to_string(*new_process);
-                                          reply.data["pid"] = *new_process;
-                                          on_reply(reply);
+                                          on_reply(pid_reply(std::move(new_process)));
                                         });
   if (!wait) return refuse(std::move(wait).error());
-  return {.wait = *std::move(wait)};
+  return {.wait = *std::move(wait), .waits_for_verdict = for_verdict.has_value()};
+}
+
+void add_probation(const Context& context, Reply& reply) {
+  const auto info = context.probation != nullptr ? context.probation->info() : std::nullopt;
+  if (!info) return;
+  reply.lines.push_back("probation" + field("left", config::duration_text(info->left)) + words(info->now) +
+                        words(info->before, "before_"));
+  reply.data["probation"] = {
+      {"left_ms", info->left.count()}, {"now", json_of(info->now)}, {"before", json_of(info->before)}};
 }
 
 }  // namespace sluice::admin

@@ -12,6 +12,7 @@ std::optional<NamedBackends> parse_named_backends(Reader& pool, const Value& val
 
 // Each takes its keys from `root`, the table of the whole file.
 void parse_server(Reader& root, Server& server);
+void parse_probation(Reader& server, Probation& probation);
 void parse_listeners(Reader& root, std::vector<Listener>& listeners);
 void parse_pools(Reader& root, Config& config);
 /// After the pools, which routes name.

@@ -60,6 +60,7 @@ void parse_server(Reader& root, Server& server) {
     }
     reader->read_duration("drain_timeout", server.drain_timeout);
     reader->read_duration("takeover_timeout", server.takeover_timeout);
+    parse_probation(*reader, server.probation);
     reader->read_number("max_connections", server.max_connections, 1, 10'000'000);
     if (auto log = reader->sub("log")) parse_log(*std::move(log), server.log);
     if (auto log = reader->sub("access_log")) parse_access_log(*std::move(log), server.access_log);

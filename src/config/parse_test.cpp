@@ -52,6 +52,7 @@ admin_socket = "/tmp/a.sock"
 state_file = "/tmp/s.json"
 drain_timeout = "10s"
 takeover_timeout = "3s"
+probation = { time = "1m", failures = 3, percent = 5 }
 max_connections = 500
 log = { level = "debug", format = "json", path = "/var/log/sluice.log" }
 access_log = { path = "/var/log/access.log", format = "json" }
@@ -121,13 +122,14 @@ TEST_CASE("the whole file reaches the values it names") {
                .state_file = "/tmp/s.json",
                .drain_timeout = 10s,
                .takeover_timeout = 3s,
+               .probation = {.time = 60s, .failures = 3, .percent = 5},
                .max_connections = 500,
                .log = {.level = LogLevel::debug, .format = LogFormat::json, .path = "/var/log/sluice.log"},
                .access_log = AccessLog{.path = "/var/log/access.log", .format = AccessLogFormat::json}});
   const std::vector<Listener> listeners = {
-      {.name = "web", .bind = address("0.0.0.0:8080"), .proxy_protocol = true, .where = "s.toml:14:8"},
-      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:18:8"},
-      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:21:8"}};
+      {.name = "web", .bind = address("0.0.0.0:8080"), .proxy_protocol = true, .where = "s.toml:15:8"},
+      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:19:8"},
+      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:22:8"}};
   CHECK(config.listeners == listeners);
   const std::vector<Route> routes = {
       {.host = "*.shop.example", .path = "/api", .strip_path = true, .pool = "api"}, {.pool = "empty"}};

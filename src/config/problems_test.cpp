@@ -212,7 +212,7 @@ TEST_CASE("an unknown key gets the nearest known one, or all of them") {
           "3:1: pool.shop.health.intervall: unknown key, did you mean \"interval\"?"},
          {"[server]\n\"a\\nb\" = 2",
           "3:1: server.a?b: unknown key; known here: workers, admin_socket, state_file, drain_timeout, "
-          "takeover_timeout, max_connections, log, access_log, zone"}},
+          "takeover_timeout, probation, max_connections, log, access_log, zone"}},
         kSmallest);
 }
 

@@ -76,6 +76,9 @@ void write_server(Writer& out, const Server& server) {
   if (!server.state_file.empty()) out.line("state_file", quoted(server.state_file));
   out.line("drain_timeout", quoted(server.drain_timeout));
   out.line("takeover_timeout", quoted(server.takeover_timeout));
+  out.line("probation", inline_table({{"time", quoted(server.probation.time)},
+                                      {"failures", std::to_string(server.probation.failures)},
+                                      {"percent", std::to_string(server.probation.percent)}}));
   out.number("max_connections", server.max_connections);
   if (!server.zone.empty()) out.line("zone", quoted(server.zone));
   out.line("log", inline_table({{"level", quoted(name(server.log.level))},

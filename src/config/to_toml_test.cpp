@@ -69,6 +69,7 @@ Config unusual() {
                    .state_file = "/var/lib/s t",
                    .drain_timeout = 1500ms,
                    .takeover_timeout = 2500ms,
+                   .probation = {.time = 30s, .failures = 5, .percent = 0},
                    .max_connections = 7,
                    .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"},
                    .access_log = AccessLog{.path = "stdout", .format = AccessLogFormat::json}};
@@ -131,6 +132,7 @@ workers = 2
 admin_socket = "/run/sluice/admin.sock"
 drain_timeout = "30s"
 takeover_timeout = "10s"
+probation = { time = "0s", failures = 10, percent = 1 }
 max_connections = 20000
 log = { level = "info", format = "text", path = "stderr" }
 

@@ -34,7 +34,7 @@ void Departures::add(proxy::MovedConnection connection) {
 }
 
 void Departures::send_next() {
-  if (!sent_.empty() || waiting_.empty()) return;
+  if (held_ || !sent_.empty() || waiting_.empty()) return;
   const size_t most = std::min(room_, net::kMostDescriptorsInMessage);
   size_t descriptors = 0;
   size_t bytes = 0;
@@ -75,6 +75,19 @@ void Departures::close() {
 void Departures::give_up() {
   send_ = nullptr;
   for (auto& connection : std::exchange(waiting_, {})) on_returned_(std::move(connection));
+}
+
+void Departures::hold(bool held) {
+  held_ = held;
+  if (is_open()) send_next();
+}
+
+Departures::Batch Departures::take_back() {
+  send_ = nullptr;
+  held_ = false;
+  Batch all = std::exchange(sent_, {});
+  for (auto& connection : std::exchange(waiting_, {})) all.push_back(std::move(connection));
+  return all;
 }
 
 }  // namespace sluice::lifecycle

@@ -138,5 +138,34 @@ TEST_CASE("what cannot be sent for now goes with the next message; when nothing 
   CHECK(at.departures.size() == 0);
 }
 
+TEST_CASE("while held nothing goes, and when the last message is answered it is known whose each one is") {
+  Crossing at;
+  at.open(1000);
+  at.add(1);
+  at.departures.hold(true);
+  CHECK_FALSE(at.departures.is_quiet());
+  at.add("later");
+  at.departures.taken({}, 999);
+  CHECK(at.departures.is_quiet());
+  CHECK(at.messages == "1 ");
+  at.departures.hold(false);
+  CHECK(at.messages == "1 1 ");
+  CHECK_FALSE(at.departures.is_quiet());
+}
+
+TEST_CASE("what is taken back is all that has not gone, and nobody is told of an end") {
+  Crossing at;
+  at.open(1000);
+  at.add(3);
+  auto back = at.departures.take_back();
+  CHECK(back.size() == 3);
+  CHECK(at.closed == 0);
+  CHECK(at.returned.empty());
+  CHECK(at.departures.size() == 0);
+  at.open(1000);  // The next process.
+  at.add("next");
+  CHECK(at.messages == "1 1 ");
+}
+
 }  // namespace
 }  // namespace sluice::lifecycle

@@ -66,6 +66,7 @@ void DesiredState::apply_routes(config::Config& config) const {
 }
 
 void DesiredState::forget_routes_of_the_file() {
+  if (redundant_ == Redundant::keep) return;
   std::erase_if(changes_.routes, [this](const auto& entry) {
     const config::Route* in_file = route_in_file(entry.first);
     return in_file != nullptr && in_effect(config::shares(*in_file)) == in_effect(entry.second);

@@ -47,7 +47,8 @@ std::string words(const BackendKey& key, const BackendChange& change) {
   return text;
 }
 
-DesiredState::DesiredState(config::Config file, Changes changes) : changes_(std::move(changes)) {
+DesiredState::DesiredState(config::Config file, Changes changes, Redundant redundant)
+    : changes_(std::move(changes)), redundant_(redundant) {
   replace_file(std::move(file));
 }
 
@@ -94,9 +95,25 @@ config::Config DesiredState::effective() const {
 void DesiredState::replace_file(config::Config file) {
   written_ = std::make_shared<const config::Config>(std::move(file));
   add_named_backends();
-  std::erase_if(changes_.backends, [this](const auto& entry) {
-    return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
-  });
+  tidy_changes();
+}
+
+void DesiredState::replace_changes(Changes changes) {
+  changes_ = std::move(changes);
+  tidy_changes();
+}
+
+void DesiredState::forget_redundant() {
+  redundant_ = Redundant::forget;
+  tidy_changes();
+}
+
+void DesiredState::tidy_changes() {
+  if (redundant_ == Redundant::forget) {
+    std::erase_if(changes_.backends, [this](const auto& entry) {
+      return file_->pools.contains(entry.first.first) && says_nothing(entry.first, entry.second);
+    });
+  }
   forget_routes_of_the_file();
   forget_pauses_of_lost_pools();
 }
@@ -144,7 +161,8 @@ Result<BackendChange> DesiredState::changed(const BackendEdit& edit) const {
   // What was said of a backend that is not there any more is not meant for the one that comes.
   BackendChange change = is_there && known != changes_.backends.end() ? known->second : BackendChange{};
   if (edit.verb == Verb::add) {
-    change.presence = in_file(edit.key) != nullptr ? Presence::as_in_file : Presence::added;
+    const bool goes_by_file = in_file(edit.key) != nullptr && redundant_ == Redundant::forget;
+    change.presence = goes_by_file ? Presence::as_in_file : Presence::added;
     if (edit.version) change.version = edit.version;
     if (edit.max_requests) change.max_requests = edit.max_requests;
     if (edit.priority) change.priority = edit.priority;
@@ -164,7 +182,7 @@ Result<bool> DesiredState::apply(const BackendEdit& edit) {
   auto change = changed(edit);
   if (!change) return std::move(change).error();
   const auto before = backend(edit.key);
-  if (says_nothing(edit.key, *change)) {
+  if (redundant_ == Redundant::forget && says_nothing(edit.key, *change)) {
     changes_.backends.erase(edit.key);
   } else {
     changes_.backends[edit.key] = *std::move(change);

@@ -124,5 +124,30 @@ TEST_CASE("a change reads as words") {
   CHECK(words(key, {.drain = true}) == "backend shop 127.0.0.1:9003 draining");
 }
 
+TEST_CASE("redundant changes are kept while the file before may come back, which says otherwise") {
+  DesiredState before(file_with({9001}));
+  REQUIRE(before.apply(edit(Verb::add, 9002)));
+  DesiredState next(file_with({9001, 9002, 9003}), before.changes(), Redundant::keep);
+  CHECK(next.changes() == before.changes());
+  CHECK_FALSE(*next.apply(edit(Verb::add, 9003)));  // It is there already, but not in the file before.
+  REQUIRE(next.apply(edit(Verb::drain, 9002)));
+  REQUIRE(next.apply(edit(Verb::ready, 9002)));
+  CHECK(backends(next) == "9001 9002 9003");
+  before.replace_changes(next.changes());
+  CHECK(backends(before) == "9001 9002 9003");
+  next.forget_redundant();
+  CHECK(next.changes().empty());
+  CHECK(backends(next) == "9001 9002 9003");
+}
+
+TEST_CASE("what was removed stays removed when the file before comes back") {
+  DesiredState before(file_with({9001, 9002}));
+  REQUIRE(before.apply(edit(Verb::remove, 9002)));
+  const DesiredState next(file_with({9001}), before.changes(), Redundant::keep);
+  CHECK(backends(next) == "9001");
+  before.replace_changes(next.changes());
+  CHECK(backends(before) == "9001");
+}
+
 }  // namespace
 }  // namespace sluice::lifecycle

@@ -110,20 +110,32 @@ Result<std::optional<std::string>> DurableFile::read() {
   return std::optional<std::string>(std::move(text));
 }
 
-Result<void> DurableFile::replace(std::string_view text) {
-  const std::string beside = path_ + ".new";
+Result<void> DurableFile::write_beside(std::string_view text) const {
   const auto give_up = [&](std::string_view what) {
-    Error error = failed(what, beside);
-    ::unlink(beside.c_str());
+    Error error = failed(what, beside());
+    ::unlink(beside().c_str());
     return error;
   };
-  Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kMode));
-  if (!file.is_open()) return failed("cannot open", beside);
+  Descriptor file(::open(beside().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kMode));
+  if (!file.is_open()) return failed("cannot open", beside());
   if (!write_all(file.get(), text)) return give_up("cannot write");
   if (::fsync(file.get()) != 0) return give_up("cannot sync");
   if (!file.close()) return give_up("cannot close");
-  if (::rename(beside.c_str(), path_.c_str()) != 0) return give_up("cannot rename");
   return {};
+}
+
+Result<void> DurableFile::prove(std::string_view text) const {
+  auto written = write_beside(text);
+  if (written) ::unlink(beside().c_str());
+  return written;
+}
+
+Result<void> DurableFile::replace(std::string_view text) {
+  if (auto written = write_beside(text); !written) return written;
+  if (::rename(beside().c_str(), path_.c_str()) == 0) return {};
+  Error error = failed("cannot rename", beside());
+  ::unlink(beside().c_str());
+  return error;
 }
 
 Result<void> DurableFile::write(std::string_view text) {

@@ -30,6 +30,9 @@ class DurableFile {
   /// Replaces it: written beside, synced, renamed, its directory synced. An error leaves what was there.
   Result<void> write(std::string_view text);
 
+  /// An error when write() could not do it now. Leaves what was there.
+  Result<void> prove(std::string_view text) const;
+
   /// Renames it out of the way; its new path.
   Result<std::string> set_aside();
 
@@ -39,6 +42,8 @@ class DurableFile {
 
  private:
   DurableFile(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  std::string beside() const { return path_ + ".new"; }
+  Result<void> write_beside(std::string_view text) const;
   Result<void> replace(std::string_view text);
   void put_back();
 

@@ -1,10 +1,7 @@
 // A file that is replaced whole or not at all.
 #include "lifecycle/durable_file.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
-
-#include <csignal>
 
 #include "lifecycle/test_tools.h"
 
@@ -16,26 +13,6 @@ std::unique_ptr<DurableFile> opened(const std::string& path) {
   if (!file) FAIL(file.error().message);
   return *std::move(file);
 }
-
-/// While it lives a file cannot grow beyond so many bytes: a disk that is full.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : before_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &limit_);
-    const rlimit full{bytes, limit_.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &limit_);
-    std::signal(SIGXFSZ, before_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  void (*before_)(int);
-  rlimit limit_{};
-};
 
 TEST_CASE("what was written is there for the next one, and for no other user") {
   const TempDir directory;

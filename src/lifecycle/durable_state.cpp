@@ -69,12 +69,18 @@ Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config confi
     auto opened = DurableFile::open(path);
     if (!opened) return cannot_start(std::move(opened).error());
     file = *std::move(opened);
+    // Acknowledged changes are in another file as yet, which the next start will not read.
+    const auto text = from.saved.changes.empty() ? Result<std::string>("") : state_text(from.saved);
+    auto can_be = text ? file->prove(*text) : Result<void>(text.error());
+    if (!can_be) return cannot_start(std::move(can_be).error());
   }
   if (file) {
     // What it says is known already, but that it can be read is not.
     if (auto text = file->read(); !text) return cannot_start(std::move(text).error());
   }
-  DesiredState desired(std::move(config), std::move(from.saved.changes));
+  const bool may_go_back = config.server.probation.time > Duration::zero();
+  DesiredState desired(std::move(config), std::move(from.saved.changes),
+                       may_go_back ? Redundant::keep : Redundant::forget);
   desired.resolve(std::move(from.places));
   tell_waiting(desired, log);
   return std::unique_ptr<DurableState>(
@@ -109,6 +115,23 @@ Result<void> DurableState::advance(DesiredState next, uint64_t number) {
   }
   desired_ = std::move(next);
   return {};
+}
+
+void DurableState::write(uint64_t number) {
+  if (auto saved = save(desired_, number); !saved) {
+    log_.warning("state file not written, admin changes will be refused" +
+                 field("cause", saved.error().message));
+  }
+}
+
+std::optional<SavedState> DurableState::read_again() {
+  if (!file_) return std::nullopt;
+  auto text = file_->read();
+  const auto saved = text && *text ? parse_state(**text) : Result<SavedState>(Error{.message = "not there"});
+  if (saved) return *saved;
+  log_.error("state file not read, going on with the changes before" +
+             field("cause", text ? saved.error().message : text.error().message));
+  return std::nullopt;
 }
 
 void tell_waiting(const DesiredState& desired, Log& log) {

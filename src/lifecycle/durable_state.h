@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "lifecycle/durable_file.h"
 #include "lifecycle/state_file.h"
@@ -29,7 +31,8 @@ class DurableState {
     std::string path{};
     net::Descriptor lock{};
   };
-  /// Nothing is written before the first advance().
+  /// Nothing is written before the first advance(), but another file than before has to be one that can be:
+  /// an error otherwise. With a probation redundant changes are kept.
   static Result<std::unique_ptr<DurableState>> inherit(config::Config file, Inherited from, Log& log);
 
   const DesiredState& desired() const { return desired_; }
@@ -39,6 +42,13 @@ class DurableState {
   /// Makes `next` the desired state, of which generation `number` is to be made; or nothing has happened, and
   /// the error says why. What changes nothing of what was acknowledged does not need the disk.
   Result<void> advance(DesiredState next, uint64_t number);
+
+  /// The same in two steps, for what has been acknowledged before: whatever becomes of the disk.
+  void assume(DesiredState next) { desired_ = std::move(next); }
+  void write(uint64_t number);
+  /// What the file says now that another process has written it; nothing when there is none, or it cannot be
+  /// read.
+  std::optional<SavedState> read_again();
 
   /// Null: there is none.
   const DurableFile* file() const { return file_.get(); }

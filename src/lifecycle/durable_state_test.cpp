@@ -149,5 +149,27 @@ TEST_CASE("a change that the disk does not take has not happened; what changes n
   CHECK(started.state->advance(next, 10));
 }
 
+TEST_CASE("a process does not take over to another file, when that cannot keep what was acknowledged") {
+  const TempDir directory;
+  const std::string path = directory.path("state.json");
+  Started before(kept_in(directory.path("before.json")));
+  REQUIRE(before.apply(edit(Verb::add, 9002)));
+  const auto inherit = [&] {
+    RememberingLog log;
+    const SavedState saved{.generation = 2, .changes = before.state->desired().changes()};
+    return DurableState::inherit(kept_in(path), {.saved = saved, .path = directory.path("before.json")}, log);
+  };
+  {
+    const FullDisk full(16);
+    const auto refused = inherit();
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.starts_with("server.state_file: cannot write " + path));
+  }
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK(inherit());
+  CHECK_FALSE(std::filesystem::exists(path));  // Not before it is the one.
+  CHECK_FALSE(std::filesystem::exists(path + ".new"));
+}
+
 }  // namespace
 }  // namespace sluice::lifecycle

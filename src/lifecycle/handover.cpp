@@ -8,10 +8,11 @@
 #include <algorithm>
 #include <csignal>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "lifecycle/estate.h"
+#include "lifecycle/sending.h"
+#include "lifecycle/standby.h"
 
 namespace sluice::lifecycle {
 namespace {
@@ -20,6 +21,8 @@ namespace {
 /// many.
 constexpr size_t kMostPredecessors = 64;
 constexpr Duration kProgress{200};
+/// A worker that has not come round by then does not hold up an upgrade.
+constexpr Duration kSettling{1000};
 /// For the rest of the news, once one is that the new process has ended.
 constexpr Duration kLastWords{200};
 
@@ -33,9 +36,10 @@ std::string how_it_ended(const net::ExitStatus& status) {
 struct Handover::Impl final : net::MessageReader {
   enum class Step {
     idle,
-    starting,  // a new process of ours was started, or one has connected; it has not said hello
-    offered,   // it has everything; changes are held
-    handed,    // it is the one now
+    starting,     // a new process of ours was started, or one has connected; it has not said hello
+    offered,      // it has everything; changes are held
+    handed,       // it is the one now
+    standing_by,  // it is the one for now
   };
   /// A new process that has failed, and has this long to end by itself.
   struct Failed {
@@ -49,34 +53,63 @@ struct Handover::Impl final : net::MessageReader {
         server(the_server),
         settings(std::move(the_settings)),
         too_late([this] { be_too_late(); }),
-        progress([this] { tell_progress(); }) {
+        progress([this] { tell_progress(); }),
+        note([this] { note_figures(); }) {
     // Without this the news would take its time from process to process.
     server.predecessors().on_change([this] {
-      if (step == Step::handed) tell_progress();
+      if (is_handed_over()) tell_progress();
     });
+    // A stop refuses connections on sockets that a new process would share by then.
+    server.on_stop([this] {
+      if (step == Step::starting || step == Step::offered) {
+        give_up({.code = ErrorCode::conflict, .message = "this process was told to stop"});
+      }
+    });
+    loop.deadlines().arm(note, RecentFigures::kInterval);
   }
-  ~Impl() { server.predecessors().on_change(nullptr); }
+  ~Impl() {
+    server.predecessors().on_change(nullptr);
+    server.on_stop(nullptr);
+  }
 
   Duration bound() const { return server.config().server.takeover_timeout; }
+  bool is_handed_over() const { return step == Step::handed || step == Step::standing_by; }
+
+  void note_figures() {
+    recent.note(loop.clock().now(), figures_of(server.own_totals()));
+    loop.deadlines().arm(note, RecentFigures::kInterval);
+  }
 
   // ---- beginning
 
+  static Error conflict(const char* why) { return {.code = ErrorCode::conflict, .message = why}; }
+
   Result<void> check_may_begin() const {
-    const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
     if (step != Step::idle) return conflict("a takeover is under way");
     if (server.is_stopping()) return conflict("this process is stopping");
     if (server.predecessors().draining() < kMostPredecessors) return {};
     return conflict("too many earlier processes still drain: wait for them, or lower server.drain_timeout");
   }
 
+  /// While another process stands by it is the only one that may take over.
+  Result<void> check_may_take(bool stood_by) const {
+    const Predecessor* last = server.predecessors().last();
+    const bool is_on_probation = last != nullptr && last->stands_by;
+    if (stood_by == is_on_probation) return {};
+    if (stood_by) return conflict("this process is not on probation: nothing is to be taken back");
+    return conflict("this process is on probation: `sluice upgrade --keep` ends that, `--back` goes back");
+  }
+
   Result<void> start_process(const std::string& binary) {
     if (auto may = check_may_begin(); !may) return may;
+    if (auto may = check_may_take(false); !may) return may;
     std::vector<std::string> command = settings.command;
     if (!binary.empty()) command[0] = binary;
     auto started = net::Process::start(loop, command);
     if (!started) return std::move(started).error();
     process = *std::move(started);
     ended = process->when_ended([this](const net::ExitStatus& status) { on_process_ended(status); });
+    for_verdict.reset();
     begin_step();
     log.info("upgrade started" + field("binary", command[0]) + field("new_pid", process->pid()));
     return {};
@@ -95,6 +128,8 @@ struct Handover::Impl final : net::MessageReader {
       return refuse(*asking,
                     {.code = ErrorCode::denied, .message = "only a process of the same user takes over"});
     }
+    // Ours has failed, and somebody else comes: that is another takeover.
+    if (why_lost && !channel && !(process && peer->process == process->pid())) give_up(Error(*why_lost));
     const bool expected = step == Step::starting && process && !channel;
     if (auto may = expected ? Result<void>() : check_may_begin(); !may) return refuse(*asking, may.error());
     if (!expected) begin_step();
@@ -112,30 +147,38 @@ struct Handover::Impl final : net::MessageReader {
 
   void on_message(net::Message message) override {
     auto parsed = parse_takeover(message.text);
-    if (step == Step::handed) {
-      // The channel stays whatever comes: its end means to the new process that this one has ended.
-      if (const auto* taken = parsed ? std::get_if<TakenMessage>(&*parsed) : nullptr) {
-        server.departures().taken(taken->refused, taken->room);
-      }
-      return;
-    }
+    // The channel stays whatever comes: its end means to the new process that this one has ended.
+    if (is_handed_over()) return parsed ? hear(*parsed) : void();
     if (!parsed) return give_up(std::move(parsed).error());
     if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
       return give_up(
           {.code = refused->code, .message = concat({"the new process said: ", refused->message})});
     }
-    if (const auto* hello = std::get_if<HelloMessage>(&*parsed); hello != nullptr && step == Step::starting) {
-      return offer(*hello);
-    }
+    const auto* hello = std::get_if<HelloMessage>(&*parsed);
+    if (hello != nullptr && step == Step::starting) return offer(*hello);
     if (auto* ready = std::get_if<ReadyMessage>(&*parsed); ready != nullptr && step == Step::offered) {
-      return hand_over(*ready);
+      return settle(*ready);
     }
     give_up(unexpected());
   }
 
+  /// Of the process that is the one now.
+  void hear(const TakeoverMessage& message) {
+    if (const auto* taken = std::get_if<TakenMessage>(&message)) {
+      server.departures().taken(taken->refused, taken->room);
+      if (standby) standby->on_taken();
+    } else if (const auto* beat = std::get_if<BeatMessage>(&message); beat != nullptr && standby) {
+      standby->hear(*beat);
+    } else if (const auto* verdict = std::get_if<VerdictMessage>(&message); verdict != nullptr && standby) {
+      standby->hear(*verdict);
+    }
+  }
+
   void on_end(Error why) override {
     channel.reset();
+    settled.cancel();
     progress.disarm();
+    if (standby) return standby->process_gone(concat({"the new process has ended: ", why.message}));
     if (step == Step::handed) {
       log.warning("the new process has ended" + field("cause", why.message));
       return server.departures().close();
@@ -146,6 +189,7 @@ struct Handover::Impl final : net::MessageReader {
   }
 
   void on_process_ended(const net::ExitStatus& status) {
+    if (channel && new_process != process->pid()) return;  // Somebody else was first, whom this is not about.
     const bool hung_up = why_lost.has_value();
     lose(concat({"the new process ", how_it_ended(status), " before it was ready"}));
     if (hung_up) give_up(Error(*why_lost));
@@ -158,6 +202,9 @@ struct Handover::Impl final : net::MessageReader {
   }
 
   void be_too_late() {
+    if (is_handed_over()) {
+      return answer(Error{.code = ErrorCode::timed_out, .message = "the new process is still on probation"});
+    }
     if (why_lost) return give_up(Error(*why_lost));
     const char* const where = step == Step::offered ? "it has the listeners, but did not say that it is ready"
                               : channel             ? "it has connected, but not said hello"
@@ -173,6 +220,8 @@ struct Handover::Impl final : net::MessageReader {
   // ---- giving
 
   void offer(const HelloMessage& hello) {
+    if (auto may = check_may_take(hello.comes_back); !may) return give_up(std::move(may).error());
+    comes_back = hello.comes_back;
     const auto version = common_version(hello);
     if (!version) return give_up(Error(version.error()));
     auto estate = complete_estate();
@@ -180,7 +229,7 @@ struct Handover::Impl final : net::MessageReader {
     version_of_conversation = estate->state.version = *version;
     step = Step::offered;
     server.hold_changes(true);
-    if (auto sent = send(*std::move(estate)); !sent) give_up(std::move(sent).error());
+    if (auto sent = send_estate(*channel, *std::move(estate)); !sent) give_up(std::move(sent).error());
   }
 
   Result<Estate> complete_estate() {
@@ -192,73 +241,111 @@ struct Handover::Impl final : net::MessageReader {
     return estate;
   }
 
-  Result<void> send(Estate estate) {
-    auto& sockets = estate.sockets;
-    for (size_t begin = 0; begin < sockets.size(); begin += net::kMostDescriptorsInMessage) {
-      SocketsMessage message;
-      std::vector<net::Descriptor> descriptors;
-      const size_t end = std::min(sockets.size(), begin + net::kMostDescriptorsInMessage);
-      for (size_t i = begin; i < end; ++i) {
-        message.sockets.push_back(std::move(sockets[i].what));
-        descriptors.push_back(std::move(sockets[i].descriptor));
-      }
-      auto text = takeover_text(message);
-      if (!text) return std::move(text).error();
-      channel->send(*text, std::move(descriptors));
-    }
-    auto text = takeover_text(estate.state);
-    if (!text) return std::move(text).error();
-    channel->send(*text);
-    return {};
+  /// Who has just made a generation waits until all workers have it, to be told so by this process.
+  void settle(const ReadyMessage& ready) {
+    settled = server.when([this] { return server.is_adopted(server.generation()); }, kSettling,
+                          [this, ready](bool) { hand_over(ready); });
   }
 
-  /// The point of no return: the new process accepts already, this one stops.
+  /// The point of no return, but for the new process's own word: it accepts once it hears of it, and
+  /// until then whoever comes waits in the queues, which it has.
   void hand_over(const ReadyMessage& ready) {
+    const bool stands_by = version_of_conversation >= kProbation && ready.probation && !comes_back;
+    if (stands_by) before = recent.until(figures_of(server.own_totals()));
+    reload = server.take_postponed_reload();
     tell_progress();
-    if (channel->is_broken()) return;  // Its end is told next, and nothing has happened.
-    step = Step::handed;
+    if (channel->is_broken()) {  // Its end is told next, and nothing has happened.
+      if (reload) server.reload_on_signal();
+      return;
+    }
+    reload = false;
+    step = stands_by ? Step::standing_by : Step::handed;
     too_late.disarm();
     ended.cancel();
-    log.info("handed over to a new process" + field("new_pid", new_process));
+    // Somebody else's, as far as one can tell: who is in another namespace of processes has no number here.
+    if (process && new_process > 0 && process->pid() != new_process) process.reset();
+    log.info((comes_back ? "handed back" : "handed over to a new process") + field("new_pid", new_process) +
+             (stands_by ? field("stands_by", "yes") : ""));
     const bool moves = version_of_conversation >= kConnectionsMove && ready.room > 0;
-    server.hand_over(ready.listeners, moves ? Server::Clients::move : Server::Clients::finish);
-    if (moves) server.departures().open(ready.room, [this](const auto& given) { return give(given); });
-    answer(int{new_process});
+    const auto clients = moves ? Server::Clients::move : Server::Clients::finish;
+    if (stands_by) {
+      server.stand_by(ready.listeners, clients);
+      begin_standby();
+    } else {
+      server.hand_over(ready.listeners, clients);
+    }
+    if (moves) {
+      server.departures().open(
+          ready.room, [this](const auto& given) { return channel ? send_connections(*channel, given) : 0; });
+    }
+    if (!stands_by || !for_verdict) answer(int{new_process});
+    if (stands_by && for_verdict) loop.deadlines().arm(too_late, *for_verdict);
+    if (stands_by) return settings.on_stand_by();
     settings.on_handed_over(new_process, ready.admin);
   }
 
-  /// Copies: until the new process has said that it has them they stay open here, too.
-  size_t give(std::span<const proxy::MovedConnection> given) {
-    ConnectionsMessage message;
-    std::vector<net::Descriptor> descriptors;
-    for (const auto& connection : given) {
-      if (!add_copies(connection, descriptors)) break;
-      message.connections.push_back(connection.record);
-    }
-    const auto text = takeover_text(message);
-    if (descriptors.empty() || !text || !channel || channel->is_broken()) return 0;
-    channel->send(*text, std::move(descriptors));
-    return message.connections.size();
+  // ---- standing by
+
+  void begin_standby() {
+    standby.emplace(Standby::Needs{
+        .loop = loop,
+        .log = log,
+        .server = server,
+        .admin_path = settings.admin_path,
+        .silence = 3 * bound(),  // To end it costs every client that it has.
+        .kill = [this] { pass_on(SIGKILL); },
+        .on_over = [this](const std::string& why) { stop_standing_by(why); },
+        .on_back = [this](std::string why, std::unique_ptr<Takeover> by) { go_on(why, std::move(by)); }});
   }
 
-  static bool add_copies(const proxy::MovedConnection& connection,
-                         std::vector<net::Descriptor>& descriptors) {
-    auto client = net::Descriptor::duplicate_of(connection.client.get());
-    if (!client) return false;
-    if (connection.record.tunnel) {
-      auto backend = net::Descriptor::duplicate_of(connection.backend.get());
-      if (!backend) return false;
-      descriptors.push_back(*std::move(client));
-      descriptors.push_back(*std::move(backend));
-    } else {
-      descriptors.push_back(*std::move(client));
+  bool pass_on(int signal_number) {
+    // Who is in another namespace of processes has no number here.
+    if (step != Step::standing_by || (!process && new_process <= 0)) return false;
+    if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT)
+      standby->expect_end();
+    if (process) {
+      process->send_signal(signal_number);
+    } else if (signal_number != SIGKILL) {  // Who is not our child is not ours to kill.
+      ::kill(new_process, signal_number);
     }
     return true;
   }
 
+  void stop_standing_by(const std::string& why) {
+    standby.reset();
+    too_late.disarm();
+    step = Step::handed;
+    before.reset();
+    log.info("does not stand by any more" + field("cause", why));
+    server.stop_standing_by();
+    answer(int{new_process});
+    settings.on_handed_over(new_process, true);
+  }
+
+  /// The one again, as if there had been no upgrade.
+  void go_on(const std::string& why, std::unique_ptr<Takeover> by) {
+    standby.reset();
+    too_late.disarm();
+    if (!by && process) process->send_signal(SIGKILL);
+    std::erase_if(returned, [](const auto& each) { return each->is_over(); });
+    if (by) returned.push_back(std::move(by));
+    step = Step::idle;
+    before.reset();
+    progress.disarm();
+    channel.reset();
+    process.reset();
+    log.warning("this process goes on in place of the new one" + field("new_pid", new_process) +
+                field("cause", why));
+    settings.on_back();
+    answer(Error{.code = ErrorCode::rolled_back, .message = concat({"the old process goes on: ", why})});
+  }
+
   void tell_progress() {
     if (!channel) return;
-    const auto text = takeover_text(YoursMessage{server.totals(), server.predecessors().draining()});
+    // Who comes back knows its own counts, and those before them.
+    const auto text = takeover_text(
+        comes_back ? YoursMessage{.totals = server.own_totals(), .reload = reload}
+                   : YoursMessage{server.totals(), server.predecessors().draining(), before, reload});
     if (text) channel->send(*text);
     loop.deadlines().arm(progress, kProgress);
   }
@@ -269,6 +356,7 @@ struct Handover::Impl final : net::MessageReader {
     // It has to know that this is no end of this process, of which it would be the heir.
     if (channel) refuse(*channel, why);
     channel.reset();
+    settled.cancel();
     too_late.disarm();
     progress.disarm();
     ended.cancel();
@@ -276,10 +364,11 @@ struct Handover::Impl final : net::MessageReader {
     server.hold_changes(false);
     end_process();
     log.error("takeover failed, this process goes on" + field("cause", why.message));
+    if (std::exchange(comes_back, false)) settings.on_not_back(why);
     answer(std::move(why));
   }
 
-  /// It may have accepted clients by now: it has time to finish them.
+  /// One of a release before this one may have accepted clients by now: it has time to finish them.
   void end_process() {
     if (!process || !process->is_running()) return process.reset();
     process->send_signal(SIGTERM);
@@ -302,11 +391,20 @@ struct Handover::Impl final : net::MessageReader {
   uint64_t version_of_conversation = 0;
   std::unique_ptr<net::Process> process;  // when we have started it
   Wait ended;
+  Wait settled;
   std::unique_ptr<net::MessageChannel> channel;
   std::optional<Error> why_lost;  // its connection, while how it ended is still to be told
   Deadline too_late;
   Deadline progress;
   Pending<Result<int>> done;
+  std::optional<Duration> for_verdict;  // who waits for the upgrade waits for that, so long
+  bool reload = false;                  // that this process was told to do, and the new one is to
+  bool comes_back = false;        // the new process: it has stood by since this one has taken over from it
+  std::optional<Figures> before;  // that it is told while this one stands by
+  std::optional<Standby> standby;
+  std::vector<std::unique_ptr<Takeover>> returned;  // by which new processes give back their connections
+  RecentFigures recent;
+  Deadline note;
   std::vector<std::unique_ptr<Failed>> failed;
 };
 
@@ -315,8 +413,10 @@ Handover::Handover(net::Loop& loop, Log& log, Server& server, HandoverSettings s
 
 Handover::~Handover() = default;
 
-Result<Wait> Handover::upgrade(const std::string& binary, OnDone on_done) {
+Result<Wait> Handover::upgrade(const std::string& binary, std::optional<Duration> for_verdict,
+                               OnDone on_done) {
   if (auto started = impl_->start_process(binary); !started) return std::move(started).error();
+  impl_->for_verdict = for_verdict;
   return impl_->done.wait(std::move(on_done));
 }
 
@@ -328,6 +428,10 @@ void Handover::upgrade_on_signal() {
 
 void Handover::begin(net::Descriptor connection, std::string_view received) {
   impl_->begin(std::move(connection), received);
+}
+
+bool Handover::pass_on(int signal_number) {
+  return impl_->pass_on(signal_number);
 }
 
 void Handover::say_goodbye() {

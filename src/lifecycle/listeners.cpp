@@ -81,6 +81,21 @@ Result<void> widen(ListenerSockets& listener, unsigned workers) {
   return {};
 }
 
+SocketsById open_what_can_be(const config::Config& config, const SocketsById& current, Log& log) {
+  SocketsById opened;
+  config::Config one;
+  one.server = config.server;
+  for (const config::Listener& listener : config.listeners) {
+    one.listeners = {listener};
+    if (auto its = open_listeners(one, current)) {
+      opened.merge(*its);
+    } else {
+      log.error("listener lost" + field("cause", its.error().message));
+    }
+  }
+  return opened;
+}
+
 Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current) {
   SocketsById next;
   for (const config::Listener& listener : config.listeners) {

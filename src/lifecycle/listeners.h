@@ -21,6 +21,8 @@ struct ListenerSockets {
   std::vector<std::unique_ptr<net::ListeningSocket>> sockets;  ///< each in its place, for the workers
   /// Another process accepts on them as well.
   bool shared = false;
+  /// Another process has copies, and may accept on them again.
+  bool stood_by = false;
   /// A socket unit of the service manager's, which goes on with the queue after us.
   bool lent = false;
   size_t kept = 0;  ///< so many of the sockets the service manager has, too
@@ -32,6 +34,9 @@ using SocketsById = std::map<std::string, std::shared_ptr<ListenerSockets>>;
 /// Opens what `config` names and `current` does not have, with a socket for each of the configuration's
 /// workers; the rest is `current`'s own. Nothing is left open on error.
 Result<SocketsById> open_listeners(const config::Config& config, const SocketsById& current);
+
+/// The same, without those that cannot be opened: an error in the log tells of each.
+SocketsById open_what_can_be(const config::Config& config, const SocketsById& current, Log& log);
 
 /// What the service manager has given for listeners of the configuration, by address, and what it has lent
 /// for none of them. Tells of what it has given in vain.

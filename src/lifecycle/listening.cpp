@@ -1,5 +1,7 @@
 #include "lifecycle/listening.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -39,7 +41,9 @@ void Listening::set_aside(const SocketsById& given) {
 
 SocketsById Listening::open_sockets() const {
   SocketsById all = sockets_to_pass();
-  for (const auto& leaving : leaving_) all.emplace(leaving->id, leaving->listener);
+  for (const auto& leaving : leaving_) {
+    if (!leaving->listener->address.is_local()) all.emplace(leaving->id, leaving->listener);
+  }
   return all;
 }
 
@@ -48,15 +52,20 @@ bool Listening::take_back(const std::string& id) {
   if (aside_.erase(id) > 0) return true;
   const auto found = std::ranges::find_if(leaving_, [&](const auto& each) { return each->id == id; });
   if (found == leaving_.end()) return false;
+  if ((*found)->listener->address.is_local()) {
+    close(**found);  // The new one is another, and workers know them by their address.
+    return false;
+  }
   for (auto& socket : (*found)->listener->sockets) socket->take_new_connections();
   leaving_.erase(found);
   return true;
 }
 
 void Listening::spread() {
+  if (!accepts_) return;
   for (const auto& [id, listener] : sockets_) {
     // To more sockets the kernel would deal clients at once, and those would be this process's alone.
-    if (!listener->shared) widen_for_workers(*listener);
+    if (!listener->shared && !listener->stood_by) widen_for_workers(*listener);
     deal(id, listener);
     keep(id, *listener);
   }
@@ -119,6 +128,7 @@ void Listening::retire(const std::string& id, const std::shared_ptr<ListenerSock
     aside_.emplace(id, listener);
     return stop_listening(id, listener, Queue::leave);
   }
+  if (listener->shared) return stop_listening(id, listener, Queue::leave);  // It is another process's, too.
   if (manager_ != nullptr) manager_->forget(kept_name(id));
   listener->kept = 0;
   for (auto& socket : listener->sockets) socket->refuse_new_connections();
@@ -150,12 +160,21 @@ std::set<std::string> Listening::shared() const {
   return ids;
 }
 
-void Listening::own() {
+void Listening::own(Server::Alone alone) {
+  accepts_ = true;
   for (const auto& [id, listener] : aside_) listener->shared = false;
   for (const auto& [id, listener] : sockets_) {
     if (!std::exchange(listener->shared, false)) continue;
+    listener->stood_by = alone == Server::Alone::no;
+    // Whoever had them before may have refused some on its way out.
+    for (auto& socket : listener->sockets) socket->take_new_connections();
     if (!listener->lent) listener->sockets.front()->take_file();
   }
+  spread();
+}
+
+void Listening::be_alone() {
+  for (const auto& [id, listener] : sockets_) listener->stood_by = false;
   spread();
 }
 
@@ -163,15 +182,52 @@ void Listening::hand_over(const std::set<std::string>& ids, Server::Clients clie
   for (const std::string& id : ids) {
     const auto found = sockets_.find(id);
     if (found == sockets_.end()) continue;
-    const auto listener = found->second;
-    for (auto& socket : listener->sockets) socket->leave_file();
-    if (clients == Server::Clients::finish) {
-      stop_listening(id, listener, Queue::leave);
-    } else {
-      workers_.post_all([id, listener](proxy::Service& service) { service.hand_over(id); });
-    }
+    leave_to_other(id, found->second, clients);
     sockets_.erase(found);
   }
+}
+
+void Listening::leave_to_other(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
+                               Server::Clients clients) {
+  for (auto& socket : listener->sockets) {
+    socket->leave_file();
+    accepted_by_.erase(socket.get());
+  }
+  if (clients == Server::Clients::finish) return stop_listening(id, listener, Queue::leave);
+  workers_.post_all([id, listener](proxy::Service& service) { service.hand_over(id); });
+}
+
+/// What was lent is kept in any case: nobody else could open it.
+void Listening::stand_by(const std::set<std::string>& ids, Server::Clients clients) {
+  for (const auto& [id, listener] : sockets_) {
+    const bool is_taken = ids.contains(id);
+    if (!is_taken && !listener->lent) continue;
+    leave_to_other(id, listener, is_taken ? clients : Server::Clients::finish);
+    kept_[id] = listener;
+  }
+  std::erase_if(sockets_, [this](const auto& each) { return kept_.contains(each.first); });
+  change({});
+}
+
+std::set<std::string> Listening::kept() const {
+  std::set<std::string> ids;
+  for (const auto& [id, listener] : kept_) ids.insert(id);
+  return ids;
+}
+
+SocketsById Listening::take_kept() {
+  SocketsById all = std::exchange(kept_, {});
+  // The other process may have let go of it, with its file.
+  std::erase_if(all, [](const auto& each) {
+    const Address& address = each.second->address;
+    return address.is_local() && ::access(address.path().c_str(), F_OK) != 0;
+  });
+  for (const auto& [id, listener] : all) {
+    for (auto& socket : listener->sockets) socket->take_new_connections();
+    if (!listener->lent) listener->sockets.front()->take_file();
+  }
+  all.merge(open_sockets());
+  return all;
 }
 
 bool Listening::refuse_new_connections() {

@@ -30,7 +30,8 @@ class Listening {
   void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
 
   const SocketsById& sockets() const { return sockets_; }
-  /// Also those that are about to close, or set aside, which change() may be given as well.
+  /// Also those that are about to close, or set aside, which change() may be given as well. Not Unix sockets
+  /// that are: they have no file any more.
   SocketsById open_sockets() const;
   /// Those that the next process needs: ours, and what is set aside.
   SocketsById sockets_to_pass() const;
@@ -44,13 +45,21 @@ class Listening {
   /// those of others included. Clients of a listener that is gone are accepted to the last.
   void change(SocketsById next);
 
+  /// Nothing is accepted before own(). Whom another process may still refuse has no client to lose.
+  void wait_for_word() { accepts_ = false; }
   std::set<std::string> shared() const;
   /// Those that this process shares with another are its own now.
-  void own();
+  void own(Server::Alone alone);
+  void be_alone();
   /// Stops accepting on these at once. Their queues are left to the process that has them, too; their clients
   /// end here, or move.
   void hand_over(const std::set<std::string>& ids, Server::Clients clients);
   void hand_back() { hand_over(shared(), Server::Clients::finish); }
+  /// The same, but keeps their sockets; the others are gone, as with change().
+  void stand_by(const std::set<std::string>& ids, Server::Clients clients);
+  std::set<std::string> kept() const;
+  /// With those that are about to close, for change().
+  SocketsById take_kept();
 
   /// Refuses new connections on what is left; true when there is something left. What was lent goes back.
   bool refuse_new_connections();
@@ -73,6 +82,8 @@ class Listening {
   void close(Leaving& leaving);
   void stop_listening(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
                       proxy::Service::Queue queue);
+  void leave_to_other(const std::string& id, const std::shared_ptr<ListenerSockets>& listener,
+                      Server::Clients clients);
 
   void keep(const std::string& id, ListenerSockets& listener) const;
 
@@ -80,8 +91,10 @@ class Listening {
   Log& log_;
   Workers& workers_;
   const net::ServiceManager* manager_ = nullptr;
+  bool accepts_ = true;
   SocketsById sockets_;
   SocketsById aside_;                                            // lent, and of no listener now
+  SocketsById kept_;                                             // while this process stands by
   std::map<const net::ListeningSocket*, unsigned> accepted_by_;  // which worker
   std::vector<std::unique_ptr<Leaving>> leaving_;
 };

@@ -59,10 +59,6 @@ bool Server::set_log_level(LogLevel level) {
   return true;
 }
 
-void Server::stop() {
-  impl_->stop();
-}
-
 bool Server::is_stopping() const {
   return impl_->stopping.has_begun();
 }
@@ -77,18 +73,19 @@ Result<Estate> Server::estate() const {
   return estate;
 }
 
-void Server::hold_changes(bool hold) {
-  impl_->changes_held = hold;
-}
-
 std::set<std::string> Server::shared_listeners() const {
   return impl_->listening.shared();
 }
 
-void Server::own() {
+void Server::own(Alone alone) {
   impl_->owns = true;
-  impl_->listening.own();
-  static_cast<void>(impl_->durable->advance(impl_->durable->desired(), impl_->newest));
+  impl_->awaits_word = false;
+  impl_->listening.own(alone);
+  DesiredState desired = impl_->durable->desired();
+  if (alone == Alone::yes) desired.forget_redundant();
+  impl_->durable->assume(std::move(desired));
+  impl_->durable->write(impl_->newest);
+  catch_up();
 }
 
 void Server::hand_over(const std::set<std::string>& listeners, Clients clients) {

@@ -26,6 +26,12 @@
 
 namespace sluice::lifecycle {
 
+/// What signals have asked for while it could not be. Nobody repeats a signal.
+struct Postponed {
+  unsigned stops = 0;
+  bool reload = false;
+};
+
 struct Server::Impl {
   Impl(net::Loop& the_loop, Log& the_log, std::string path, std::function<void()> finished_callback)
       : loop(the_loop),
@@ -77,9 +83,11 @@ struct Server::Impl {
     durable = *std::move(opened_state);
     newest = durable->last_generation();
     owns = estate == nullptr;
+    awaits_word = !owns;
     if (owns) {
       if (auto kept = durable->advance(durable->desired(), newest + 1); !kept) return kept;
     }
+    if (awaits_word) listening.wait_for_word();
     publish(*std::move(opened), owns ? "start" : "takeover", owns ? nullptr : &estate->state.backends);
     listening.set_aside(*inherited);
     if (!owns) names.know(estate->state.places);
@@ -119,7 +127,8 @@ struct Server::Impl {
 
   /// To the process that takes over; or from a worker that leaves to one that stays.
   void move_on(proxy::MovedConnection connection) {
-    if (departures.is_open() || stopping.has_begun()) return departures.add(std::move(connection));
+    const bool goes = departures.is_open() || stopping.has_begun() || stands_by;
+    if (goes) return departures.add(std::move(connection));
     workers.give(std::move(connection), &proxy::Service::take);
   }
 
@@ -158,6 +167,7 @@ struct Server::Impl {
     workers.let_go();
     log.info("generation published" + field("number", static_cast<long long>(newest)) +
              field("cause", current->cause()));
+    if (on_generation) on_generation();
   }
 
   void watch_backends() {
@@ -216,6 +226,8 @@ struct Server::Impl {
   Result<void> check_may_change() const {
     const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
     if (stopping.has_begun()) return conflict("it is stopping: nothing changes any more");
+    if (stands_by) return conflict("another process has taken over, and this one stands by");
+    if (awaits_word) return conflict("this process is taking over: try again in a moment");
     if (changes_held) return conflict("a new process is taking over: try again in a moment");
     return {};
   }
@@ -302,8 +314,7 @@ struct Server::Impl {
   void stop() {
     pauses.end_all("stop");
     tell("STOPPING=1");
-    if (!owns && !stopping.has_begun()) listening.hand_back();
-    leave("stopping");
+    stopping.ask(current->config().server.drain_timeout);
   }
 
   void leave(std::string_view why) { stopping.begin(why, current->config().server.drain_timeout); }
@@ -333,6 +344,11 @@ struct Server::Impl {
   resolve::Names names{loop, log, [this](const auto& places) { return use(places); }};
   bool owns = true;           // false: another process accepts on the listeners as well
   bool changes_held = false;  // for a takeover
+  bool awaits_word = false;   // ready to be the one: whether it is to be, the other process says
+  Postponed postponed;
+  bool stands_by = false;     // it has been taken over from, and may come back
+  std::function<void()> on_generation;
+  std::function<void()> on_stop;
   Listening listening;
   Stopping stopping;
   Workers workers;  // Last: their threads end before what they use does.

@@ -97,8 +97,13 @@ upstream::ProbeSchedule::Load Server::probes() const {
 }
 
 Totals Server::totals() const {
-  const auto& last = impl_->predecessors.last();
-  Totals totals = last ? last->totals : Totals();
+  Totals totals = own_totals();
+  totals.add(impl_->predecessors.totals());
+  return totals;
+}
+
+Totals Server::own_totals() const {
+  Totals totals;
   impl_->workers.add_to(totals);
   totals.connections += impl_->departures.size();
   return totals;

@@ -17,13 +17,19 @@ Stopping::Stopping(Needs needs)
       drain_deadline_([this] { finish("the drain timeout is over"); }) {}
 
 void Stopping::begin(std::string_view why, Duration drain_timeout) {
-  if (std::exchange(begun_, true)) return finish("told twice");
+  if (std::exchange(begun_, true)) return;
   needs_.workers.hold_all();
   drain_timeout_ = drain_timeout;
   needs_.log.info(std::string(why) + field("drain_timeout_ms", drain_timeout.count()));
   const bool more_may_come = needs_.listening.refuse_new_connections();
   needs_.loop.deadlines().arm(half_open_, more_may_come ? kHalfOpen : Duration{1});
   needs_.loop.deadlines().arm(drain_deadline_, drain_timeout);
+}
+
+void Stopping::ask(Duration drain_timeout) {
+  if (std::exchange(asked_, true)) return finish("told twice");
+  if (begun_) needs_.log.info("told to stop, and drains already");
+  begin("stopping", drain_timeout);
 }
 
 void Stopping::drain_workers() {

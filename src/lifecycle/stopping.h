@@ -30,8 +30,11 @@ class Stopping {
   explicit Stopping(Needs needs);
 
   bool has_begun() const { return begun_; }
-  /// Ends what is on the listeners that are left, and then everything else. A second call finishes now.
+  /// Ends what is on the listeners that are left, and then everything else. Nothing when that goes on
+  /// already.
   void begin(std::string_view why, Duration drain_timeout);
+  /// The same because somebody wants it, who finishes it now by saying so twice.
+  void ask(Duration drain_timeout);
 
  private:
   void drain_workers();
@@ -47,6 +50,7 @@ class Stopping {
   Wait empty_;
   Wait closed_;
   bool begun_ = false;
+  bool asked_ = false;
   bool finished_ = false;
 };
 

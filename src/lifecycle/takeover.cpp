@@ -55,6 +55,7 @@ struct Takeover::Impl final : net::MessageReader {
       estate.state = std::move(*state);
       process = estate.state.process;
       is_complete = true;
+      if (on_back) say_ready_again();
     } else if (const auto* yours = std::get_if<YoursMessage>(&*parsed)) {
       hear(*yours);
     } else if (auto* given = std::get_if<ConnectionsMessage>(&*parsed); given != nullptr && is_ours) {
@@ -72,6 +73,7 @@ struct Takeover::Impl final : net::MessageReader {
       return fail({.code = ErrorCode::malformed, .message = "sockets came without their descriptors"});
     }
     for (size_t i = 0; i < sockets.size(); ++i) {
+      if (sockets[i].kind == PassedSocket::Kind::state_lock) state_file = sockets[i].name;
       estate.sockets.push_back({std::move(sockets[i]), std::move(descriptors[i])});
     }
   }
@@ -121,13 +123,31 @@ struct Takeover::Impl final : net::MessageReader {
 
   /// The first one is the word that all is ours.
   void hear(const YoursMessage& yours) {
-    is_ours = true;
-    last = {.process = process, .totals = yours.totals, .before_it = yours.predecessors};
-    if (server != nullptr) server->predecessors().set_last(last);
+    const bool is_first = !std::exchange(is_ours, true);
+    if (is_first) stands_by = yours.stands_by;
+    last = {.process = process,
+            .stands_by = stands_by.has_value(),
+            .totals = yours.totals,
+            .before_it = yours.predecessors};
+    if (is_first && on_back) {
+      server = going_on;
+      server->come_back(estate);
+    }
+    if (server != nullptr) server->predecessors().set(last);
+    if (yours.reload) reload_wanted = true;
+    if (yours.reload && on_back) server->reload_on_signal();
+    if (is_first && on_back) on_back({});
+  }
+
+  /// Nothing is opened here: what it will accept on it has kept.
+  void say_ready_again() {
+    estate.sockets.clear();
+    send(ReadyMessage{
+        .listeners = going_on->kept_listeners(), .admin = true, .room = going_on->room_for_clients()});
   }
 
   void on_end(Error why) override {
-    if (!is_ours && !is_ready) return fail(std::move(why));
+    if (!is_ours && (!is_ready || on_back)) return fail(std::move(why));
     if (!std::exchange(is_ours, true)) {
       // It would have refused if it went on.
       log.warning("the running process has ended in the middle of the takeover" + field("pid", process));
@@ -137,14 +157,18 @@ struct Takeover::Impl final : net::MessageReader {
     last.is_draining = false;
     last.before_it = 0;
     last.totals.connections = 0;
-    if (server != nullptr) server->predecessors().set_last(last);
-    log.info("the process before this one is gone" + field("pid", process));
+    last.stands_by = false;
+    if (server != nullptr) server->predecessors().set(last);
+    const bool handed_back = stands_by && server != nullptr && server->is_stopping();
+    if (!handed_back) log.info("the process before this one is gone" + field("pid", process));
+    if (on_over) on_over();
   }
 
   void fail(Error why) {
     if (is_ours) return;  // What it reports on its way out is not worth more than a silence.
     error = std::move(why);
     channel.reset();
+    if (on_back) on_back(*error);
   }
 
   void send(const TakeoverMessage& message) {
@@ -159,13 +183,19 @@ struct Takeover::Impl final : net::MessageReader {
   Server* server = nullptr;
   Estate estate;
   bool has_admin_socket = false;  // taken
+  std::string state_file;         // of the running process
   bool is_complete = false;       // the estate
   bool is_ready = false;
   bool is_ours = false;
+  bool reload_wanted = false;  // of the process before this one, in the middle of the takeover
   std::optional<Error> error;
   int process = 0;
   Predecessor last;
   std::vector<Batch> arrived;  // while there is no server for them yet
+  std::optional<Figures> stands_by;
+  std::function<void()> on_over;
+  Server* going_on = nullptr;  // which comes back, and has been there all the time
+  std::function<void(Result<void>)> on_back;
 };
 
 Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log, const std::string& admin_socket,
@@ -199,22 +229,85 @@ Result<std::optional<net::ListeningSocket>> Takeover::take_admin_socket(const st
   return std::optional<net::ListeningSocket>(*std::move(adopted));
 }
 
+namespace {
+
+/// Whoever takes all back finds the same admin socket, and the state file that this process has written.
+bool wants_probation(const config::Server& settings, uint64_t version, bool same_admin_socket,
+                     const std::string& its_state_file, Log& log) {
+  if (settings.probation.time == Duration::zero()) return false;
+  if (version < kProbation) {
+    log.warning("no probation: the running process is of a release that knows none");
+    return false;
+  }
+  if (same_admin_socket && its_state_file == settings.state_file) return true;
+  log.warning("no probation: admin_socket or state_file are others than those of the running process");
+  return false;
+}
+
+}  // namespace
+
 Result<void> Takeover::complete(Server& server) {
   Impl& impl = *impl_;
+  const bool on_probation = wants_probation(server.config().server, impl.estate.state.version,
+                                            impl.has_admin_socket, impl.state_file, impl.log);
   impl.estate = {};  // What nobody has taken is not kept open.
   impl.is_ready = true;
   impl.send(ReadyMessage{.listeners = server.shared_listeners(),
                          .admin = impl.has_admin_socket,
-                         .room = server.room_for_clients()});
-  const auto over = [&] { return impl.is_ours || impl.error || server.is_stopping(); };
-  impl.loop.run_until(over, kNoBound);
+                         .room = server.room_for_clients(),
+                         .probation = on_probation});
+  impl.loop.run_until([&] { return impl.is_ours || impl.error; }, kNoBound);
   if (impl.error) return *impl.error;
-  if (!impl.is_ours) return Error{.code = ErrorCode::failed, .message = "told to stop"};
+  if (!impl.is_ours)
+    return Error{.code = ErrorCode::timed_out, .message = "the running process says nothing"};
+  if (impl.reload_wanted) server.reload_on_signal();  // Done when it owns all.
   impl.server = &server;
-  server.predecessors().set_last(impl.last);
-  server.own();
+  server.predecessors().set(impl.last);
+  server.own(impl.stands_by && impl.channel ? Server::Alone::no : Server::Alone::yes);
   impl.take_arrived();
   return {};
+}
+
+Result<std::unique_ptr<Takeover>> Takeover::come_back(net::Loop& loop, Log& log,
+                                                      const std::string& admin_socket, Server& server,
+                                                      std::function<void(Result<void>)> on_done) {
+  auto connection = connect(admin_socket);
+  if (!connection) return std::move(connection).error();
+  auto impl = std::make_unique<Impl>(loop, log, *std::move(connection));
+  impl->going_on = &server;
+  impl->on_back = std::move(on_done);
+  impl->send(HelloMessage{.sluice = SLUICE_VERSION, .process = ::getpid(), .comes_back = true});
+  return std::unique_ptr<Takeover>(new Takeover(std::move(impl)));
+}
+
+bool Takeover::is_over() const {
+  return !impl_->channel;
+}
+
+std::optional<Figures> Takeover::stands_by() const {
+  return impl_->channel ? impl_->stands_by : std::nullopt;
+}
+
+void Takeover::on_over(std::function<void()> callback) {
+  impl_->on_over = std::move(callback);
+}
+
+void Takeover::say_beat(const observe::Account& account) {
+  BeatMessage beat{.generation = impl_->server->generation(),
+                   .totals = impl_->server->own_totals(),
+                   .in_flight = account.in_flight};
+  beat.totals.accepted = account.accepted;
+  beat.totals.ended = account.ended;
+  if (!takeover_text(beat)) beat.totals.tallies.clear();  // It has to be heard in any case.
+  impl_->send(beat);
+}
+
+void Takeover::say_verdict(Verdict verdict, const std::string& why) {
+  impl_->send(VerdictMessage{verdict, why});
+  if (verdict != Verdict::passed || !impl_->channel) return;
+  impl_->stands_by.reset();
+  impl_->last.stands_by = false;
+  impl_->server->predecessors().set(impl_->last);
 }
 
 void Takeover::decline(const std::string& admin_socket, const Error& why) {

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lifecycle/totals_json.h"
+
 namespace sluice::lifecycle {
 namespace {
 
@@ -19,26 +21,9 @@ constexpr std::array kHealthStates = {HealthState::starting, HealthState::health
 
 // ---- out
 
-Json totals_json(const Totals& totals) {
-  Json ended = Json::object();
-  for (size_t i = 0; i < observe::kDispositions; ++i) {
-    ended[std::string(observe::name(static_cast<observe::Disposition>(i)))] = totals.ended[i];
-  }
-  Json tallies = Json::array();
-  for (const auto& [key, count] : totals.tallies) {
-    tallies.push_back({key.pool, key.version, observe::name(key.event), key.cause, count});
-  }
-  return {{"accepted", totals.accepted},       {"ended", std::move(ended)},
-          {"retries", totals.retries},         {"connections_accepted", totals.connections_accepted},
-          {"connections", totals.connections}, {"tallies", std::move(tallies)}};
-}
-
 Json json_of(const HelloMessage& hello) {
-  return {{"message", "hello"},
-          {"newest", hello.newest},
-          {"oldest", hello.oldest},
-          {"sluice", hello.sluice},
-          {"process", hello.process}};
+  return {{"message", "hello"},     {"newest", hello.newest},   {"oldest", hello.oldest},
+          {"sluice", hello.sluice}, {"process", hello.process}, {"comes_back", hello.comes_back}};
 }
 
 Json json_of(const SocketsMessage& message) {
@@ -102,7 +87,11 @@ Json json_of(const StateMessage& state) {
 }
 
 Json json_of(const ReadyMessage& ready) {
-  return {{"message", "ready"}, {"listeners", ready.listeners}, {"admin", ready.admin}, {"room", ready.room}};
+  return {{"message", "ready"},
+          {"listeners", ready.listeners},
+          {"admin", ready.admin},
+          {"room", ready.room},
+          {"probation", ready.probation}};
 }
 
 Json json_of(const RefusedMessage& refused) {
@@ -110,11 +99,23 @@ Json json_of(const RefusedMessage& refused) {
 }
 
 Json json_of(const YoursMessage& yours) {
-  return {{"message", "yours"}, {"totals", totals_json(yours.totals)}, {"predecessors", yours.predecessors}};
+  Json json = {
+      {"message", "yours"}, {"totals", totals_json(yours.totals)}, {"predecessors", yours.predecessors}};
+  if (yours.stands_by) json["stands_by"] = figures_json(*yours.stands_by);
+  if (yours.reload) json["reload"] = true;
+  return json;
 }
 
 Json json_of(const TakenMessage& taken) {
   return taken_json(taken);
+}
+
+Json json_of(const BeatMessage& beat) {
+  return beat_json(beat);
+}
+
+Json json_of(const VerdictMessage& verdict) {
+  return verdict_json(verdict);
 }
 
 // ---- in
@@ -135,49 +136,13 @@ void read_events(const Json& json, std::vector<observe::LoggedEvent>& events) {
   }
 }
 
-/// Releases before this one have none, and a newer one may have events of which this one knows nothing.
-void read_tallies(const Json& json, observe::TallySums& tallies) {
-  if (!json.is_array()) return;
-  for (const Json& row : json) {
-    const bool is_row = row.is_array() && row.size() == 5 && row[0].is_string() && row[1].is_string() &&
-                        row[3].is_string() && row[4].is_number_unsigned();
-    if (!is_row) continue;
-    for (size_t i = 0; i < observe::kEvents; ++i) {
-      const auto event = static_cast<observe::Event>(i);
-      if (row[2] != observe::name(event)) continue;
-      tallies[{row[0].get<std::string>(), row[1].get<std::string>(), event, row[3].get<std::string>()}] +=
-          row[4].get<uint64_t>();
-    }
-  }
-}
-
-/// What a newer release counts and this one does not know is a failure of some kind: the sum has to hold.
-void read_totals(const Json& json, Members& outer, Totals& totals) {
-  Members members(json);
-  members.number("accepted", totals.accepted);
-  members.number("retries", totals.retries);
-  members.number("connections_accepted", totals.connections_accepted);
-  members.number("connections", totals.connections);
-  read_tallies(members.member("tallies"), totals.tallies);
-  const Json& ended = members.member("ended");
-  if (members.check(ended.is_object())) {
-    for (const auto& [key, count] : ended.items()) {
-      size_t place = static_cast<size_t>(observe::Disposition::failed_stopped);
-      for (size_t i = 0; i < observe::kDispositions; ++i) {
-        if (observe::name(static_cast<observe::Disposition>(i)) == key) place = i;
-      }
-      if (members.check(count.is_number_unsigned())) totals.ended[place] += count.get<uint64_t>();
-    }
-  }
-  outer.check(members.is_good());
-}
-
 TakeoverMessage read_hello(Members& members) {
   HelloMessage hello;
   members.number("newest", hello.newest);
   members.number("oldest", hello.oldest);
   members.text("sluice", hello.sluice);
   members.number("process", hello.process);
+  if (!members.member("comes_back").is_null()) members.flag("comes_back", hello.comes_back);
   return hello;
 }
 
@@ -263,6 +228,7 @@ TakeoverMessage read_ready(Members& members) {
   ReadyMessage ready;
   members.flag("admin", ready.admin);
   if (!members.member("room").is_null()) members.number("room", ready.room);
+  if (!members.member("probation").is_null()) members.flag("probation", ready.probation);
   for (const Json& name : members.list("listeners")) {
     if (members.check(name.is_string())) ready.listeners.insert(name.get<std::string>());
   }
@@ -290,7 +256,19 @@ TakeoverMessage read_yours(Members& members) {
   YoursMessage yours;
   read_totals(members.member("totals"), members, yours.totals);
   members.number("predecessors", yours.predecessors);
+  if (const Json& figures = members.member("stands_by"); !figures.is_null()) {
+    read_figures(figures, members, yours.stands_by.emplace());
+  }
+  if (!members.member("reload").is_null()) members.flag("reload", yours.reload);
   return yours;
+}
+
+TakeoverMessage read_beat_of_it(Members& members) {
+  return read_beat(members);
+}
+
+TakeoverMessage read_its_verdict(Members& members) {
+  return read_verdict(members);
 }
 
 struct Kind {
@@ -300,7 +278,8 @@ struct Kind {
 constexpr std::array kMessages = {Kind{"hello", read_hello},       Kind{"sockets", read_sockets},
                                   Kind{"state", read_state},       Kind{"ready", read_ready},
                                   Kind{"refused", read_refused},   Kind{"yours", read_yours},
-                                  Kind{"connections", read_given}, Kind{"taken", read_answer}};
+                                  Kind{"connections", read_given}, Kind{"taken", read_answer},
+                                  Kind{"beat", read_beat_of_it},   Kind{"verdict", read_its_verdict}};
 
 Error malformed(std::string message) {
   return {.code = ErrorCode::malformed, .message = std::move(message)};

@@ -1,6 +1,7 @@
 // What the two processes of a takeover say to each other, as values and as text. Pure. The new process says
 // hello, is given sockets (with their descriptors) and the state, says ready, and is told that all is its
-// own; then the old one gives it clients' connections, and reports on its way out. Either may refuse.
+// own; then the old one gives it clients' connections, and reports on its way out. Either may refuse. While
+// the old one stands by, the new one lets it hear that it lives, and at last what becomes of them.
 #pragma once
 
 #include <sluice/base/error.h>
@@ -18,15 +19,18 @@
 #include <vector>
 
 #include "lifecycle/connection_messages.h"
+#include "lifecycle/probation_messages.h"
 #include "lifecycle/state_file.h"
 
 namespace sluice::lifecycle {
 
 /// Of the conversation: the newest one that this process speaks, and the oldest.
-inline constexpr uint64_t kNewestTakeover = 2;
+inline constexpr uint64_t kNewestTakeover = 3;
 inline constexpr uint64_t kOldestTakeover = 1;
 /// The first version in which client connections move.
 inline constexpr uint64_t kConnectionsMove = 2;
+/// The first version in which the old process can stand by, and be given everything back.
+inline constexpr uint64_t kProbation = 3;
 
 /// Versions have nothing but this message in common for good.
 struct HelloMessage {
@@ -34,6 +38,7 @@ struct HelloMessage {
   uint64_t oldest = kOldestTakeover;
   std::string sluice{};  ///< its release, for people
   int process = 0;
+  bool comes_back = false;  ///< it stood by, and takes back what it had left
   bool operator==(const HelloMessage&) const = default;
 };
 
@@ -72,9 +77,10 @@ struct StateMessage {
 };
 
 struct ReadyMessage {
-  std::set<std::string> listeners{};  ///< those it accepts on; the others are the old one's to drain
+  std::set<std::string> listeners{};  ///< those it will accept on; the others are the old one's to drain
   bool admin = false;                 ///< the admin socket is the same
   size_t room = 0;                    ///< for how many descriptors of clients' connections
+  bool probation = false;             ///< the old one is to stand by
   bool operator==(const ReadyMessage&) const = default;
 };
 
@@ -87,12 +93,15 @@ struct RefusedMessage {
 /// Of the old process: from now on all is the new one's (the first), and how far it is on its way out.
 struct YoursMessage {
   Totals totals{};
-  size_t predecessors = 0;  ///< processes before the old one that still drain
+  size_t predecessors = 0;             ///< processes before the old one that still drain
+  std::optional<Figures> stands_by{};  ///< it does not end: how it answered before
+  bool reload = false;                 ///< was asked of the old one meanwhile
   bool operator==(const YoursMessage&) const = default;
 };
 
-using TakeoverMessage = std::variant<HelloMessage, SocketsMessage, StateMessage, ReadyMessage, RefusedMessage,
-                                     YoursMessage, ConnectionsMessage, TakenMessage>;
+using TakeoverMessage =
+    std::variant<HelloMessage, SocketsMessage, StateMessage, ReadyMessage, RefusedMessage, YoursMessage,
+                 ConnectionsMessage, TakenMessage, BeatMessage, VerdictMessage>;
 
 /// JSON on one line; behind a line feed, bytes that it counts. An error when parse_takeover() would not give
 /// just this back, as of a name that is no UTF-8.

@@ -26,6 +26,7 @@ TEST_CASE("every message comes back as it was") {
   saved.changes.backends[{"shop", at(9001)}] = {.presence = BackendChange::Presence::removed};
   const TakeoverMessage messages[] = {
       HelloMessage{.newest = 3, .oldest = 2, .sluice = "1.2.3", .process = 4711},
+      HelloMessage{.comes_back = true},
       SocketsMessage{{{PassedSocket::Kind::listener, "0.0.0.0:80", 0},
                       {PassedSocket::Kind::listener, "unix:/run/w", 7, true},
                       {PassedSocket::Kind::admin, "/run/a \"quoted\"", 0},
@@ -48,8 +49,15 @@ TEST_CASE("every message comes back as it was") {
                    .events = {{.number = 3, .time = {}, .level = LogLevel::error, .text = "a b=\"c\""},
                               {.number = 5, .time = kTime, .level = LogLevel::info, .text = "d"}}},
       ReadyMessage{.listeners = {"a", "b"}, .admin = true},
+      ReadyMessage{.listeners = {"a"}, .admin = true, .room = 5, .probation = true},
       RefusedMessage{.code = ErrorCode::conflict, .message = "one at a time"},
       YoursMessage{.totals = totals, .predecessors = 2},
+      YoursMessage{.totals = totals, .reload = true},
+      YoursMessage{.totals = totals, .stands_by = Figures{.answers = 40, .failures = 2}},
+      BeatMessage{.generation = 7, .totals = totals, .in_flight = 3},
+      VerdictMessage{.verdict = Verdict::passed, .why = "the time is over"},
+      VerdictMessage{.verdict = Verdict::back, .why = "it answers worse"},
+      VerdictMessage{.verdict = Verdict::stopping},
   };
   for (const auto& message : messages) CHECK(there_and_back(message) == message);
 }
@@ -78,7 +86,9 @@ TEST_CASE("damaged messages are errors, never half read") {
         R"({"message":"sockets","sockets":[{"kind":"hat","name":"x","index":0}]})",
         R"({"message":"sockets","sockets":{}})", R"({"message":"ready","listeners":[1],"admin":true})",
         R"({"message":"state","version":1,"process":1,"saved":{},"backends":[]})",
-        R"({"message":"yours","totals":[],"predecessors":0})"}) {
+        R"({"message":"yours","totals":[],"predecessors":0})", R"({"message":"beat","generation":1})",
+        R"({"message":"verdict","verdict":"guilty","why":""})",
+        R"({"message":"verdict","verdict":"passed"})"}) {
     const auto parsed = parse_takeover(text);
     CHECK_MESSAGE(!parsed.has_value(), text);
   }

@@ -4,6 +4,9 @@
 #include <sluice/base/log.h>
 #include <sluice/lifecycle/desired_state.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -44,6 +47,26 @@ inline std::string backends(const DesiredState& state) {
 inline BackendEdit edit(BackendEdit::Verb verb, int port) {
   return {.verb = verb, .key = {"shop", at(port)}};
 }
+
+/// While it lives a file cannot grow beyond so many bytes: a disk that is full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : before_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &limit_);
+    const rlimit full{bytes, limit_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &limit_);
+    std::signal(SIGXFSZ, before_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*before_)(int);
+  rlimit limit_{};
+};
 
 /// A directory of its own, removed with everything in it.
 class TempDir {

@@ -29,7 +29,7 @@ usage:
 
 The admin socket is PATH, else $SLUICE_SOCKET, else /run/sluice/admin.sock.
 Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 timed out, 5 conflict,
-8 not found, 9 denied, 69 nobody answers on the socket.
+7 rolled back, 8 not found, 9 denied, 69 nobody answers on the socket.
 )";
 
 constexpr const char* kRunHelp = R"(usage: sluice run -c FILE [--takeover[=SOCKET]]

@@ -5,6 +5,7 @@
 #include <sluice/config/load.h>
 #include <sluice/lifecycle/handover.h>
 #include <sluice/lifecycle/load_config.h>
+#include <sluice/lifecycle/probation.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/lifecycle/takeover.h>
 #include <sluice/lifecycle/watchdog.h>
@@ -19,11 +20,15 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace sluice {
 namespace {
+
+constexpr Duration kLastWords{200};
 
 int fail(const Error& error) {
   std::fprintf(stderr, "sluice: %s\n", error.message.c_str());
@@ -33,12 +38,6 @@ int fail(const Error& error) {
 int fail(const config::Problems& problems) {
   for (const auto& problem : problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
   return exit_code(ErrorCode::invalid_config);
-}
-
-void reload(lifecycle::Server& server, Log& log) {
-  const auto change = server.reload(lifecycle::Server::AdminChanges::keep);
-  if (change) return;
-  log.error("reload refused, the running configuration goes on" + field("cause", change.error().message));
 }
 
 /// A client connection takes a descriptor, and another towards the backend while it is busy.
@@ -91,10 +90,14 @@ class Running {
     if (takeover_) {
       if (auto taken = takeover_->complete(server_); !taken) return leave(taken.error());
     }
-    admin_->serve(server_, config_path_, &handover_);
+    if (takeover_ && takeover_->stands_by()) {
+      probation_.emplace(loop_, log_, server_, *takeover_, [this] { be_main(); });
+    }
+    serve();
     log_.info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path_) +
               field("pid", ::getpid()));
-    manager_.tell(concat({"READY=1\nMAINPID=", std::to_string(::getpid())}));
+    // The main one is who stands by, as long as it may be the one again.
+    if (!probation_) be_main();
     watchdog_.start();
     run_to_the_end();
     return 0;
@@ -106,12 +109,25 @@ class Running {
             .admin_path = admin_path_,
             .admin = [this] { return admin_->copy_socket(); },
             .on_handed_over = [this](int new_process,
-                                     bool same_socket) { on_handed_over(new_process, same_socket); }};
+                                     bool same_socket) { on_handed_over(new_process, same_socket); },
+            .on_stand_by = [this] { admin_->stand_by(); },
+            .on_back =
+                [this] {
+                  writer_.reopen();
+                  server_.reopen_logs();
+                  serve();
+                },
+            .on_not_back = [this](const Error& why) { probation_->not_back(why); }};
   }
+
+  void serve() { admin_->serve(server_, config_path_, &handover_, probation_ ? &*probation_ : nullptr); }
+
+  void be_main() { manager_.tell(concat({"READY=1\nMAINPID=", std::to_string(::getpid())})); }
 
   void on_handed_over(int new_process, bool same_socket) {
     watchdog_.stop();
     manager_.tell(concat({"MAINPID=", std::to_string(new_process)}));
+    if (probation_) probation_->handed_back(new_process);
     admin_->hand_over(same_socket);
   }
 
@@ -156,19 +172,26 @@ class Running {
   }
 
   void watch_signals() {
-    signals_.on(SIGHUP, [this] { reload(server_, log_); });
-    signals_.on(SIGUSR1, [this] {
+    on_signal(SIGHUP, [this] { server_.reload_on_signal(); });
+    on_signal(SIGUSR1, [this] {
       writer_.reopen();
       server_.reopen_logs();
     });
-    signals_.on(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
-    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals_.on(stop, [this] { server_.stop(); });
+    on_signal(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
+    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) on_signal(stop, [this] { server_.stop(); });
   }
 
-  /// The other process goes on; what has come in here meanwhile is finished.
+  /// While this process stands by they are for the new one.
+  void on_signal(int number, std::function<void()> act) {
+    signals_.on(number, [this, number, act = std::move(act)] {
+      if (!handover_.pass_on(number)) act();
+    });
+  }
+
+  /// The other process goes on.
   int leave(const Error& error) {
     log_.error("takeover failed, the other process goes on" + field("cause", error.message));
-    if (!server_.is_stopping()) server_.stop();
+    server_.hand_back();
     run_to_the_end();
     return exit_code(error.code);
   }
@@ -177,8 +200,14 @@ class Running {
     if (!finished_) loop_.run();
   }
 
+  /// Who has just connected to the admin socket, and whose command comes too late, is told so.
   void finish() {
+    last_words_ = server_.when([this] { return !admin_->is_to_hear(); }, kLastWords, [this](bool) { end(); });
+  }
+
+  void end() {
     finished_ = true;
+    if (probation_) probation_->stop();
     handover_.say_goodbye();
     loop_.stop();
   }
@@ -194,7 +223,9 @@ class Running {
   lifecycle::Handover handover_;
   lifecycle::Watchdog watchdog_;
   std::unique_ptr<lifecycle::Takeover> takeover_;
+  std::optional<lifecycle::Probation> probation_;
   net::Signals signals_{loop_};
+  Wait last_words_;
   bool finished_ = false;
 };
 

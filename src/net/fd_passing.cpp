@@ -101,13 +101,22 @@ struct MessageChannel::Impl {
 
   void on_ready(int status, int events) {
     const Alive::Watch still_here(alive);
-    if (status != 0) return end(reason(status));
-    if (failure && reader != nullptr) return end(*std::exchange(failure, std::nullopt));
+    if (status != 0 && reader == nullptr) return end(reason(status));
+    if (status != 0 && !failure) failure = reason(status);
+    if (failure && reader != nullptr) return fail(still_here);
     if ((events & UV_WRITABLE) != 0) send_kept();
     if (std::exchange(came_before, false) && !deliver(still_here)) return;
     while ((events & UV_READABLE) != 0 && receive(still_here)) {
     }
     if (still_here) watch();
+  }
+
+  /// Who has ended the connection may have said why: that has come by now.
+  void fail(const Alive::Watch& still_here) {
+    if (std::exchange(came_before, false) && !deliver(still_here)) return;
+    while (receive(still_here)) {
+    }
+    if (still_here && reader != nullptr) end(*std::exchange(failure, std::nullopt));
   }
 
   /// Tells the reader once, and nothing after.

@@ -103,6 +103,23 @@ TEST_CASE("what the kernel does not take at once is sent when the other side rea
   }
 }
 
+TEST_CASE("the last words of one who hangs up are heard, even though nothing can be sent any more") {
+  for (const bool leaves_unread : {false, true}) {
+    CAPTURE(leaves_unread);
+    Ends ends;
+    MessageChannel channel(ends.loop, std::move(ends.left));
+    if (leaves_unread) channel.send("hello");
+    REQUIRE(::send(ends.right.get(), framed("no").data(), framed("no").size(), 0) == 10);
+    ends.right = Descriptor();
+    if (!leaves_unread) channel.send("hello");
+    Inbox inbox;
+    channel.start_reading(inbox);
+    REQUIRE(ends.until([&] { return inbox.end.has_value(); }));
+    REQUIRE(inbox.messages.size() == 1);
+    CHECK(inbox.messages[0].text == "no");
+  }
+}
+
 TEST_CASE("a message may come byte by byte, and begin before the channel does") {
   Ends ends;
   const std::string bytes = framed("hello") + framed("again");

@@ -178,7 +178,10 @@ Result<ListeningSocket> ListeningSocket::duplicate() const {
 }
 
 void ListeningSocket::refuse_new_connections() {
-  if (address_.is_local()) return;
+  if (address_.is_local()) {
+    remove_own_file();
+    return leave_file();
+  }
   // The filter sees the packet from the TCP header on. Byte 13 holds the flags: SYN (0x02) without ACK
   // (0x10).
   std::array<sock_filter, 5> program = {{

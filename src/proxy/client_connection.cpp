@@ -93,6 +93,12 @@ void ClientConnection::move() {
   stream_.tell_between_requests();
 }
 
+const std::string* ClientConnection::stay() {
+  stream_.tell_between_requests_no_more();
+  if (exchange_) exchange_->tell_tunnel(nullptr);
+  return std::exchange(listener_, nullptr);
+}
+
 void ClientConnection::move_tunnel() {
   auto left = exchange_->leave_tunnel();
   if (!left) return retire();

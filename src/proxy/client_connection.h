@@ -57,6 +57,8 @@ class ClientConnection final : private wire::ServerHandler {
   /// Moves, as soon as no request is being answered on it, or one has made a tunnel of it: the context's
   /// on_moved() has it then. May end the connection.
   void move();
+  /// It does not move after all. Its listener; null when it was not to move.
+  const std::string* stay();
   /// Drops it now, whatever is on it.
   void close();
 

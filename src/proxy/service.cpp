@@ -327,6 +327,18 @@ struct Service::Impl {
     }
   }
 
+  void stay() {
+    for (ClientConnections* list : {&moving, &left}) {
+      ClientConnections others;
+      while (ClientConnection* connection = list->pop_front()) {
+        const std::string* listener = connection->stay();
+        (listener == nullptr ? others : listening[*listener].connections).push_back(*connection);
+      }
+      while (ClientConnection* connection = others.pop_front()) list->push_back(*connection);
+    }
+    handed_over.clear();
+  }
+
   net::Loop& loop;
   ServiceSettings settings;
   wire::ServerContext wire{
@@ -422,6 +434,10 @@ void Service::finish(MovedConnection connection) {
 
 void Service::finish_moving() {
   impl_->finish_moving();
+}
+
+void Service::stay() {
+  impl_->stay();
 }
 
 void Service::backend_has_room(const std::shared_ptr<upstream::BackendState>& state) {

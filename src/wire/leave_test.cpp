@@ -52,6 +52,17 @@ TEST_CASE("who answers leaves with the answer, and the pipelined rest is the nex
   CHECK(after.targets == "/ /half ");
 }
 
+TEST_CASE("who is told not to leave after all goes on with the next request") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  owner.connection->tell_between_requests();
+  owner.connection->tell_between_requests_no_more();
+  owner.answer();
+  CHECK_FALSE(owner.left);
+  owner.transport->arrive(kGet);
+  CHECK(owner.targets == "/ / ");
+}
+
 /// Has the request answered as soon as its body is whole.
 struct AnswerAtEnd final : BodyReceiver {
   explicit AnswerAtEnd(Owner& the_owner) : owner(the_owner) {}

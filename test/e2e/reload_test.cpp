@@ -1,6 +1,7 @@
 // Reloads under load: what nginx and HAProxy close or fail here, Sluice keeps.
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -216,6 +217,24 @@ TEST_CASE(
   }
   CHECK(proxy.log().find("listening again") != std::string::npos);
   CHECK(proxy.process().descriptors() < descriptors + 10);
+}
+
+TEST_CASE("a Unix listener that goes has no file any more by the answer, and may come again at once") {
+  const DemoApp app;
+  const TempDir directory;
+  const std::string path = directory.path("web");
+  const std::string listener = "[[listener]]\nname = \"local\"\nbind = \"unix:" + path + "\"\n";
+  Proxy proxy(listener + Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  for (int i = 0; i < 3; ++i) {
+    CHECK(run({"curl", "-fsS", "--unix-socket", path, "http://x/hello"}).output == "Hello World!\n");
+    proxy.write_config(Proxy::pool({&app}));
+    REQUIRE(proxy.admin("reload").exit_code == 0);
+    CHECK_FALSE(std::filesystem::exists(path));
+    proxy.write_config(listener + Proxy::pool({&app}));
+    REQUIRE(proxy.admin("reload").exit_code == 0);
+  }
+  CHECK(run({"curl", "-fsS", "--unix-socket", path, "http://x/hello"}).output == "Hello World!\n");
 }
 
 TEST_CASE("a reload that cannot be done changes nothing and says why") {

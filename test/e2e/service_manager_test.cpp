@@ -285,5 +285,42 @@ TEST_CASE("the main process is the new one after an upgrade, and what is kept st
   CHECK(listening_inodes(service.port) == sockets);
 }
 
+TEST_CASE("the main process is the one that stands by, until the new one has passed its probation") {
+  Manager manager;
+  Service service;
+  const std::string listener = "[[listener]]\nbind = \"127.0.0.1:" + std::to_string(service.port) + "\"\n";
+  service.write_config("probation = \"1m\"\n" + listener);
+  service.start(manager.inheritance());
+  const auto sockets = listening_inodes(service.port);
+  const auto pid = [&] {
+    const auto status = nlohmann::json::parse(service.admin("status --json").output, nullptr, false);
+    return status.value("pid", 0);
+  };
+  const auto main_is = [](pid_t process) { return "MAINPID=" + std::to_string(process); };
+  REQUIRE(service.admin("upgrade").exit_code == 0);
+  const pid_t crashes = pid();
+  ::kill(crashes, SIGKILL);
+  REQUIRE(eventually([&] { return pid() == service.process->pid(); }));
+  CHECK(manager.count(main_is(crashes)) == 0);
+  REQUIRE(service.admin("upgrade").exit_code == 0);
+  const pid_t returns = pid();
+  REQUIRE(service.admin("upgrade --back").exit_code == 0);
+  REQUIRE(eventually([&] { return pid() == service.process->pid(); }));
+  CHECK(manager.count(main_is(returns)) == 0);
+  REQUIRE(service.admin("upgrade").exit_code == 0);
+  const pid_t passes = pid();
+  CHECK(manager.count(main_is(passes)) == 0);
+  REQUIRE(service.admin("upgrade --keep").exit_code == 0);
+  CHECK(manager.has_heard(main_is(passes)));
+  CHECK(service.process->wait() == 0);
+  CHECK(manager.count("STOPPING=1") == 0);
+  REQUIRE(manager.kept().size() == 1);
+  CHECK(manager.kept().begin()->second.size() == 2);
+  CHECK(listening_inodes(service.port) == sockets);
+  CHECK(RawClient(service.port).get("/hello").ok());
+  ::kill(passes, SIGKILL);
+  CHECK(eventually([&] { return service.admin("status").exit_code == 69; }));
+}
+
 }  // namespace
 }  // namespace sluice::e2e

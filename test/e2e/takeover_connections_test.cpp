@@ -20,7 +20,9 @@ size_t connections_allowed(size_t wanted) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  return std::min(wanted, static_cast<size_t>(limit.rlim_max) - 500);
+  const size_t allowed = std::min(wanted, static_cast<size_t>(limit.rlim_max) - 500);
+  if (allowed < wanted) MESSAGE("the hard limit of open files allows no more than ", allowed, " connections");
+  return allowed;
 }
 
 bool says_close(const Response& response) {

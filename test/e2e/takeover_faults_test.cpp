@@ -1,6 +1,10 @@
 // Takeovers that fail, at every step: the old process goes on as if nothing had happened, and says what did.
-#include <csignal>
+#include <unistd.h>
 
+#include <csignal>
+#include <filesystem>
+
+#include "admin_session.h"
 #include "fixtures.h"
 #include "raw_client.h"
 #include "successors.h"
@@ -141,7 +145,7 @@ TEST_CASE("two releases that have no version in common refuse clearly") {
   REQUIRE(refused);
   CHECK((*refused)["code"] == "unsupported");
   CHECK((*refused)["text"] ==
-        "the running process speaks versions 1 to 2 of the takeover, the new one 98 to 99: "
+        "the running process speaks versions 1 to 3 of the takeover, the new one 98 to 99: "
         "restart instead");
   at.check("98 to 99");
 }
@@ -160,6 +164,54 @@ TEST_CASE("a new process that takes everything and hangs is given up in time") {
   REQUIRE(peer.hear_until("state"));
   CHECK(peer.hear_until("refused"));
   at.check("it has the listeners, but did not say that it is ready");
+}
+
+TEST_CASE("a process that takes over is not given up because another one, which was started to, has ended") {
+  DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  const TempDir directory;
+  const std::string slow = directory.path("slow");
+  write_file(slow,
+             "#!/bin/sh\nread -r go < " + directory.path("go") + "\nexec " + sluice_binary() + " \"$@\"\n");
+  REQUIRE(run({"mkfifo", directory.path("go")}).exit_code == 0);
+  REQUIRE(run({"chmod", "+x", slow}).exit_code == 0);
+  AdminSession upgrade(proxy.socket_path());
+  upgrade.send("upgrade --binary " + slow);
+  REQUIRE(eventually([&] { return proxy.log().find("upgrade started") != std::string::npos; }));
+  TakeoverPeer first(proxy.socket_path());
+  first.say(TakeoverPeer::hello());
+  REQUIRE(first.hear_until("state"));
+  write_file(directory.path("go"), "go\n");
+  REQUIRE(eventually([&] { return successors.living().empty(); }));
+  CHECK_FALSE(first.hear(500ms));  // As long as nobody could be given up in.
+  CHECK_FALSE(first.is_over(0ms));
+  first.say({{"message", "ready"}, {"listeners", nlohmann::json::array()}, {"admin", false}});
+  CHECK(first.hear_until("yours"));
+  CHECK(upgrade.hear() == "ok pid=" + std::to_string(::getpid()));
+  first.hang_up();
+  CHECK(proxy.process().wait() == 0);
+}
+
+TEST_CASE("a process of another user is refused, whoever may connect to the admin socket") {
+  if (::geteuid() != 0) {
+    MESSAGE("not tested: only root can be another user");
+    return;
+  }
+  Undisturbed at;
+  const std::filesystem::path socket = at.proxy.socket_path();
+  std::filesystem::permissions(socket, std::filesystem::perms(0666));
+  std::filesystem::permissions(socket.parent_path(), std::filesystem::perms(0755));
+  REQUIRE(::seteuid(65534) == 0);
+  TakeoverPeer peer(socket);  // The kernel remembers who has connected.
+  REQUIRE(::seteuid(0) == 0);
+  peer.say(TakeoverPeer::hello());
+  const auto refused = peer.hear();
+  REQUIRE(refused);
+  CHECK((*refused)["code"] == "denied");
+  CHECK(peer.is_over());
+  CHECK(at.proxy.admin("upgrade").exit_code == 0);  // It is not even noticed.
 }
 
 TEST_CASE("one takeover at a time: who comes second is refused") {

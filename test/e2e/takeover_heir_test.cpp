@@ -1,4 +1,6 @@
 // The new process's part, with the old one played by the test: what it does when that one refuses, or dies.
+#include <linux/filter.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <csignal>
@@ -14,12 +16,13 @@ namespace {
 
 /// The old process, as far as the new one can tell; and the new one.
 struct OldOne {
-  OldOne() : admin(listen_on(directory.path("old.sock"))), web(listen_on_any_port()), port(port_of(web)) {
+  explicit OldOne(const std::string& more = "")
+      : admin(listen_on(directory.path("old.sock"))), web(listen_on_any_port()), port(port_of(web)) {
     held.add(admin);
     held.add(web);
     id = "127.0.0.1:" + std::to_string(port);
     write_file(config_path(), "[server]\nadmin_socket = \"" + directory.path("old.sock") +
-                                  "\"\nworkers = 2\n[[listener]]\nbind = \"" + id + "\"\n" +
+                                  "\"\nworkers = 2\n" + more + "[[listener]]\nbind = \"" + id + "\"\n" +
                                   Proxy::pool({&app}));
     heir.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", config_path(),
                                           "--takeover=" + directory.path("old.sock")},
@@ -41,16 +44,18 @@ struct OldOne {
                        {"saved", {{"version", 1}, {"generation", 41}, {"changes", nlohmann::json::array()}}},
                        {"backends", health}}));
   }
-  bool has_reached_the_app(const std::string& path) const {
-    for (const auto& line : app.log()) {
-      if (line.find(path) != std::string::npos) return true;
-    }
-    return false;
+  /// A client that waits in the queue for nobody else.
+  void accept_one() {
+    pollfd entry{.fd = web, .events = POLLIN, .revents = 0};
+    REQUIRE(::poll(&entry, 1, 5000) == 1);
+    const int accepted = ::accept4(web, nullptr, nullptr, SOCK_NONBLOCK);
+    CHECK(accepted >= 0);
+    if (accepted >= 0) held.add(accepted);
   }
   Finished status() const { return run({sluice_binary(), "-s", directory.path("old.sock"), "status"}, 5s); }
 
   TempDir directory;
-  DemoApp app{{.log = true}};
+  DemoApp app;
   Descriptors held;
   int admin;
   int web;
@@ -60,7 +65,16 @@ struct OldOne {
   std::optional<TakeoverPeer> peer;
 };
 
-TEST_CASE("a new process accepts before it says ready, and answers as the process once it is told so") {
+nlohmann::json nothing_counted() {
+  return {{"accepted", 0},
+          {"ended", nlohmann::json::object()},
+          {"retries", 0},
+          {"connections_accepted", 0},
+          {"connections", 0}};
+}
+
+TEST_CASE(
+    "a new process accepts nobody before it is told that all is its own, and answers as the process then") {
   OldOne old;
   const auto hello = old.peer->hear();
   REQUIRE(hello);
@@ -71,7 +85,14 @@ TEST_CASE("a new process accepts before it says ready, and answers as the proces
   REQUIRE(ready);
   CHECK((*ready)["listeners"] == nlohmann::json::array({old.id}));
   CHECK((*ready)["admin"] == true);
-  CHECK(RawClient(old.port).get("/hello").ok());
+  std::vector<RawClient> clients(20);
+  for (auto& client : clients) {  // The old one's, each of them.
+    REQUIRE(client.connect(old.port));
+    old.accept_one();
+  }
+  RawClient waiting(old.port);
+  REQUIRE(waiting.send(get_request("/hello")));
+  CHECK(waiting.receive(false, 200ms).status == 0);
   CHECK(old.heir->output().find("sluice started") == std::string::npos);
   const nlohmann::json totals = {{"accepted", 5},
                                  {"ended", {{"ok", 5}}},
@@ -79,6 +100,7 @@ TEST_CASE("a new process accepts before it says ready, and answers as the proces
                                  {"connections_accepted", 2},
                                  {"connections", 1}};
   REQUIRE(old.peer->say({{"message", "yours"}, {"totals", totals}, {"predecessors", 0}}));
+  CHECK(waiting.receive().ok());
   REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
   const auto status = old.status();
   CHECK(status.output.find("generation=42") != std::string::npos);
@@ -89,25 +111,48 @@ TEST_CASE("a new process accepts before it says ready, and answers as the proces
   CHECK(old.status().output.find("ok=6") != std::string::npos);
 }
 
-TEST_CASE(
-    "a new process that is refused at the last moment finishes its clients, leaves the queue, and ends") {
+TEST_CASE("a new process that is refused at the last moment leaves the queue, and ends") {
   OldOne old;
   old.give();
   REQUIRE(old.peer->hear_until("ready"));
-  RawClient slow(old.port);
-  slow.send(get_request("/slow/500"));
-  REQUIRE(eventually([&] { return old.has_reached_the_app("/slow/500"); }));
-  REQUIRE(old.peer->say({{"message", "refused"}, {"code", "timed_out"}, {"text", "too late"}}));
-  CHECK(slow.receive().body == "slow\n");
-  CHECK(old.heir->wait() == 4);
-  CHECK(old.heir->output().find("the other process goes on") != std::string::npos);
-  // What comes now stays in the queue, for the old process.
   RawClient waiting(old.port);
   waiting.send(get_request("/hello"));
-  const int accepted = ::accept(old.web, nullptr, nullptr);
-  CHECK(accepted >= 0);
-  old.held.add(accepted);
+  REQUIRE(old.peer->say({{"message", "refused"}, {"code", "timed_out"}, {"text", "too late"}}));
+  CHECK(old.heir->wait() == 4);
+  CHECK(old.heir->output().find("the other process goes on") != std::string::npos);
+  old.accept_one();
   CHECK(run({"test", "-S", old.directory.path("old.sock")}).exit_code == 0);
+}
+
+TEST_CASE("a new process that was told to stop before it is refused leaves all to the old one") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  old.heir->send_signal(SIGTERM);
+  REQUIRE(eventually([&] { return old.heir->output().find("told to stop") != std::string::npos; }));
+  CHECK(old.heir->is_running());
+  REQUIRE(old.peer->say({{"message", "refused"}, {"code", "timed_out"}, {"text", "too late"}}));
+  CHECK(old.heir->wait() == 4);
+}
+
+TEST_CASE("a process before which too many still drain is upgraded once they do not") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  const auto yours = [&](int predecessors) {
+    return nlohmann::json{
+        {"message", "yours"}, {"totals", nothing_counted()}, {"predecessors", predecessors}};
+  };
+  REQUIRE(old.peer->say(yours(63)));  // And the old one itself.
+  REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
+  const auto refused = run({sluice_binary(), "-s", old.directory.path("old.sock"), "upgrade"}, 10s);
+  CHECK(refused.exit_code == 5);
+  CHECK(refused.output.find("too many earlier processes still drain") != std::string::npos);
+  REQUIRE(old.peer->say(yours(62)));
+  CHECK(eventually([&] {
+    const TakeoverPeer next(old.directory.path("old.sock"));
+    return next.say(TakeoverPeer::hello()) && old.heir->output().find("takeover failed") != std::string::npos;
+  }));
 }
 
 TEST_CASE("an old process that dies in the middle leaves all to the new one that is ready") {
@@ -118,6 +163,18 @@ TEST_CASE("an old process that dies in the middle leaves all to the new one that
   REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
   CHECK(RawClient(old.port).get("/hello").ok());
   CHECK(old.status().exit_code == 0);
+}
+
+TEST_CASE("a new process accepts, whatever the old one has refused on its way out") {
+  OldOne old;
+  old.give();
+  REQUIRE(old.peer->hear_until("ready"));
+  sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog filter{.len = 1, .filter = &none};
+  REQUIRE(::setsockopt(old.web, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0);
+  old.peer->hang_up();
+  REQUIRE(eventually([&] { return old.heir->output().find("sluice started") != std::string::npos; }));
+  CHECK(RawClient(old.port).get("/hello").ok());
 }
 
 TEST_CASE("an old process that dies before it has given everything leaves nothing to start from") {
@@ -133,6 +190,18 @@ TEST_CASE("a release that knows nothing of takeovers is told from one that does"
   CHECK(old.heir->wait() == 1);
   CHECK(old.heir->output().find("the other side said: error usage: unknown command \"takeover\"") !=
         std::string::npos);
+}
+
+TEST_CASE("a new process that is to be on probation does without where the old one knows of none") {
+  OldOne old("probation = \"1m\"\n");
+  old.give();
+  const auto ready = old.peer->hear_until("ready");
+  REQUIRE(ready);
+  CHECK((*ready)["probation"] == false);
+  CHECK(eventually([&] {
+    return old.heir->output().find("no probation: the running process is of a release that knows none") !=
+           std::string::npos;
+  }));
 }
 
 }  // namespace

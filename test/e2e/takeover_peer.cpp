@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <stdexcept>
@@ -38,6 +39,14 @@ Descriptors& Descriptors::operator=(Descriptors&& other) noexcept {
 
 Descriptors::~Descriptors() {
   for (const int number : numbers_) ::close(number);
+}
+
+Descriptors Descriptors::take(size_t count) {
+  Descriptors taken;
+  const auto end = numbers_.begin() + static_cast<std::ptrdiff_t>(std::min(count, numbers_.size()));
+  taken.numbers_.assign(numbers_.begin(), end);
+  numbers_.erase(numbers_.begin(), end);
+  return taken;
 }
 
 int listen_on(const std::string& path) {
@@ -107,7 +116,10 @@ nlohmann::json TakeoverPeer::hello(int newest, int oldest) {
 }
 
 bool TakeoverPeer::say(const nlohmann::json& message, const std::vector<int>& descriptors) const {
-  std::string bytes = framed(message.dump(), descriptors.size());
+  return pass_on(framed(message.dump(), descriptors.size()), descriptors);
+}
+
+bool TakeoverPeer::pass_on(std::string bytes, const std::vector<int>& descriptors) const {
   if (descriptors.empty()) return send_bytes(bytes);
   iovec piece{.iov_base = bytes.data(), .iov_len = bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMost * sizeof(int))> control{};
@@ -148,16 +160,24 @@ bool TakeoverPeer::fill(milliseconds bound) {
   return true;
 }
 
-std::optional<nlohmann::json> TakeoverPeer::hear(milliseconds bound) {
+std::optional<TakeoverPeer::Frame> TakeoverPeer::next_frame(milliseconds bound) {
   const auto is_whole = [this] { return input_.size() >= 8 && input_.size() >= 8 + number_at(input_, 0); };
   while (!is_whole()) {
     if (!fill(bound)) return std::nullopt;
   }
-  const size_t length = number_at(input_, 0);
-  const std::string text = input_.substr(8, length);
-  auto message = nlohmann::json::parse(text.substr(0, text.find('\n')), nullptr, false);
-  input_.erase(0, 8 + length);
-  return message;
+  Frame frame{.bytes = input_.substr(0, 8 + number_at(input_, 0)),
+              .message = {},
+              .descriptors = number_at(input_, 4)};
+  input_.erase(0, frame.bytes.size());
+  const std::string text = frame.bytes.substr(8);
+  frame.message = nlohmann::json::parse(text.substr(0, text.find('\n')), nullptr, false);
+  return frame;
+}
+
+std::optional<nlohmann::json> TakeoverPeer::hear(milliseconds bound) {
+  auto frame = next_frame(bound);
+  if (!frame) return std::nullopt;
+  return std::move(frame->message);
 }
 
 std::optional<nlohmann::json> TakeoverPeer::hear_until(const std::string& kind) {
@@ -171,6 +191,10 @@ bool TakeoverPeer::is_over(milliseconds bound) {
   while (fill(bound)) {
   }
   return ended_;
+}
+
+void TakeoverPeer::end(int how) const {
+  if (socket_ >= 0) ::shutdown(socket_, how);
 }
 
 void TakeoverPeer::hang_up() {

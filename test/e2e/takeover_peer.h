@@ -21,6 +21,8 @@ class Descriptors {
   Descriptors& operator=(Descriptors&& other) noexcept;
   ~Descriptors();
   void add(int number) { numbers_.push_back(number); }
+  /// The first ones, which are the caller's then.
+  Descriptors take(size_t count);
   const std::vector<int>& numbers() const { return numbers_; }
 
  private:
@@ -44,19 +46,31 @@ class TakeoverPeer {
   TakeoverPeer& operator=(const TakeoverPeer&) = delete;
 
   bool send_bytes(const std::string& bytes) const;
+  /// With descriptors, which stay the caller's.
+  bool pass_on(std::string bytes, const std::vector<int>& descriptors) const;
   bool say(const nlohmann::json& message, const std::vector<int>& descriptors = {}) const;
   static std::string framed(const std::string& text, size_t descriptors = 0);
   static nlohmann::json hello(int newest = 1, int oldest = 1);
 
+  /// A message as it came. Its descriptors are among those of descriptors() that nobody has taken.
+  struct Frame {
+    std::string bytes;
+    nlohmann::json message;
+    size_t descriptors = 0;
+  };
+  std::optional<Frame> next_frame(milliseconds bound = 10s);
   /// The next message; nothing when the other side hung up or `bound` is over.
   std::optional<nlohmann::json> hear(milliseconds bound = 10s);
   /// Messages until one of this kind.
   std::optional<nlohmann::json> hear_until(const std::string& kind);
   bool is_over(milliseconds bound = 10s);
   void hang_up();
+  /// shutdown(), in these directions.
+  void end(int how) const;
 
   /// Everything that came with messages.
   const Descriptors& descriptors() const { return descriptors_; }
+  Descriptors take_descriptors(size_t count) { return descriptors_.take(count); }
 
  private:
   bool fill(milliseconds bound);

@@ -268,7 +268,7 @@ TEST_CASE("a drain that began after an upgrade waits for the old process, too") 
   CHECK(slow.receive(false, 1s).body == "slow\n");
 }
 
-TEST_CASE("who waits for an answer of the old process is told to ask the new one") {
+TEST_CASE("who waits in the old process is told that the change was made, and to ask the new one") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));
   const Successors successors(proxy);
@@ -279,8 +279,45 @@ TEST_CASE("who waits for an answer of the old process is told to ask the new one
   AdminSession waiting(proxy.socket_path());
   waiting.send("backend drain shop " + app.address() + " --wait 30s");
   REQUIRE(eventually([&] { return proxy.state_of(app) == "draining"; }));
+  const auto made = std::to_string(proxy.json("status")["generation"].get<int>());
+  AdminSession idle(proxy.socket_path());
+  CHECK(idle.ask("status").starts_with("ok"));
+  AdminSession silent(proxy.socket_path());
   REQUIRE(proxy.admin("upgrade").exit_code == 0);
-  CHECK(waiting.hear().starts_with("error conflict: another process has taken over"));
+  CHECK(waiting.hear() ==
+        "error timed_out: generation " + made +
+            " was made, but what was to be waited for has not come yet: another process has "
+            "taken over: ask that one, on the same socket");
+  CHECK(proxy.state_of(app) == "draining");
+  for (AdminSession* session : {&idle, &silent}) {
+    CHECK(session->ask("backend ready shop " + app.address()).starts_with("error conflict: another process"));
+  }
+  CHECK(proxy.state_of(app) == "draining");
+}
+
+TEST_CASE("every change that is made while processes take over is answered as it went") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  Upgrader upgrader(proxy, 10, 50ms);
+  int made = 0;
+  for (int i = 0; upgrader.count() < 10 && upgrader.failure().empty(); ++i) {
+    const int weight = 2 + i % 900;
+    AdminSession session(proxy.socket_path());
+    const auto answer = session.ask("backend weight shop " + app.address() + " " + std::to_string(weight));
+    if (answer.starts_with("ok")) {
+      ++made;
+    } else {
+      CHECK_MESSAGE(answer.starts_with("error conflict: "), answer);
+    }
+    const auto backends = proxy.json("backend list");
+    if (!backends.contains("backends")) continue;  // Asked of a process that has just been taken over from.
+    CHECK((backends["backends"][0]["weight"] == weight) == answer.starts_with("ok"));
+  }
+  upgrader.wait();
+  CHECK_MESSAGE(upgrader.failure().empty(), upgrader.failure());
+  CHECK(made > 10);
 }
 
 TEST_CASE("SIGUSR2 is an upgrade, too") {

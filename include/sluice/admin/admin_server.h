@@ -4,6 +4,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
 #include <sluice/lifecycle/handover.h>
+#include <sluice/lifecycle/probation.h>
 #include <sluice/lifecycle/server.h>
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
@@ -27,13 +28,20 @@ class AdminServer {
 
   /// Answers for `server`, which outlives it. `config_path` is for `config check`; without a handover there
   /// are no upgrades. The socket's file is this process's from now on.
-  void serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover = nullptr);
+  /// Again after stand_by().
+  void serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover = nullptr,
+             lifecycle::Probation* probation = nullptr);
 
   /// For the process that takes over.
   Result<net::Descriptor> copy_socket() const;
-  /// Answers no more. Sessions end, with an error where an answer is due. `same_socket`: the other process
-  /// answers on it, and has its file.
+  /// Serves no more. Sessions end with the next answer that is due, an error. `same_socket`: the other
+  /// process answers on it, and has its file.
   void hand_over(bool same_socket);
+  /// Likewise, on the same socket, but this process may answer again. Who waits for how an upgrade goes on
+  /// keeps waiting.
+  void stand_by();
+  /// Somebody has connected and not said yet what for.
+  bool is_to_hear() const;
 
  private:
   struct Impl;

@@ -9,6 +9,7 @@
 #include <sluice/config/ejection.h>
 #include <sluice/config/health.h>
 #include <sluice/config/names.h>
+#include <sluice/config/probation.h>
 #include <sluice/config/proxy_status.h>
 #include <sluice/config/recent_requests.h>
 #include <sluice/config/retry.h>
@@ -47,6 +48,7 @@ struct Server {
   std::string state_file{};  ///< where admin changes outlive the process; empty: they do not
   Duration drain_timeout = 30s;
   Duration takeover_timeout = 10s;  ///< for a new process to be ready
+  Probation probation{};
   uint64_t max_connections = 20000;
   std::string zone{};  ///< where the process is; empty: nowhere in particular
   LogSettings log{};

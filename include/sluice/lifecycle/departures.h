@@ -36,6 +36,11 @@ class Departures {
   /// The process is at its end: what was not sent goes back, to end here and be counted. What was sent and not
   /// answered may be the other process's by now.
   void give_up();
+  /// While held none is sent: is_quiet() once the other process has said what it has of the last ones.
+  void hold(bool held);
+  bool is_quiet() const { return sent_.empty(); }
+  /// Nobody takes connections any more, and these are the owner's again.
+  Batch take_back();
 
   /// On their way: counted nowhere else.
   size_t size() const { return waiting_.size() + sent_.size(); }
@@ -49,6 +54,7 @@ class Departures {
   std::deque<proxy::MovedConnection> waiting_;
   Batch sent_;  // the message that is not acknowledged yet: one at a time
   size_t room_ = 0;
+  bool held_ = false;
 };
 
 }  // namespace sluice::lifecycle

@@ -64,7 +64,7 @@ struct BackendEdit {
   enum class Verb { add, remove, drain, ready, weight };
   Verb verb{};
   BackendKey key{};
-  std::optional<uint32_t> weight{};      ///< of add and weight
+  std::optional<uint32_t> weight{};  ///< of add and weight
   // Of add:
   std::optional<std::string> version{};
   std::optional<uint32_t> max_requests{};
@@ -99,10 +99,14 @@ struct ToldChange {
                             ///< all the same: the file may get that back
 };
 
+/// What becomes of changes that the file has caught up with. They are kept while another file may take its
+/// place again, which says otherwise.
+enum class Redundant { forget, keep };
+
 class DesiredState {
  public:
-  /// Changes that the file has caught up with disappear at once.
-  explicit DesiredState(config::Config file, Changes changes = {});
+  explicit DesiredState(config::Config file, Changes changes = {}, Redundant redundant = Redundant::forget);
+  void forget_redundant();
 
   /// The file's configuration with the changes applied. Pools without changes are the file's very objects.
   config::Config effective() const;
@@ -119,9 +123,11 @@ class DesiredState {
   /// gone may come back.
   bool resolve(config::Places places);
 
-  /// A new file. Changes that it has caught up with disappear; the others stay over it.
+  /// A new file, under the same changes.
   void replace_file(config::Config file);
   void drop_changes() { changes_ = {}; }
+  /// Other changes, over the same file.
+  void replace_changes(Changes changes);
   const Changes& changes() const { return changes_; }
   std::vector<ToldChange> told() const;
   /// As ToldChange has it.
@@ -152,11 +158,13 @@ class DesiredState {
   void forget_pauses_of_lost_pools();
 
   void add_named_backends();
+  void tidy_changes();
 
   std::shared_ptr<const config::Config> written_;  // Copies of a state share it.
   std::shared_ptr<const config::Config> file_;     // With the backends that names lead to.
   config::Places places_;
   Changes changes_;
+  Redundant redundant_ = Redundant::forget;
 };
 
 }  // namespace sluice::lifecycle

@@ -1,7 +1,9 @@
 // The old process's part of a takeover: starts a new process or waits for one, gives it the listeners and the
-// state, and leaves once that one is ready. Until then it goes on as if nothing had happened.
+// state, and leaves once that one is ready, or stands by until that one has proven itself. Until then it goes
+// on as if nothing had happened.
 #pragma once
 
+#include <sluice/base/clock.h>
 #include <sluice/base/log.h>
 #include <sluice/base/wait.h>
 #include <sluice/lifecycle/server.h>
@@ -10,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +26,12 @@ struct HandoverSettings {
   std::function<Result<net::Descriptor>()> admin{};  ///< a copy of it
   /// The new process has taken over; `admin_too`: it answers on the same admin socket.
   std::function<void(int new_process, bool admin_too)> on_handed_over{};
+  /// It has, but this process stands by: on_handed_over() or on_back() follows.
+  std::function<void()> on_stand_by{};
+  /// This process is the one again.
+  std::function<void()> on_back{};
+  /// The process that stood by was to take all back, and has not: this one goes on.
+  std::function<void(const Error& why)> on_not_back{};
 };
 
 /// Control's loop's. One takeover at a time.
@@ -35,13 +44,17 @@ class Handover {
 
   using OnDone = std::function<void(Result<int> new_process)>;
   /// Starts a new process (`binary`, or the one that this process was started from when it is empty) and
-  /// answers once it has taken over, or why it has not. An error at once when it cannot even be started.
-  Result<Wait> upgrade(const std::string& binary, OnDone on_done);
+  /// answers once it has taken over, or why it has not; with `for_verdict` once its probation has passed, or
+  /// with an error of code timed_out after that time. An error at once when it cannot even be started.
+  Result<Wait> upgrade(const std::string& binary, std::optional<Duration> for_verdict, OnDone on_done);
   /// The same for a signal: the log has the answer.
   void upgrade_on_signal();
 
   /// A new process asks on this connection, of which `received` has been read.
   void begin(net::Descriptor connection, std::string_view received);
+
+  /// While this process stands by, a signal for it is for the new one: false when it does not.
+  bool pass_on(int signal_number);
 
   /// Tells the new process the last numbers. Once the server has finished.
   void say_goodbye();

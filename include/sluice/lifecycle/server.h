@@ -82,8 +82,8 @@ class Server {
 
   /// Binds the listeners, starts the workers and publishes the first generation, with the state file's
   /// changes; or changes nothing and says why. Its number is 1, or follows the state file's.
-  /// With an estate: goes on from there, takes out of it what the configuration names, and shares the
-  /// listeners with the process that left it until own().
+  /// With an estate: goes on from there, takes out of it what the configuration names, shares the listeners
+  /// with the process that left it, and accepts nobody until own().
   Result<void> start(config::Config config, const Origin& origin = {});
 
   /// What a reload or a change has come to.
@@ -116,9 +116,16 @@ class Server {
   /// Until a reload changes the log's settings, or the process ends. False as log_level() has nothing.
   bool set_log_level(LogLevel level);
 
-  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now.
+  /// Drains everything and finishes, within the configuration's drain_timeout. A second call finishes now;
+  /// that another process has taken over counts as none. Between start() with an estate and own() or
+  /// hand_back() it is only noted: the other process may have left all to this one already.
   void stop();
   bool is_stopping() const;
+  /// Runs before a stop begins that somebody asks for.
+  void on_stop(std::function<void()> callback);
+  /// For SIGHUP. As reload(), and the log has the answer. In the middle of a takeover it is done once that is
+  /// over, by the process that is the one then.
+  void reload_on_signal();
 
   // A takeover's steps, in their order; see handover.h and takeover.h.
 
@@ -126,15 +133,35 @@ class Server {
   Result<Estate> estate() const;
   /// Changes are refused meanwhile: what is acknowledged must not be lost to a process that goes.
   void hold_changes(bool hold);
+  /// That reload_on_signal() has to do still, and is the caller's to have done then.
+  bool take_postponed_reload();
   /// The listeners of the estate that this process has taken.
   std::set<std::string> shared_listeners() const;
-  /// The process that left the estate has stopped accepting: all is this one's now.
-  void own();
+  /// The process that left the estate has stopped accepting: all is this one's now. Alone::no: that process
+  /// stands by, and no socket is added of which it has no copy, until be_alone().
+  enum class Alone { no, yes };
+  void own(Alone alone);
+  /// It goes on instead: leaves all to it, and finishes, as stop().
+  void hand_back();
+  void be_alone();
   /// Another process accepts on these and answers for all from now on: finishes what it has, as stop(). With
   /// Clients::move their clients' connections go to departures().
   enum class Clients { finish, move };
   void hand_over(const std::set<std::string>& listeners, Clients clients);
   Departures& departures();
+  /// As hand_over(), but this process does not end: it keeps the listeners' sockets, its workers and its
+  /// configuration, and changes nothing, until one of the three that follow.
+  void stand_by(const std::set<std::string>& listeners, Clients clients);
+  bool is_standing_by() const;
+  std::set<std::string> kept_listeners() const;
+  /// Finishes, as after hand_over().
+  void stop_standing_by();
+  /// Goes on, with what the other process leaves.
+  void come_back(Estate& from);
+  /// Goes on though the other process has left nothing but the state file. It has made `generation`.
+  void come_back_alone(uint64_t generation);
+  /// Runs whenever there is a new generation.
+  void on_generation(std::function<void()> callback);
   /// Whether take() would serve it, now.
   bool may_take(const proxy::ConnectionRecord& connection) const;
   /// How many more descriptors of clients there is room for.
@@ -166,9 +193,11 @@ class Server {
   /// Of a backend that is in the pool, or was and still has requests in flight; else null.
   std::shared_ptr<upstream::BackendState> backend_state(const std::string& pool,
                                                         const Address& address) const;
+  /// With those of the processes before this one.
   Totals totals() const;
   /// How far probes keep up.
   upstream::ProbeSchedule::Load probes() const;
+  Totals own_totals() const;
   /// Runs the callback once every worker has been through its loop.
   void ask_workers(std::function<void()> all_answered);
   /// Runs `question` at each worker, what it returns here, and the callback once all have answered, or after
@@ -184,6 +213,7 @@ class Server {
 
  private:
   struct Impl;
+  void catch_up();
   std::unique_ptr<Impl> impl_;
 };
 

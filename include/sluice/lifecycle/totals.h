@@ -24,6 +24,14 @@ struct Totals {
     connections += worker.connections.get();
     worker.tallies.add_to(tallies);
   }
+  void add(const Totals& other) {
+    accepted += other.accepted;
+    for (size_t i = 0; i < observe::kDispositions; ++i) ended[i] += other.ended[i];
+    retries += other.retries;
+    connections_accepted += other.connections_accepted;
+    connections += other.connections;
+    for (const auto& [key, count] : other.tallies) tallies[key] += count;
+  }
   bool operator==(const Totals&) const = default;
 };
 

@@ -49,9 +49,9 @@ class ListeningSocket {
   void leave_file();
 
   /// Drops new connection attempts in the kernel (a socket filter on SYN), so that the queue of completed
-  /// connections can be accepted to its end before the close. No effect on Unix sockets.
+  /// connections can be accepted to its end before the close. A Unix socket loses its file, if that is ours.
   void refuse_new_connections();
-  /// Takes that back.
+  /// Takes that back, but for the file.
   void take_new_connections();
 
  private:

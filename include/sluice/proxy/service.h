@@ -84,6 +84,10 @@ class Service {
   /// Nobody takes connections any more: those that were to move end in that way, too.
   void finish_moving();
 
+  /// Takes hand_over() back: connections that have not gone stay, as accepted on their listeners, which may
+  /// come later.
+  void stay();
+
   /// Where requests that end from now on are logged; null for nowhere.
   void log_access_to(std::shared_ptr<observe::AccessSink> sink);
 

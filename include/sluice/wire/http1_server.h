@@ -104,6 +104,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   /// within this call when there is none. Never when the connection is to end before that, or with that
   /// answer.
   void tell_between_requests();
+  void tell_between_requests_no_more() { is_awaited_ = false; }
   /// For the next owner. Of this one's nothing is left to do but to let go of it.
   BetweenRequests leave_off();
   Result<net::Descriptor> duplicate() const { return transport_->duplicate(); }

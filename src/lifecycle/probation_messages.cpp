@@ -1,0 +1,60 @@
+#include "lifecycle/probation_messages.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "lifecycle/totals_json.h"
+
+namespace sluice::lifecycle {
+namespace {
+
+constexpr std::array<std::string_view, 3> kVerdicts = {"passed", "back", "stopping"};
+
+}  // namespace
+
+Json figures_json(const Figures& figures) {
+  return {{"answers", figures.answers}, {"failures", figures.failures}};
+}
+
+void read_figures(const Json& json, Members& outer, Figures& figures) {
+  Members members(json);
+  members.number("answers", figures.answers);
+  members.number("failures", figures.failures);
+  outer.check(members.is_good());
+}
+
+Json beat_json(const BeatMessage& message) {
+  return {{"message", "beat"},
+          {"generation", message.generation},
+          {"totals", totals_json(message.totals)},
+          {"in_flight", message.in_flight}};
+}
+
+BeatMessage read_beat(Members& members) {
+  BeatMessage message;
+  members.number("generation", message.generation);
+  read_totals(members.member("totals"), members, message.totals);
+  members.number("in_flight", message.in_flight);
+  return message;
+}
+
+Json verdict_json(const VerdictMessage& message) {
+  return {{"message", "verdict"},
+          {"verdict", kVerdicts[static_cast<size_t>(message.verdict)]},
+          {"why", message.why}};
+}
+
+VerdictMessage read_verdict(Members& members) {
+  VerdictMessage message;
+  std::string verdict;
+  members.text("verdict", verdict);
+  members.text("why", message.why);
+  const auto found = std::ranges::find(kVerdicts, verdict);
+  if (members.check(found != kVerdicts.end())) {
+    message.verdict = static_cast<Verdict>(found - kVerdicts.begin());
+  }
+  return message;
+}
+
+}  // namespace sluice::lifecycle

@@ -1,0 +1,81 @@
+#include "lifecycle/standby.h"
+
+#include <utility>
+
+namespace sluice::lifecycle {
+namespace {
+
+/// What a process that is gone has counted. Nobody knows how the requests that it had would have ended.
+Totals closed(const BeatMessage& last) {
+  Totals totals = last.totals;
+  totals.ended[static_cast<size_t>(observe::Disposition::failed_stopped)] += last.in_flight;
+  totals.connections = 0;
+  return totals;
+}
+
+}  // namespace
+
+Standby::Standby(Needs needs) : needs_(std::move(needs)), silence_([this] { be_silent(); }) {
+  needs_.loop.deadlines().arm(silence_, needs_.silence);
+}
+
+void Standby::hear(const BeatMessage& beat) {
+  last_beat_ = beat;
+  if (!ends_) needs_.loop.deadlines().arm(silence_, needs_.silence);
+}
+
+void Standby::hear(const VerdictMessage& verdict) {
+  switch (verdict.verdict) {
+    case Verdict::passed:
+      return needs_.on_over(verdict.why);
+    case Verdict::stopping:
+      return expect_end();
+    case Verdict::back:
+      wanted_back_ = verdict.why;
+      needs_.server.departures().hold(true);
+      return come_back();
+  }
+}
+
+void Standby::expect_end() {
+  ends_ = true;
+  silence_.disarm();
+}
+
+void Standby::on_taken() {
+  come_back();
+}
+
+/// Not before it is known whose the last connections are that have gone there.
+void Standby::come_back() {
+  if (!wanted_back_ || asked_ || !needs_.server.departures().is_quiet()) return;
+  auto asked = Takeover::come_back(needs_.loop, needs_.log, needs_.admin_path, needs_.server,
+                                   [this](const Result<void>& result) { on_asked(result); });
+  if (!asked) return on_asked(asked.error());
+  asked_ = *std::move(asked);
+}
+
+void Standby::on_asked(const Result<void>& result) {
+  if (!result) {
+    needs_.log.warning("nothing was taken back" + field("cause", result.error().message));
+    wanted_back_.reset();
+    // It is in the middle of a call.
+    needs_.loop.post([gone = std::make_shared<std::unique_ptr<Takeover>>(std::move(asked_))] {});
+    return needs_.server.departures().hold(false);
+  }
+  needs_.on_back(*std::move(wanted_back_), std::move(asked_));
+}
+
+void Standby::process_gone(const std::string& cause) {
+  if (ends_) return needs_.on_over("the new process was stopped");
+  needs_.server.predecessors().set({.process = -1, .is_draining = false, .totals = closed(last_beat_)});
+  needs_.server.come_back_alone(last_beat_.generation);
+  needs_.on_back(cause, nullptr);
+}
+
+void Standby::be_silent() {
+  needs_.log.error("the new process is silent" + field("for_ms", needs_.silence.count()));
+  needs_.kill();
+}
+
+}  // namespace sluice::lifecycle
