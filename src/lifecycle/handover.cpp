@@ -164,7 +164,9 @@ struct Handover::Impl final : net::MessageReader {
 
   /// Of the process that is the one now.
   void hear(const TakeoverMessage& message) {
-    if (const auto* taken = std::get_if<TakenMessage>(&message)) {
+    if (const auto* changes = std::get_if<ChangesMessage>(&message)) {
+      server.follow(changes->saved);
+    } else if (const auto* taken = std::get_if<TakenMessage>(&message)) {
       server.departures().taken(taken->refused, taken->room);
       if (standby) standby->on_taken();
     } else if (const auto* beat = std::get_if<BeatMessage>(&message); beat != nullptr && standby) {

@@ -168,7 +168,10 @@ struct Server::Impl {
     log.info("generation published" + field("number", static_cast<long long>(newest)) +
              field("cause", current->cause()));
     if (on_generation) on_generation();
+    tell_followers();
   }
+
+  void tell_followers();
 
   void watch_backends() {
     std::vector<upstream::Target> targets;
@@ -349,6 +352,8 @@ struct Server::Impl {
   bool stands_by = false;     // it has been taken over from, and may come back
   std::function<void()> on_generation;
   std::function<void()> on_stop;
+  std::vector<std::weak_ptr<const std::function<void(const SavedState&)>>> followers;
+  SavedState told;  // to them
   Listening listening;
   Stopping stopping;
   Workers workers;  // Last: their threads end before what they use does.

@@ -54,6 +54,7 @@ struct Takeover::Impl final : net::MessageReader {
     if (auto* state = std::get_if<StateMessage>(&*parsed)) {
       estate.state = std::move(*state);
       process = estate.state.process;
+      version = estate.state.version;
       is_complete = true;
       if (on_back) say_ready_again();
     } else if (const auto* yours = std::get_if<YoursMessage>(&*parsed)) {
@@ -132,6 +133,7 @@ struct Takeover::Impl final : net::MessageReader {
     if (is_first && on_back) {
       server = going_on;
       server->come_back(estate);
+      tell_of_changes();
     }
     if (server != nullptr) server->predecessors().set(last);
     if (yours.reload) reload_wanted = true;
@@ -154,6 +156,7 @@ struct Takeover::Impl final : net::MessageReader {
       last.process = process;
     }
     channel.reset();
+    told_of_changes.reset();
     last.is_draining = false;
     last.before_it = 0;
     last.totals.connections = 0;
@@ -169,6 +172,13 @@ struct Takeover::Impl final : net::MessageReader {
     error = std::move(why);
     channel.reset();
     if (on_back) on_back(*error);
+  }
+
+  /// Releases before know nothing of that.
+  void tell_of_changes() {
+    if (version < kProbation || !channel) return;
+    told_of_changes =
+        server->on_changes([this](const SavedState& changes) { send(ChangesMessage{changes}); });
   }
 
   void send(const TakeoverMessage& message) {
@@ -190,9 +200,11 @@ struct Takeover::Impl final : net::MessageReader {
   bool reload_wanted = false;  // of the process before this one, in the middle of the takeover
   std::optional<Error> error;
   int process = 0;
+  uint64_t version = 0;
   Predecessor last;
   std::vector<Batch> arrived;  // while there is no server for them yet
   std::optional<Figures> stands_by;
+  Server::Follower told_of_changes;  // the other process is, until it is gone
   std::function<void()> on_over;
   Server* going_on = nullptr;  // which comes back, and has been there all the time
   std::function<void(Result<void>)> on_back;
@@ -265,6 +277,7 @@ Result<void> Takeover::complete(Server& server) {
   server.predecessors().set(impl.last);
   server.own(impl.stands_by && impl.channel ? Server::Alone::no : Server::Alone::yes);
   impl.take_arrived();
+  impl.tell_of_changes();
   return {};
 }
 

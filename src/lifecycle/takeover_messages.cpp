@@ -68,6 +68,15 @@ void add_standing(const upstream::Standing& standing, Json& backend) {
   if (!standing.cause.empty()) backend["cause"] = standing.cause;
 }
 
+Json saved_json(const SavedState& state) {
+  const auto text = state_text(state);
+  return text ? Json::parse(*text, nullptr, false) : Json();
+}
+
+Json json_of(const ChangesMessage& changes) {
+  return {{"message", "changes"}, {"saved", saved_json(changes.saved)}};
+}
+
 Json json_of(const StateMessage& state) {
   Json backends = Json::array();
   for (const auto& backend : state.backends) {
@@ -76,11 +85,10 @@ Json json_of(const StateMessage& state) {
                         {"health", upstream::name(backend.health)}});
     add_standing(backend.standing, backends.back());
   }
-  const auto saved = state_text(state.saved);
   return {{"message", "state"},
           {"version", state.version},
           {"process", state.process},
-          {"saved", saved ? Json::parse(*saved, nullptr, false) : Json()},
+          {"saved", saved_json(state.saved)},
           {"backends", std::move(backends)},
           {"places", places_json(state.places)},
           {"events", events_json(state.events)}};
@@ -196,14 +204,24 @@ void read_standing(Members& backend, upstream::Standing& standing) {
   time("held_draining_ms", standing.held_draining);
 }
 
+void read_saved(Members& members, SavedState& state) {
+  auto saved = parse_state(members.member("saved").dump());
+  if (members.check(saved.has_value())) state = *std::move(saved);
+}
+
+TakeoverMessage read_changes(Members& members) {
+  ChangesMessage changes;
+  read_saved(members, changes.saved);
+  return changes;
+}
+
 TakeoverMessage read_state(Members& members) {
   StateMessage state;
   members.number("version", state.version);
   members.number("process", state.process);
   read_places(members, state.places);
   read_events(members.member("events"), state.events);
-  auto saved = parse_state(members.member("saved").dump());
-  if (members.check(saved.has_value())) state.saved = *std::move(saved);
+  read_saved(members, state.saved);
   for (const Json& json : members.list("backends")) {
     Members backend(json);
     PassedHealth passed;
@@ -275,11 +293,11 @@ struct Kind {
   std::string_view name;
   TakeoverMessage (*read)(Members&);
 };
-constexpr std::array kMessages = {Kind{"hello", read_hello},       Kind{"sockets", read_sockets},
-                                  Kind{"state", read_state},       Kind{"ready", read_ready},
-                                  Kind{"refused", read_refused},   Kind{"yours", read_yours},
-                                  Kind{"connections", read_given}, Kind{"taken", read_answer},
-                                  Kind{"beat", read_beat_of_it},   Kind{"verdict", read_its_verdict}};
+constexpr std::array kMessages = {
+    Kind{"hello", read_hello},         Kind{"sockets", read_sockets}, Kind{"state", read_state},
+    Kind{"ready", read_ready},         Kind{"refused", read_refused}, Kind{"yours", read_yours},
+    Kind{"connections", read_given},   Kind{"taken", read_answer},    Kind{"beat", read_beat_of_it},
+    Kind{"verdict", read_its_verdict}, Kind{"changes", read_changes}};
 
 Error malformed(std::string message) {
   return {.code = ErrorCode::malformed, .message = std::move(message)};

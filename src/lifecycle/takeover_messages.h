@@ -99,9 +99,16 @@ struct YoursMessage {
   bool operator==(const YoursMessage&) const = default;
 };
 
+/// Of the new process, once it is the one: what admins have changed since. Requests that wait in the old one
+/// for a backend are to hear of it.
+struct ChangesMessage {
+  SavedState saved{};
+  bool operator==(const ChangesMessage&) const = default;
+};
+
 using TakeoverMessage =
     std::variant<HelloMessage, SocketsMessage, StateMessage, ReadyMessage, RefusedMessage, YoursMessage,
-                 ConnectionsMessage, TakenMessage, BeatMessage, VerdictMessage>;
+                 ConnectionsMessage, TakenMessage, BeatMessage, VerdictMessage, ChangesMessage>;
 
 /// JSON on one line; behind a line feed, bytes that it counts. An error when parse_takeover() would not give
 /// just this back, as of a name that is no UTF-8.

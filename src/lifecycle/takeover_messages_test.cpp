@@ -54,6 +54,7 @@ TEST_CASE("every message comes back as it was") {
       YoursMessage{.totals = totals, .predecessors = 2},
       YoursMessage{.totals = totals, .reload = true},
       YoursMessage{.totals = totals, .stands_by = Figures{.answers = 40, .failures = 2}},
+      ChangesMessage{.saved = {.generation = 9, .changes = saved.changes}},
       BeatMessage{.generation = 7, .totals = totals, .in_flight = 3},
       VerdictMessage{.verdict = Verdict::passed, .why = "the time is over"},
       VerdictMessage{.verdict = Verdict::back, .why = "it answers worse"},

@@ -250,6 +250,24 @@ TEST_CASE("admin changes, and what is known of backends, go on in the new proces
   }
 }
 
+TEST_CASE("a request that waits for a backend gets the one that is added after an upgrade, and after two") {
+  for (const int upgrades : {1, 2}) {
+    CAPTURE(upgrades);
+    const DemoApp app;
+    Proxy proxy("[pool.shop]\nbackends = []\nqueue = { max = 10, timeout = \"20s\" }\n");
+    const Successors successors(proxy);
+    RawClient waiting(proxy.port());
+    REQUIRE(waiting.send(get_request("/hello")));
+    REQUIRE(eventually([&] { return proxy.json("status")["requests"]["accepted"] == 1; }));
+    for (int i = 0; i < upgrades; ++i) REQUIRE(proxy.admin("upgrade").exit_code == 0);
+    CHECK(waiting.is_open());
+    REQUIRE(proxy.admin("backend add shop " + app.address()).exit_code == 0);
+    CHECK(waiting.receive(false, 10s).ok());
+    CHECK(proxy.process().wait() == 0);
+    CHECK(eventually([&] { return proxy.requests_ok() == 1; }));
+  }
+}
+
 TEST_CASE("a drain that began after an upgrade waits for the old process, too") {
   const DemoApp one;
   const DemoApp two;

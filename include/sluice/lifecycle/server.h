@@ -61,6 +61,8 @@ struct BackendInfo {
 
 /// What a process leaves to the one that takes over from it.
 struct Estate;
+/// Admin changes, and the newest generation's number.
+struct SavedState;
 
 /// What a process may begin with; all outlive the Server.
 struct Origin {
@@ -160,6 +162,12 @@ class Server {
   void come_back(Estate& from);
   /// Goes on though the other process has left nothing but the state file. It has made `generation`.
   void come_back_alone(uint64_t generation);
+  /// While this process drains or stands by: what admins have changed at the other one since. Its workers
+  /// may have requests that wait for a backend.
+  void follow(const SavedState& other);
+  /// Runs whenever there are other changes than before, for as long as what it returns is kept.
+  using Follower = std::shared_ptr<const std::function<void(const SavedState&)>>;
+  [[nodiscard]] Follower on_changes(std::function<void(const SavedState&)> callback);
   /// Runs whenever there is a new generation.
   void on_generation(std::function<void()> callback);
   /// Whether take() would serve it, now.
