@@ -43,6 +43,12 @@ struct Between {
   bool old_one_says(const std::string& text) const {
     return eventually([&] { return proxy.log().find(text) != std::string::npos; });
   }
+  /// It crashes, and what it has said last is lost with it.
+  void lose_heir() {
+    heir->send_signal(SIGKILL);
+    heir->wait();
+    relay.hang_up();
+  }
   void end_heir() {
     heir->send_signal(SIGTERM);
     heir->wait();

@@ -53,9 +53,7 @@ TEST_CASE("a new process that crashes at any message before it is the one costs 
     Load load(at.port);
     at.start_until(moment.from, moment.kind);
     REQUIRE(load.goes_on());
-    at.heir->send_signal(SIGKILL);
-    at.heir->wait();
-    at.relay.hang_up();
+    at.lose_heir();
     CHECK(at.old_one_says("the new process hung up before it was ready"));
     load.check();
     CHECK(pid_of(at.proxy) == at.proxy.process().pid());
@@ -85,9 +83,7 @@ TEST_CASE("on probation that holds for its first moments as the one, too") {
     Between at("probation = \"1m\"");
     Load load(at.port);
     at.start_until(From::old_one, kind);
-    at.heir->send_signal(SIGKILL);
-    at.heir->wait();
-    at.relay.hang_up();
+    at.lose_heir();
     CHECK(at.old_one_says("this process goes on in place of the new one"));
     load.check();
     CHECK(eventually([&] { return at.proxy.admin("status").exit_code == 0; }));

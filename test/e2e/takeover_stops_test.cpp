@@ -93,9 +93,7 @@ TEST_CASE("a stop of a new process that is refused in the end leaves the old one
   at.start_until(From::new_one, "ready");
   at.heir->send_signal(SIGTERM);
   REQUIRE(at.heir_says("told to stop, as soon as it is known whose the listeners are"));
-  at.heir->send_signal(SIGKILL);
-  at.heir->wait();
-  at.relay.let_go();
+  at.lose_heir();
   CHECK(at.old_one_says("takeover failed"));
   CHECK(RawClient(at.port).get("/hello").ok());
   CHECK(pid_of(at.proxy) == at.proxy.process().pid());
@@ -115,8 +113,11 @@ TEST_CASE("a reload by signal in the middle of a takeover is done by whoever goe
     at.proxy.process().send_signal(SIGHUP);
     REQUIRE(at.old_one_says("reload postponed"));
     CHECK(newest_cause(at.proxy) == "start");
-    if (fails) at.heir->send_signal(SIGKILL);
-    at.relay.let_go();
+    if (fails) {
+      at.lose_heir();
+    } else {
+      at.relay.let_go();
+    }
     CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
     CHECK((pid_of(at.proxy) == at.proxy.process().pid()) == fails);
     at.end_heir();
@@ -134,8 +135,11 @@ TEST_CASE("a new process that is told to reload before it is the one does not bl
     write_file(at.proxy.config_path(), without + "[[listener]]\nbind = \"127.0.0.2:0\"\n");
     at.heir->send_signal(SIGHUP);
     REQUIRE(at.heir_says("reload postponed"));
-    if (fails) at.heir->send_signal(SIGKILL);
-    at.relay.let_go();
+    if (fails) {
+      at.lose_heir();
+    } else {
+      at.relay.let_go();
+    }
     if (fails) {
       CHECK(at.old_one_says("takeover failed"));
       CHECK(run({"curl", "-fsS", "--connect-timeout", "2", at.proxy.url("/hello")}).exit_code == 0);
