@@ -21,6 +21,7 @@ struct Estate {
   };
   std::vector<Socket> sockets;
   StateMessage state;
+  uint64_t newest_event = 0;  ///< of a process that has left no more of them than its number
 
   /// The first of this kind, taken out; not open when there is none.
   Socket take(PassedSocket::Kind kind);

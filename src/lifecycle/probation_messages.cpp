@@ -27,6 +27,7 @@ void read_figures(const Json& json, Members& outer, Figures& figures) {
 Json beat_json(const BeatMessage& message) {
   return {{"message", "beat"},
           {"generation", message.generation},
+          {"event", message.event},
           {"totals", totals_json(message.totals)},
           {"in_flight", message.in_flight}};
 }
@@ -34,6 +35,7 @@ Json beat_json(const BeatMessage& message) {
 BeatMessage read_beat(Members& members) {
   BeatMessage message;
   members.number("generation", message.generation);
+  members.number("event", message.event);
   read_totals(members.member("totals"), members, message.totals);
   members.number("in_flight", message.in_flight);
   return message;

@@ -16,6 +16,7 @@ namespace sluice::lifecycle {
 /// Again and again: control and all workers of the new process have come round.
 struct BeatMessage {
   uint64_t generation = 0;  ///< its newest one
+  uint64_t event = 0;       ///< the newest one's number
   Totals totals{};          ///< of this process alone
   uint64_t in_flight = 0;   ///< requests that have not ended
   bool operator==(const BeatMessage&) const = default;

@@ -43,6 +43,7 @@ void Server::stop_standing_by() {
 /// Nothing fails from here on: who left all this does not accept any more.
 void Server::come_back(Estate& from) {
   Impl& impl = *impl_;
+  if (impl.events != nullptr) impl.events->go_on_behind(std::move(from.state.events), from.newest_event);
   DesiredState next = impl.durable->desired();
   next.replace_changes(std::move(from.state.saved.changes));
   impl.newest = std::max(impl.newest, from.state.saved.generation);
@@ -60,8 +61,9 @@ void Server::come_back(Estate& from) {
   impl.durable->write(impl.newest);  // Clients have waited long enough, and the changes are there already.
 }
 
-void Server::come_back_alone(uint64_t generation) {
+void Server::come_back_alone(uint64_t generation, uint64_t event) {
   Estate from;
+  from.newest_event = event;
   from.state.saved.changes = impl_->durable->desired().changes();
   if (auto kept = impl_->durable->read_again()) from.state.saved = *std::move(kept);
   from.state.saved.generation = std::max(from.state.saved.generation, generation);

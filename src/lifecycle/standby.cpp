@@ -69,7 +69,7 @@ void Standby::on_asked(const Result<void>& result) {
 void Standby::process_gone(const std::string& cause) {
   if (ends_) return needs_.on_over("the new process was stopped");
   needs_.server.predecessors().set({.process = -1, .is_draining = false, .totals = closed(last_beat_)});
-  needs_.server.come_back_alone(last_beat_.generation);
+  needs_.server.come_back_alone(last_beat_.generation, last_beat_.event);
   needs_.on_back(cause, nullptr);
 }
 

@@ -306,7 +306,9 @@ void Takeover::on_over(std::function<void()> callback) {
 }
 
 void Takeover::say_beat(const observe::Account& account) {
+  const observe::Events* const events = impl_->server->events();
   BeatMessage beat{.generation = impl_->server->generation(),
+                   .event = events == nullptr ? 0 : events->newest(),
                    .totals = impl_->server->own_totals(),
                    .in_flight = account.in_flight};
   beat.totals.accepted = account.accepted;

@@ -146,4 +146,13 @@ void Events::continue_from(std::vector<LoggedEvent> earlier) {
   while (kept_.size() > kMost) kept_.pop_front();
 }
 
+void Events::go_on_behind(std::vector<LoggedEvent> noted, uint64_t newest) {
+  for (LoggedEvent& event : noted) {
+    newest = std::max(newest, event.number);
+    if (event.number > newest_) kept_.push_back(std::move(event));
+  }
+  while (kept_.size() > kMost) kept_.pop_front();
+  newest_ = std::max(newest_, newest) + kGap;
+}
+
 }  // namespace sluice::observe

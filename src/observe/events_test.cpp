@@ -99,6 +99,21 @@ TEST_CASE("events go on from those of the process before, and no number is given
   CHECK(new_one.since(3) == Texts{"1003 few descriptors", "1004 started"});
 }
 
+TEST_CASE("who comes back goes on behind the process that had gone on from it, and has its events, too") {
+  Noted old_one;
+  old_one.events.info("started");
+  Noted new_one;
+  new_one.events.continue_from(old_one.events.since(0));
+  old_one.events.info("handed over");
+  new_one.events.info("worse");
+  old_one.events.go_on_behind(new_one.events.since(0), 0);
+  old_one.events.info("came back");
+  CHECK(old_one.since(0) == Texts{"1 started", "2 handed over", "1002 worse", "2003 came back"});
+  old_one.events.go_on_behind({}, 5000);
+  old_one.events.info("alone");
+  CHECK(old_one.since(2003) == Texts{"6001 alone"});
+}
+
 TEST_CASE("an event is taken apart into the fact and its fields") {
   const std::string text = "backend down" + field("pool", "shop") +
                            field("cause", "status 500: \"no\\way\" a=b") + field("failures", 3);

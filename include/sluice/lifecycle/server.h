@@ -160,8 +160,9 @@ class Server {
   void stop_standing_by();
   /// Goes on, with what the other process leaves.
   void come_back(Estate& from);
-  /// Goes on though the other process has left nothing but the state file. It has made `generation`.
-  void come_back_alone(uint64_t generation);
+  /// Goes on though the other process has left nothing but the state file. It has made `generation`, and noted
+  /// `event`.
+  void come_back_alone(uint64_t generation, uint64_t event);
   /// While this process drains or stands by: what admins have changed at the other one since. Its workers
   /// may have requests that wait for a backend.
   void follow(const SavedState& other);

@@ -68,6 +68,8 @@ class Events final : public Log {
 
   /// Goes on from what the process before this one has noted: those come before all of this one's.
   void continue_from(std::vector<LoggedEvent> earlier);
+  /// Goes on behind a process that had gone on from this one, and is at number `newest`.
+  void go_on_behind(std::vector<LoggedEvent> noted, uint64_t newest);
 
  private:
   struct Waiting;
