@@ -50,7 +50,7 @@ TEST_CASE("a new backend that fails is asked quickly until it is down, and then 
   CHECK(watch.becomes(HealthState::down));
   CHECK(watch.origin.visitors() == 4);
   CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 4; }, Duration{50}));
-  CHECK(watch.monitor.cause(*watch.state) == "status 500");
+  CHECK(watch.monitor.standing(*watch.state).cause == "status 500");
 }
 
 TEST_CASE("one failure of a healthy backend is followed up quickly") {
