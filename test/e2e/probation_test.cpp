@@ -11,7 +11,7 @@
 namespace sluice::e2e {
 namespace {
 
-TEST_CASE("a new process that answers worse hands everything back, and no client is cut off [tsan]") {
+TEST_CASE("a new process that answers worse hands everything back, and no client is cut off") {
   const OnProbation at;
   const auto sockets = listening_inodes(at.port);
   KeptConnections clients(at.port, 8);
