@@ -260,7 +260,8 @@ class Monitor::Watched {
       tell(Transition::Kind::flaps, concat({std::to_string(Flapping::kFalls), " falls within a minute"}));
     }
     tell();
-    if (before == HealthState::healthy) monitor_.keep_one_available(pool().name);
+    const bool may_have_ejected = pool().ejection.enabled;  // Else nobody has to look through all backends.
+    if (before == HealthState::healthy && may_have_ejected) monitor_.keep_one_available(pool().name);
   }
 
   void become_healthy() {
