@@ -9,10 +9,6 @@
 namespace sluice::e2e {
 namespace {
 
-bool says_close(const Response& response) {
-  return response.head.find("\r\nConnection: close\r\n") != std::string::npos;
-}
-
 /// An address that nobody listens on, as far as anybody can tell.
 std::string nobody() {
   Descriptors closes;
@@ -87,19 +83,6 @@ bool KeptConnections::all_good_for(uint64_t answers) const {
   const uint64_t good_before = good_;
   const uint64_t bad_before = bad_;
   return eventually([&] { return good_ >= good_before + answers; }, 20s) && bad_ == bad_before;
-}
-
-size_t count_alive(std::vector<RawClient>& clients) {
-  return static_cast<size_t>(std::ranges::count_if(clients, [](RawClient& client) {
-    const auto response = client.get("/hello");
-    return response.ok() && !says_close(response);
-  }));
-}
-
-std::vector<RawClient> connect_many(int port, size_t count) {
-  std::vector<RawClient> clients(count);
-  for (auto& client : clients) client.connect(port);
-  return clients;
 }
 
 }  // namespace sluice::e2e

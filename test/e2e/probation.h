@@ -65,8 +65,4 @@ class KeptConnections {
   std::vector<std::thread> threads_;
 };
 
-/// As many as answer a request, and none of these with its end.
-size_t count_alive(std::vector<RawClient>& clients);
-std::vector<RawClient> connect_many(int port, size_t count);
-
 }  // namespace sluice::e2e

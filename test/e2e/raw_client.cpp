@@ -182,7 +182,7 @@ void LoopingClient::loop() {
     if (took > worst_ms_) worst_ms_ = took;
     if (response.ok()) {
       ++ok_;
-      if (response.head.find("\r\nConnection: close\r\n") == std::string::npos) continue;
+      if (!says_close(response)) continue;
       ++told_to_close_;
       client.connect(port_);
       continue;
@@ -190,6 +190,23 @@ void LoopingClient::loop() {
     if (failed_++ == 0) first_failure_ = response.error + " " + response.head;
     client.connect(port_);
   }
+}
+
+bool says_close(const Response& response) {
+  return response.head.find("Connection: close") != std::string::npos;
+}
+
+size_t count_alive(std::vector<RawClient>& clients) {
+  return static_cast<size_t>(std::ranges::count_if(clients, [](RawClient& client) {
+    const auto response = client.get("/hello");
+    return response.ok() && !says_close(response);
+  }));
+}
+
+std::vector<RawClient> connect_many(int port, size_t count) {
+  std::vector<RawClient> clients(count);
+  for (auto& client : clients) client.connect(port);
+  return clients;
 }
 
 }  // namespace sluice::e2e

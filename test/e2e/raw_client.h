@@ -47,6 +47,12 @@ class RawClient {
   std::string input_;
 };
 
+/// It tells the client that the connection ends with it.
+bool says_close(const Response& response);
+/// How many answer a request, and none of these with its end.
+size_t count_alive(std::vector<RawClient>& clients);
+std::vector<RawClient> connect_many(int port, size_t count);
+
 /// Threads that send one kind of request again and again on keep-alive connections, and count. A connection
 /// that failed is opened anew, the request is never repeated.
 class LoopingClient {

@@ -25,24 +25,6 @@ size_t connections_allowed(size_t wanted) {
   return allowed;
 }
 
-bool says_close(const Response& response) {
-  return response.head.find("Connection: close") != std::string::npos;
-}
-
-/// How many answer a request, and none of these with its end.
-size_t count_alive(std::vector<RawClient>& clients) {
-  return static_cast<size_t>(std::ranges::count_if(clients, [](RawClient& client) {
-    const auto response = client.get("/hello");
-    return response.ok() && !says_close(response);
-  }));
-}
-
-std::vector<RawClient> connect_many(int port, size_t count) {
-  std::vector<RawClient> clients(count);
-  for (auto& client : clients) client.connect(port);
-  return clients;
-}
-
 void wait_until_accepted(const Proxy& proxy, size_t count) {
   REQUIRE(eventually([&] { return proxy.json("status")["connections"] == count; }));
 }
