@@ -77,18 +77,34 @@ TEST_CASE("a new process that hangs at any message before it is the one costs no
   }
 }
 
-TEST_CASE("on probation that holds for its first moments as the one, too") {
-  for (const char* kind : {"yours", "connections"}) {
-    CAPTURE(kind);
-    Between at("probation = \"1m\"");
-    Load load(at.port);
-    at.start_until(From::old_one, kind);
-    at.lose_heir();
-    CHECK(at.old_one_says("this process goes on in place of the new one"));
-    load.check();
-    CHECK(eventually([&] { return at.proxy.admin("status").exit_code == 0; }));
-    CHECK(pid_of(at.proxy) == at.proxy.process().pid());
-  }
+/// The old process is the one again.
+void check_old_one_goes_on(Between& at) {
+  CHECK(at.old_one_says("this process goes on in place of the new one"));
+  CHECK(eventually([&] { return at.proxy.admin("status").exit_code == 0; }));
+  CHECK(pid_of(at.proxy) == at.proxy.process().pid());
+}
+
+TEST_CASE("a new process on probation that crashes before it knows that it is the one costs nobody anything") {
+  Between at("probation = \"1m\"");
+  Load load(at.port);
+  at.start_until(From::old_one, "yours");
+  at.lose_heir();
+  check_old_one_goes_on(at);
+  load.check();
+}
+
+/// Whom the new process accepts once it is the one is lost with it: here nobody comes.
+TEST_CASE("connections that a new process on probation crashes before it takes stay with the old one") {
+  Between at("probation = \"1m\"");
+  LoopingClient staying(at.port, 16, get_request("/hello"));
+  at.start_until(From::old_one, "connections");
+  at.lose_heir();
+  check_old_one_goes_on(at);
+  const uint64_t answered = staying.ok();
+  CHECK(eventually([&] { return staying.ok() > answered + 50; }));
+  staying.stop();
+  CHECK_MESSAGE(staying.failed() == 0, staying.first_failure());
+  CHECK(staying.told_to_close() == 0);
 }
 
 TEST_CASE("a takeover whose last word takes its time loses nobody who comes meanwhile") {
