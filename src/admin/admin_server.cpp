@@ -17,6 +17,17 @@ namespace {
 
 constexpr size_t kMostSessions = 64;
 
+Error moved() {
+  return {.code = ErrorCode::moved,
+          .message = "another process has taken over: ask that one, on the same socket"};
+}
+
+/// Where to is in its configuration.
+Error moved_away() {
+  return {.code = ErrorCode::conflict,
+          .message = "another process has taken over, and answers on an admin_socket of its own"};
+}
+
 }  // namespace
 
 struct AdminServer::Impl {
@@ -37,15 +48,12 @@ struct AdminServer::Impl {
     if (acceptor) acceptor->resume();
   }
 
-  void end_sessions(bool (*which)(const Session&)) {
+  void end_sessions(bool (*which)(const Session&), const Error& error) {
     std::vector<Session*> ending;
     for (const auto& session : sessions) {
       if (which(*session)) ending.push_back(session.get());
     }
-    for (Session* session : ending) {  // Each ends itself at most.
-      session->end({.code = ErrorCode::conflict,
-                    .message = "another process has taken over: ask that one, on the same socket"});
-    }
+    for (Session* session : ending) session->end(error);  // Each ends itself at most.
   }
 
   net::Loop& loop;
@@ -96,7 +104,7 @@ void AdminServer::hand_over(bool same_socket) {
   impl_->acceptor.reset();
   if (same_socket) impl_->socket->leave_file();
   impl_->socket.reset();
-  impl_->end_sessions([](const Session&) { return true; });
+  impl_->end_sessions([](const Session&) { return true; }, same_socket ? moved() : moved_away());
 }
 
 bool AdminServer::is_to_hear() const {
@@ -106,7 +114,7 @@ bool AdminServer::is_to_hear() const {
 void AdminServer::stand_by() {
   impl_->acceptor.reset();
   impl_->socket->leave_file();
-  impl_->end_sessions([](const Session& session) { return !session.waits_for_verdict(); });
+  impl_->end_sessions([](const Session& session) { return !session.waits_for_verdict(); }, moved());
 }
 
 }  // namespace sluice::admin

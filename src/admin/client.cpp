@@ -4,6 +4,7 @@
 #include <sluice/net/connector.h>
 #include <sluice/net/loop.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <optional>
@@ -15,23 +16,39 @@ namespace {
 
 constexpr size_t kLongestScript = size_t{16} << 20;
 
+/// For a takeover to end, one way or the other, while the command that came into it is asked again and again.
+constexpr Duration kPatience{30'000};
+constexpr Duration kPause{20};
+/// Since it was asked: then this is another takeover than the last one.
+constexpr Duration kLongAgo{1000};
+
 /// The journey of commands in one session: connect, send one, print its reply as it comes, send the next. The
-/// first error ends it.
+/// first error ends it. Who came into a takeover asks again, and the process that goes on answers: a draft
+/// goes there from its `begin` on.
 class Client final : private net::Reader {
  public:
   Client(net::Loop& loop, std::string socket_path, std::vector<std::string> lines)
-      : loop_(loop), socket_path_(std::move(socket_path)), lines_(std::move(lines)) {}
+      : loop_(loop),
+        socket_path_(std::move(socket_path)),
+        lines_(std::move(lines)),
+        again_([this] { connect(); }) {}
 
   int run() {
-    Wait connecting = net::connect(
-        loop_, Address::local(socket_path_),
-        [this](Result<std::unique_ptr<net::Transport>> transport) { on_connected(std::move(transport)); });
+    connect();
     loop_.run();
     transport_.reset();
     return exit_code_;
   }
 
  private:
+  void connect() {
+    transport_.reset();
+    input_.clear();
+    connecting_ = net::connect(
+        loop_, Address::local(socket_path_),
+        [this](Result<std::unique_ptr<net::Transport>> transport) { on_connected(std::move(transport)); });
+  }
+
   void on_connected(Result<std::unique_ptr<net::Transport>> transport) {
     if (!transport) {
       std::fprintf(
@@ -48,6 +65,10 @@ class Client final : private net::Reader {
   void send_next() {
     const std::string& line = lines_[next_++];
     json_ = line.find("--json") != std::string::npos;
+    follows_ = line.starts_with("events ") && line.find("--follow") != std::string::npos;
+    has_printed_ = false;
+    if (loop_.clock().now() - asked_at_ > kLongAgo) first_asked_at_ = loop_.clock().now();
+    asked_at_ = loop_.clock().now();
     const std::array<std::string_view, 2> pieces = {line, "\n"};
     transport_->write(pieces);
   }
@@ -58,9 +79,13 @@ class Client final : private net::Reader {
          end_of_line = input_.find('\n')) {
       const std::string line = input_.substr(0, end_of_line);
       input_.erase(0, end_of_line + 1);
-      const auto code = json_ ? take_json(line) : take_text(line);
-      if (!code) continue;
-      if (*code != 0 || next_ == lines_.size()) return end(*code);
+      const auto answer = json_ ? read_json(line) : read_text(line);
+      if (answer.code == ErrorCode::moved && may_ask_again()) return ask_again();
+      print(line, answer);
+      if (!answer.is_last) continue;
+      if (answer.code) return end(exit_code(*answer.code));
+      remember();
+      if (next_ == lines_.size()) return end(0);
       send_next();
     }
   }
@@ -70,30 +95,67 @@ class Client final : private net::Reader {
     end(exit_code(ErrorCode::unreachable));
   }
 
-  /// At once, also into a pipe: a stream has no end to wait for.
-  static void print(const std::string& line) {
-    std::printf("%s\n", line.c_str());
+  // ---- what is said
+
+  /// One line of it.
+  struct Answer {
+    bool is_last = false;
+    std::optional<ErrorCode> code{};  ///< of an error
+    uint64_t event{};                 ///< the number of one, while events are followed
+  };
+
+  static Answer read_text(std::string_view line) {
+    if (line == "ok" || line.starts_with("ok ")) return {.is_last = true};
+    if (!line.starts_with("error ")) {
+      return {.event = parse_unsigned(line.substr(0, line.find(' '))).value_or(0)};
+    }
+    const auto word = line.substr(6);
+    return {.is_last = true, .code = error_code(word.substr(0, word.find(':')))};
+  }
+
+  static Answer read_json(const std::string& line) {
+    const auto reply = nlohmann::json::parse(line, nullptr, false);
+    if (reply.is_discarded() || !reply.is_object()) return {.is_last = true, .code = ErrorCode::failed};
+    if (!reply.contains("ok")) return {.event = reply.value("number", uint64_t{0})};  // of a stream
+    if (reply.value("ok", false)) return {.is_last = true};
+    return {.is_last = true, .code = error_code(reply.value("error", std::string("failed")))};
+  }
+
+  /// At once, also into a pipe: a stream has no end to wait for. What is asked again has been printed before.
+  void print(const std::string& line, const Answer& answer) {
+    has_printed_ = true;
+    last_event_ = answer.event;
+    if (next_ <= answered_ && !answer.code) return;
+    std::fprintf(answer.code && !json_ ? stderr : stdout, "%s\n", line.c_str());
     std::fflush(stdout);
   }
 
-  /// The exit code when the line was the reply's last.
-  static std::optional<int> take_text(const std::string& line) {
-    if (line.starts_with("error ")) {
-      std::fprintf(stderr, "%s\n", line.c_str());
-      const auto word = std::string_view(line).substr(6);
-      return exit_code(error_code(word.substr(0, word.find(':'))));
-    }
-    print(line);
-    if (line == "ok" || line.starts_with("ok ")) return 0;
-    return std::nullopt;
+  // ---- a takeover in the middle
+
+  void remember() {
+    answered_ = std::max(answered_, next_);
+    const auto words = split_words(lines_[next_ - 1]);
+    if (words.empty()) return;
+    if (words[0] == "begin") draft_ = next_ - 1;
+    if (words[0] == "commit" || words[0] == "abort") draft_.reset();
   }
 
-  static std::optional<int> take_json(const std::string& line) {
-    print(line);
-    const auto reply = nlohmann::json::parse(line, nullptr, false);
-    if (reply.is_discarded() || !reply.is_object()) return exit_code(ErrorCode::failed);
-    if (!reply.contains("ok")) return std::nullopt;  // One of many: of a stream.
-    return reply.value("ok", false) ? 0 : exit_code(error_code(reply.value("error", std::string("failed"))));
+  /// The first half of an answer cannot be taken back. Events go on after the last one.
+  bool may_ask_again() const {
+    const bool may_go_on = !has_printed_ || (follows_ && last_event_ > 0);
+    const auto now = loop_.clock().now();
+    return may_go_on && (now - asked_at_ > kLongAgo || now - first_asked_at_ < kPatience);
+  }
+
+  void ask_again() {
+    if (follows_ && last_event_ > 0) {
+      lines_[next_ - 1] =
+          concat({"events --follow --since ", std::to_string(last_event_), json_ ? " --json" : ""});
+    }
+    next_ = draft_.value_or(next_ - 1);
+    draft_.reset();
+    transport_->stop_reading();
+    loop_.deadlines().arm(again_, kPause);
   }
 
   void end(int code) {
@@ -106,9 +168,18 @@ class Client final : private net::Reader {
   std::string socket_path_;
   std::vector<std::string> lines_;
   size_t next_ = 0;
+  size_t answered_ = 0;          // lines whose answers have been printed
+  std::optional<size_t> draft_;  // the line of its `begin`
   bool json_ = false;
+  bool follows_ = false;
+  bool has_printed_ = false;  // of the answer that is on its way
+  uint64_t last_event_ = 0;
+  Wait connecting_;
   std::unique_ptr<net::Transport> transport_;
   std::string input_;
+  Deadline again_;
+  TimePoint asked_at_{};
+  TimePoint first_asked_at_{};  // again and again since then
   int exit_code_ = 1;
 };
 

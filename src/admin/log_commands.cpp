@@ -1,15 +1,10 @@
 // What the log has: its level.
 #include <sluice/base/text.h>
 
-#include <algorithm>
-#include <array>
-
 #include "admin/commands.h"
 
 namespace sluice::admin {
 namespace {
-
-constexpr std::array kLevels = {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error};
 
 Reply reply_with(std::string_view level) {
   Reply reply;
@@ -25,8 +20,8 @@ Outcome log_level(Context& context, const Command& command, OnReply) {
   if (!level) return refuse({.code = ErrorCode::failed, .message = "the log's settings are fixed here"});
   if (command.words.size() == 2) return now(reply_with(name(*level)));
   const std::string& wanted = command.words[2];
-  const auto found = std::ranges::find(kLevels, wanted, [](LogLevel known) { return name(known); });
-  if (found == kLevels.end()) {
+  const auto found = sluice::log_level(wanted);
+  if (!found) {
     return refuse_usage(concat({"expected debug, info, warning or error, got \"", wanted, "\""}));
   }
   if (context.draft) return refuse_usage("log level cannot stand between begin and commit");

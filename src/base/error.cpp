@@ -24,6 +24,7 @@ constexpr std::array kEntries = {
     Entry{ErrorCode::not_found, "not_found", 8},
     Entry{ErrorCode::denied, "denied", 9},
     Entry{ErrorCode::unreachable, "unreachable", 69},
+    Entry{ErrorCode::moved, "moved", 5},
     Entry{ErrorCode::refused, "refused", 1},
     Entry{ErrorCode::reset, "reset", 1},
     Entry{ErrorCode::closed, "closed", 1},

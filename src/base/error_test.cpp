@@ -33,6 +33,7 @@ TEST_CASE("the exit codes are the ones that the command line promises") {
   CHECK(exit_code(ErrorCode::not_found) == 8);
   CHECK(exit_code(ErrorCode::denied) == 9);
   CHECK(exit_code(ErrorCode::unreachable) == 69);
+  CHECK(exit_code(ErrorCode::moved) == 5);
 }
 
 TEST_CASE("no error exits as success") {

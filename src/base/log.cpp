@@ -20,6 +20,13 @@ std::string_view name(LogLevel level) {
   return "info";
 }
 
+std::optional<LogLevel> log_level(std::string_view word) {
+  for (const auto level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
+    if (name(level) == word) return level;
+  }
+  return std::nullopt;
+}
+
 std::string field(std::string_view key, std::string_view value) {
   const auto needs_quotes = [](char c) {
     const auto byte = static_cast<unsigned char>(c);

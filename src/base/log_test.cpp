@@ -29,9 +29,11 @@ TEST_CASE("no value makes a second line or a field of its own") {
 
 TEST_CASE("levels have words, and words levels") {
   for (const auto level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
-    CHECK_FALSE(name(level).empty());
+    CHECK(log_level(name(level)) == level);
   }
   CHECK(name(LogLevel::warning) == "warning");
+  CHECK_FALSE(log_level("warn").has_value());
+  CHECK_FALSE(log_level("").has_value());
 }
 
 }  // namespace

@@ -227,11 +227,13 @@ struct Server::Impl {
   // ---- changes
 
   Result<void> check_may_change() const {
-    const auto conflict = [](const char* why) { return Error{.code = ErrorCode::conflict, .message = why}; };
-    if (stopping.has_begun()) return conflict("it is stopping: nothing changes any more");
-    if (stands_by) return conflict("another process has taken over, and this one stands by");
-    if (awaits_word) return conflict("this process is taking over: try again in a moment");
-    if (changes_held) return conflict("a new process is taking over: try again in a moment");
+    if (stopping.has_begun()) {
+      return Error{.code = ErrorCode::conflict, .message = "it is stopping: nothing changes any more"};
+    }
+    const auto moved = [](const char* why) { return Error{.code = ErrorCode::moved, .message = why}; };
+    if (stands_by) return moved("another process has taken over, and this one stands by");
+    if (awaits_word) return moved("this process is taking over: ask again in a moment");
+    if (changes_held) return moved("a new process is taking over: ask again in a moment");
     return {};
   }
 
@@ -349,7 +351,7 @@ struct Server::Impl {
   bool changes_held = false;  // for a takeover
   bool awaits_word = false;   // ready to be the one: whether it is to be, the other process says
   Postponed postponed;
-  bool stands_by = false;     // it has been taken over from, and may come back
+  bool stands_by = false;  // it has been taken over from, and may come back
   std::function<void()> on_generation;
   std::function<void()> on_stop;
   std::vector<std::weak_ptr<const std::function<void(const SavedState&)>>> followers;

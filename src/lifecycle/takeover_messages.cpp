@@ -137,9 +137,7 @@ void read_events(const Json& json, std::vector<observe::LoggedEvent>& events) {
     if (!is_row) continue;
     observe::LoggedEvent event{.number = row[0].get<uint64_t>(), .text = row[3].get<std::string>()};
     event.time += std::chrono::milliseconds(row[1].get<int64_t>());
-    for (const auto level : {LogLevel::info, LogLevel::warning, LogLevel::error}) {
-      if (name(level) == row[2].get<std::string>()) event.level = level;
-    }
+    event.level = log_level(row[2].get<std::string>()).value_or(event.level);
     if (events.empty() || events.back().number < event.number) events.push_back(std::move(event));
   }
 }

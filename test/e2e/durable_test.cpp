@@ -128,7 +128,7 @@ TEST_CASE("kills at random moments leave no damaged state file and lose no ackno
     CAPTURE(i);
     const auto moment = std::chrono::microseconds(random() % 20'000);
     AdminSession session(proxy.socket_path());
-    std::thread killer([&] {
+    std::jthread killer([&] {
       std::this_thread::sleep_for(moment);  // Not to wait for anything: any moment is a good one.
       proxy.process().send_signal(SIGKILL);
     });

@@ -34,7 +34,7 @@ TEST_CASE("ab and wrk see nothing of a killed backend") {
   const Proxy proxy(Proxy::pool({&one, &victim}));
   REQUIRE(proxy.wait_for_healthy(2));
   const std::string url = proxy.url("/hello");
-  std::thread killer([&] {
+  std::jthread killer([&] {
     eventually([&] { return proxy.requests_ok() > 1000; });
     victim.kill();
   });

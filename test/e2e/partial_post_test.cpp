@@ -154,7 +154,7 @@ std::string chunked(const std::string& body, size_t piece) {
 /// Sent from a thread of its own, for the answer may come before the end of it.
 Response send_upload(int port, const std::string& bytes) {
   RawClient client(port);
-  std::thread sending([&] { client.send(bytes); });
+  std::jthread sending([&] { client.send(bytes); });
   Response response = client.receive();
   sending.join();
   return response;

@@ -221,17 +221,17 @@ TEST_CASE("listeners that the new process has not, or has more of, are there aga
 TEST_CASE("twenty upgrades, and as many ways back, fail nothing under ab -k") {
   const OnProbation at;
   AbResult ab;
-  std::atomic<bool> over{false};
-  std::thread load([&] {
-    do ab = run_ab("-k -c 20 -n 4000", at.proxy.url("/hello"));
-    while (ab.failed + ab.not_2xx == 0 && ab.exit_code == 0 && !over);
+  const std::string url = at.proxy.url("/hello");
+  std::jthread load([&](const std::stop_token& over) {
+    do ab = run_ab("-k -c 20 -n 4000", url);
+    while (ab.failed + ab.not_2xx == 0 && ab.exit_code == 0 && !over.stop_requested());
   });
   for (int i = 0; i < 20; ++i) {
     at.upgrade();
     const auto back = at.proxy.admin("upgrade --back");
     CHECK_MESSAGE(back.exit_code == 0, back.output);
   }
-  over = true;
+  load.request_stop();
   load.join();
   INFO(ab.output);
   CHECK(ab.exit_code == 0);

@@ -3,9 +3,11 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "fixtures.h"
@@ -32,6 +34,39 @@ class Successors {
  private:
   std::vector<pid_t> all() const;
   Proxy& proxy_;
+};
+
+/// Upgrades one after the other until stopped, or until one fails.
+class Upgrader {
+ public:
+  Upgrader(const Proxy& proxy, int most, milliseconds rest)
+      : proxy_(proxy), most_(most), rest_(rest), thread_([this] { loop(); }) {}
+  ~Upgrader() { wait(); }
+  void wait() {
+    if (thread_.joinable()) thread_.join();
+  }
+  int count() const { return count_; }
+  const std::string& failure() const { return failure_; }
+
+ private:
+  void loop() {
+    while (count_ < most_) {
+      const auto done = proxy_.admin("upgrade");
+      if (done.exit_code != 0) {
+        failure_ = done.output;
+        return;
+      }
+      ++count_;
+      std::this_thread::sleep_for(rest_);  // Not all of them in the first moment of the load.
+    }
+  }
+
+  const Proxy& proxy_;
+  const int most_;
+  const milliseconds rest_;
+  std::atomic<int> count_{0};
+  std::string failure_;
+  std::thread thread_;
 };
 
 }  // namespace sluice::e2e

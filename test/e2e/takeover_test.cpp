@@ -1,10 +1,8 @@
 // Takeovers that succeed: a new process gets the very sockets of the old one, and no client notices.
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
 
-#include "admin_session.h"
 #include "fixtures.h"
 #include "raw_client.h"
 #include "successors.h"
@@ -13,39 +11,6 @@
 
 namespace sluice::e2e {
 namespace {
-
-/// Upgrades one after the other until stopped, or until one fails.
-class Upgrader {
- public:
-  Upgrader(const Proxy& proxy, int most, milliseconds rest)
-      : proxy_(proxy), most_(most), rest_(rest), thread_([this] { loop(); }) {}
-  ~Upgrader() { wait(); }
-  void wait() {
-    if (thread_.joinable()) thread_.join();
-  }
-  int count() const { return count_; }
-  const std::string& failure() const { return failure_; }
-
- private:
-  void loop() {
-    while (count_ < most_) {
-      const auto done = proxy_.admin("upgrade");
-      if (done.exit_code != 0) {
-        failure_ = done.output;
-        return;
-      }
-      ++count_;
-      std::this_thread::sleep_for(rest_);  // Not all of them in the first moment of the load.
-    }
-  }
-
-  const Proxy& proxy_;
-  const int most_;
-  const milliseconds rest_;
-  std::atomic<int> count_{0};
-  std::string failure_;
-  std::thread thread_;
-};
 
 /// How much goes on beside the upgrades: as the test run has time for, or as in the promise.
 struct Load {
@@ -100,7 +65,7 @@ TEST_CASE("50 upgrades in a row under wrk, ab, ab -k and slow responses fail not
   LoopingClient posts(port, 2, post_request("/echo", "what is sent twice is charged twice"));
   LoopingClient slow(port, 8, get_request("/slow/" + load.slow_ms));
   WrkResult wrk;
-  std::thread wrk_thread([&] { wrk = run_wrk("-c 64 -t 1 -d " + load.wrk_seconds, url); });
+  std::jthread wrk_thread([&] { wrk = run_wrk("-c 64 -t 1 -d " + load.wrk_seconds, url); });
   const auto keep_alive = run_ab("-k -c 100 -n " + std::to_string(load.keep_alive), url);
   const auto one_each = run_ab("-c 100 -n " + std::to_string(load.one_each), url);
   wrk_thread.join();
@@ -185,7 +150,7 @@ TEST_CASE("workers come and go by upgrade, and every client of every queue is an
     text.replace(place, text.find('\n', place) - place, workers);
     write_file(proxy.config_path(), text);
     AbResult ab;
-    std::thread load([&] { ab = run_ab("-c 20 -n 3000", url); });
+    std::jthread load([&] { ab = run_ab("-c 20 -n 3000", url); });
     const auto upgraded = proxy.admin("upgrade");
     load.join();
     CHECK_MESSAGE(upgraded.exit_code == 0, upgraded.output);
@@ -284,58 +249,6 @@ TEST_CASE("a drain that began after an upgrade waits for the old process, too") 
   CHECK(proxy.process().is_running());
   CHECK(proxy.admin("backend drain shop " + one.address() + " --wait 10s").exit_code == 0);
   CHECK(slow.receive(false, 1s).body == "slow\n");
-}
-
-TEST_CASE("who waits in the old process is told that the change was made, and to ask the new one") {
-  const DemoApp app;
-  Proxy proxy(Proxy::pool({&app}));
-  const Successors successors(proxy);
-  REQUIRE(proxy.wait_for_healthy(1));
-  RawClient slow(proxy.port());
-  slow.send(get_request("/slow/1000"));
-  REQUIRE(eventually([&] { return proxy.json("generation list")["generations"][0]["in_flight"] == 1; }));
-  AdminSession waiting(proxy.socket_path());
-  waiting.send("backend drain shop " + app.address() + " --wait 30s");
-  REQUIRE(eventually([&] { return proxy.state_of(app) == "draining"; }));
-  const auto made = std::to_string(proxy.json("status")["generation"].get<int>());
-  AdminSession idle(proxy.socket_path());
-  CHECK(idle.ask("status").starts_with("ok"));
-  AdminSession silent(proxy.socket_path());
-  REQUIRE(proxy.admin("upgrade").exit_code == 0);
-  CHECK(waiting.hear() ==
-        "error timed_out: generation " + made +
-            " was made, but what was to be waited for has not come yet: another process has "
-            "taken over: ask that one, on the same socket");
-  CHECK(proxy.state_of(app) == "draining");
-  for (AdminSession* session : {&idle, &silent}) {
-    CHECK(session->ask("backend ready shop " + app.address()).starts_with("error conflict: another process"));
-  }
-  CHECK(proxy.state_of(app) == "draining");
-}
-
-TEST_CASE("every change that is made while processes take over is answered as it went") {
-  const DemoApp app;
-  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
-  const Successors successors(proxy);
-  REQUIRE(proxy.wait_for_healthy(1));
-  Upgrader upgrader(proxy, 10, 50ms);
-  int made = 0;
-  for (int i = 0; upgrader.count() < 10 && upgrader.failure().empty(); ++i) {
-    const int weight = 2 + i % 900;
-    AdminSession session(proxy.socket_path());
-    const auto answer = session.ask("backend weight shop " + app.address() + " " + std::to_string(weight));
-    if (answer.starts_with("ok")) {
-      ++made;
-    } else {
-      CHECK_MESSAGE(answer.starts_with("error conflict: "), answer);
-    }
-    const auto backends = proxy.json("backend list");
-    if (!backends.contains("backends")) continue;  // Asked of a process that has just been taken over from.
-    CHECK((backends["backends"][0]["weight"] == weight) == answer.starts_with("ok"));
-  }
-  upgrader.wait();
-  CHECK_MESSAGE(upgrader.failure().empty(), upgrader.failure());
-  CHECK(made > 10);
 }
 
 TEST_CASE("SIGUSR2 is an upgrade, too") {

@@ -19,6 +19,7 @@ enum class ErrorCode {
   not_found,
   denied,
   unreachable,
+  moved,  ///< another process is the one to ask, or soon will be: nothing was done here
   // What the data path tells apart.
   refused,      ///< nobody listens there, or the network says no: nothing was sent
   reset,        ///< the peer broke the connection

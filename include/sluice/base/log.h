@@ -2,6 +2,7 @@
 // line can ever stall a worker; at its bound the backlog drops lines and says how many.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,8 +11,11 @@ namespace sluice {
 enum class LogLevel { debug, info, warning, error };
 enum class LogFormat { text, json };
 
-/// The word of a level, and the level of a word (debug, info, warning, error; anything else: info).
+/// The word of a level.
 std::string_view name(LogLevel level);
+
+/// The level with this word (debug, info, warning, error), or nothing.
+std::optional<LogLevel> log_level(std::string_view word);
 
 /// Where lines go. Any thread may write.
 class Log {

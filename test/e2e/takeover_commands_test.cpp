@@ -1,0 +1,128 @@
+// What comes to the admin socket while one process takes over from another.
+#include <regex>
+
+#include "admin_session.h"
+#include "raw_client.h"
+#include "successors.h"
+#include "takeover_between.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::e2e {
+namespace {
+
+int weight_of(const Proxy& proxy) {
+  return proxy.json("backend list")["backends"][0]["weight"].get<int>();
+}
+
+/// As `sluice -` with these commands on its standard input.
+Finished run_script(const Proxy& proxy, const std::string& lines) {
+  return run(
+      {"sh", "-c", "printf '" + lines + "' | " + sluice_binary() + " -s " + proxy.socket_path() + " -"});
+}
+
+TEST_CASE("who waits in the old process is told that the change was made, and to ask the new one") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient slow(proxy.port());
+  slow.send(get_request("/slow/1000"));
+  REQUIRE(eventually([&] { return proxy.json("generation list")["generations"][0]["in_flight"] == 1; }));
+  AdminSession waiting(proxy.socket_path());
+  waiting.send("backend drain shop " + app.address() + " --wait 30s");
+  REQUIRE(eventually([&] { return proxy.state_of(app) == "draining"; }));
+  const auto made = std::to_string(proxy.json("status")["generation"].get<int>());
+  AdminSession idle(proxy.socket_path());
+  CHECK(idle.ask("status").starts_with("ok"));
+  AdminSession silent(proxy.socket_path());
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  CHECK(waiting.hear() ==
+        "error timed_out: generation " + made +
+            " was made, but what was to be waited for has not come yet: another process has "
+            "taken over: ask that one, on the same socket");
+  CHECK(proxy.state_of(app) == "draining");
+  for (AdminSession* session : {&idle, &silent}) {
+    CHECK(session->ask("backend ready shop " + app.address()).starts_with("error moved: another process"));
+  }
+  CHECK(proxy.state_of(app) == "draining");
+}
+
+TEST_CASE("every change that is made while processes take over is answered as it went") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  Upgrader upgrader(proxy, 10, 50ms);
+  int made = 0;
+  for (int i = 0; upgrader.count() < 10 && upgrader.failure().empty(); ++i) {
+    const int weight = 2 + i % 900;
+    AdminSession session(proxy.socket_path());
+    const auto answer = session.ask("backend weight shop " + app.address() + " " + std::to_string(weight));
+    if (answer.starts_with("ok")) {
+      ++made;
+    } else {
+      CHECK_MESSAGE(answer.starts_with("error moved: "), answer);
+    }
+    CHECK((weight_of(proxy) == weight) == answer.starts_with("ok"));
+  }
+  upgrader.wait();
+  CHECK_MESSAGE(upgrader.failure().empty(), upgrader.failure());
+  CHECK(made > 10);
+}
+
+TEST_CASE("commands and scripts that come into takeovers are done by one of the processes, and none fails") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  Upgrader upgrader(proxy, 10, 20ms);
+  for (int i = 0; upgrader.count() < 10 && upgrader.failure().empty(); ++i) {
+    const std::string change = "backend weight shop " + app.address() + " ";
+    const int weight = 2 + i % 900;
+    const auto one = proxy.admin(change + std::to_string(weight));
+    CHECK_MESSAGE(one.exit_code == 0, one.output);
+    CHECK(weight_of(proxy) == weight);
+    const auto script = run_script(
+        proxy, "begin\\n" + change + "1\\n" + change + std::to_string(weight + 1) + "\\ncommit\\nstatus\\n");
+    CHECK_MESSAGE(script.exit_code == 0, script.output);
+    CHECK_MESSAGE(
+        std::regex_search(
+            script.output,
+            std::regex("^ok generation=\\d+\nok pending=1\nok pending=2\nok generation=\\d+\nsluice ")),
+        script.output);
+    CHECK(weight_of(proxy) == weight + 1);
+  }
+  upgrader.wait();
+  CHECK_MESSAGE(upgrader.failure().empty(), upgrader.failure());
+}
+
+TEST_CASE("a change waits for the end of a takeover, and is done by the process that goes on") {
+  for (const bool succeeds : {true, false}) {
+    CAPTURE(succeeds);
+    Between at;
+    const TempDir directory;
+    at.start_until(From::new_one, "ready");
+    const std::string change = "backend weight shop " + at.app.address() + " ";
+    CHECK(AdminSession(at.proxy.socket_path()).ask(change + "3") ==
+          "error moved: a new process is taking over: ask again in a moment");
+    CHECK(at.proxy.admin("status").exit_code == 0);
+    Child change_7(
+        {sluice_binary(), "-s", at.proxy.socket_path(), "backend", "weight", "shop", at.app.address(), "7"},
+        directory.path("output"));
+    CHECK(weight_of(at.proxy) == 1);
+    if (succeeds) {
+      at.relay.let_go();
+      CHECK(at.proxy.process().wait() == 0);
+    } else {
+      at.lose_heir();
+    }
+    CHECK(change_7.wait() == 0);
+    CHECK(weight_of(at.proxy) == 7);
+    CHECK((pid_of(at.proxy) == at.proxy.process().pid()) == !succeeds);
+    at.end_heir();
+  }
+}
+
+}  // namespace
+}  // namespace sluice::e2e
