@@ -363,8 +363,8 @@ std::shared_ptr<const Question> Monitor::question_for(const std::shared_ptr<cons
   auto& entry = questions[pool->name];
   if (entry) return entry;
   const auto known = questions_.find(pool->name);
-  const bool is_same = known != questions_.end() && known->second->health() == pool->health;
-  entry = is_same ? known->second : std::make_shared<const Question>(pool->health);
+  const bool is_same = known != questions_.end() && known->second->is_of(*pool);
+  entry = is_same ? known->second : std::make_shared<const Question>(pool->health, pool->proxy_protocol);
   return entry;
 }
 

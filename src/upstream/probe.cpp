@@ -1,6 +1,7 @@
 #include <sluice/base/text.h>
 #include <sluice/http/body_decoder.h>
 #include <sluice/http/head_decoder.h>
+#include <sluice/http/proxy_protocol.h>
 #include <sluice/net/connector.h>
 #include <sluice/upstream/probe.h>
 
@@ -24,6 +25,7 @@ class Probe final : private net::Reader {
         question_(std::move(question)),
         session_(std::move(session)),
         target_(question_->target(backend)),
+        preface_(question_->preface(target_, backend)),
         deadline_([this] { time_out(); }),
         pending_([this] { self_.reset(); }) {}
 
@@ -42,6 +44,7 @@ class Probe final : private net::Reader {
   void on_connected(Result<std::unique_ptr<net::Transport>> transport) {
     if (!transport) return fail(std::string(transport.error().message));
     using Type = config::ProbeType;
+    if (health().type != Type::tcp && !preface_.empty()) (*transport)->write({&preface_, 1});
     if (health().type == Type::https) return secure(*std::move(transport));
     transport_ = *std::move(transport);
     health().type == Type::tcp ? pass() : ask();
@@ -127,6 +130,7 @@ class Probe final : private net::Reader {
   std::shared_ptr<const Question> question_;
   std::shared_ptr<tls::Session> session_;
   Address target_;
+  std::string_view preface_;
   Deadline deadline_;
   Wait connecting_;
   std::unique_ptr<net::Transport> transport_;
@@ -143,6 +147,13 @@ bool has_user_agent(const config::Health& health) {
                              [](const auto& field) { return equals_ignoring_case(field.first, "User-Agent"); });
 }
 
+/// Nobody's connection but ours: what the protocol has for checks of health.
+std::string preface_of(config::ProxyProtocol version) {
+  const Address nobody = Address::local("");
+  if (version == config::ProxyProtocol::v1) return http::proxy_header_v1(nobody, nobody);
+  return version == config::ProxyProtocol::v2 ? http::proxy_header_v2(nobody, nobody) : std::string();
+}
+
 /// Made for https alone: to read the system's authorities takes a while.
 Result<std::shared_ptr<const tls::ClientContext>> trust_of(const config::Health& health) {
   if (health.type != config::ProbeType::https) return std::shared_ptr<const tls::ClientContext>();
@@ -157,8 +168,10 @@ std::string host_of(std::string_view authority) {
 
 }  // namespace
 
-Question::Question(config::Health health)
+Question::Question(config::Health health, config::ProxyProtocol proxy_protocol)
     : health_(std::move(health)),
+      proxy_protocol_(proxy_protocol),
+      preface_(preface_of(proxy_protocol)),
       before_host_(concat({"GET ", health_.path, " HTTP/1.1\r\nHost: "})),
       trust_(trust_of(health_)) {
   behind_host_ = has_user_agent(health_) ? "\r\n" : "\r\nUser-Agent: sluice-probe\r\n";

@@ -105,6 +105,21 @@ TEST_CASE("a probe asks as it is told") {
         "GET /up?all HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");
 }
 
+TEST_CASE("where the pool's connections begin with a PROXY header, those of probes do, and tell of nobody") {
+  using config::ProxyProtocol;
+  net::Loop loop;
+  const Origin origin(loop, {status(200)});
+  const auto begins = [&](std::string_view start) { return origin.request().starts_with(start); };
+  REQUIRE(ask(loop, origin.address(), {}, ProxyProtocol::v1) == "passed");
+  CHECK(begins("PROXY UNKNOWN\r\nGET /ping HTTP/1.1\r\n"));
+  REQUIRE(ask(loop, origin.address(), {}, ProxyProtocol::v2) == "passed");
+  CHECK(begins({"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET /ping ", 26}));
+  // Another port is another service.
+  const config::Health elsewhere{.port = origin.address().port()};
+  REQUIRE(ask(loop, origin.address().with_port(1), elsewhere, ProxyProtocol::v1) == "passed");
+  CHECK(begins("GET /ping "));
+}
+
 TEST_CASE("a probe asks at the port that it is told, and Unix sockets where they are") {
   net::Loop loop;
   const Origin origin(loop, {status(200)});

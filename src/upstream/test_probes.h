@@ -78,10 +78,12 @@ class Origin {
 };
 
 /// Its result as words: "passed", "draining: status 503", "failed: refused".
-inline std::string ask(net::Loop& loop, const Address& backend, config::Health health) {
+inline std::string ask(net::Loop& loop, const Address& backend, config::Health health,
+                       config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none) {
   std::optional<ProbeResult> result;
-  const Wait wait = probe(loop, backend, std::make_shared<const Question>(std::move(health)), nullptr,
-                          [&](ProbeResult got) { result = std::move(got); });
+  const auto question = std::make_shared<const Question>(std::move(health), proxy_protocol);
+  const Wait wait =
+      probe(loop, backend, question, nullptr, [&](ProbeResult got) { result = std::move(got); });
   REQUIRE_FALSE(result);
   REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
   using Kind = ProbeResult::Kind;

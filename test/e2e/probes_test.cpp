@@ -50,6 +50,30 @@ TEST_CASE("a probe of a connection alone passes whatever would be answered [tsan
   CHECK(cause(proxy) == "connection refused");
 }
 
+TEST_CASE("backends that take nobody without a PROXY header are healthy where the pool sends one") {
+  const DemoApp app;
+  const Proxy inner("[[listener]]\nname = \"pp\"\nbind = \"0.0.0.0:0\"\nproxy_protocol = true\n" +
+                    Proxy::pool({&app}));
+  REQUIRE(inner.wait_for_healthy(1));
+  const std::string address = inner.address("pp");
+  const auto pool = [&](const std::string& version) {
+    return "[pool.shop]\nbackends = [\"127.0.0.1:" + address.substr(address.rfind(':') + 1) +
+           "\"]\nhealth = { path = \"/hello\", interval = \"50ms\", fall = 1 }\nproxy_protocol = \"" + version +
+           "\"\n";
+  };
+  Proxy outer(pool("none"));
+  CHECK(becomes(outer, "down"));
+  for (const std::string version : {"v1", "v2"}) {
+    outer.write_config(pool("none"));
+    REQUIRE(outer.admin("reload").exit_code == 0);
+    REQUIRE(becomes(outer, "down"));
+    outer.write_config(pool(version));
+    REQUIRE(outer.admin("reload").exit_code == 0);
+    CHECK(becomes(outer, "healthy"));
+    CHECK(RawClient(outer.port()).get("/hello").ok());
+  }
+}
+
 /// A TLS server of another make, on a port of the kernel's choice, whose certificate is its own authority.
 class OpensslServer {
  public:

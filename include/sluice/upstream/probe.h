@@ -3,7 +3,7 @@
 
 #include <sluice/base/address.h>
 #include <sluice/base/wait.h>
-#include <sluice/config/health.h>
+#include <sluice/config/config.h>
 #include <sluice/net/loop.h>
 #include <sluice/tls/client.h>
 #include <sluice/upstream/health.h>
@@ -11,15 +11,24 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace sluice::upstream {
 
 /// What all probes of a pool's backends have in common; made once for its settings.
 class Question {
  public:
-  explicit Question(config::Health health);
+  explicit Question(config::Health health, config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none);
 
   const config::Health& health() const { return health_; }
+  /// It is what a pool with these settings asks.
+  bool is_of(const config::Pool& pool) const {
+    return health_ == pool.health && proxy_protocol_ == pool.proxy_protocol;
+  }
+  /// What comes before all else on a connection to `target`, where the backend is asked; may be empty.
+  std::string_view preface(const Address& target, const Address& backend) const {
+    return target == backend ? std::string_view(preface_) : std::string_view();
+  }
   /// Where the backend at this address is asked.
   Address target(const Address& backend) const;
   /// The request in its pieces, about the value of Host.
@@ -32,6 +41,8 @@ class Question {
 
  private:
   const config::Health health_;
+  const config::ProxyProtocol proxy_protocol_;
+  std::string preface_;
   std::string before_host_;
   std::string behind_host_;
   Result<std::shared_ptr<const tls::ClientContext>> trust_;
