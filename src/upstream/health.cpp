@@ -21,6 +21,7 @@ std::string_view name(HealthState state) {
 }
 
 bool Health::record(const ProbeResult& result) {
+  if (result.kind == ProbeResult::Kind::not_asked) return false;
   const HealthState before = state_;
   cause_ = result.cause;
   switch (result.kind) {
@@ -37,6 +38,8 @@ bool Health::record(const ProbeResult& result) {
       passes_ = 0;
       ++failures_;
       if (failures_ >= fall_) state_ = HealthState::down;
+      break;
+    case ProbeResult::Kind::not_asked:
       break;
   }
   return state_ != before;

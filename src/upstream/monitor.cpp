@@ -211,6 +211,10 @@ class Monitor::Watched {
   }
 
   void on_result(const ProbeResult& result) {
+    if (result.kind == ProbeResult::Kind::not_asked) {  // Who asked is not told anything, either.
+      plan(pause(asked_));
+      return monitor_.tell_not_asked(*this, result.cause);
+    }
     if (!said_.believes(now(), result.kind)) {
       plan(pause(false));
       if (asked_) tell();
@@ -406,6 +410,16 @@ Monitor::Watched* Monitor::find(const BackendState& state) const {
 void Monitor::tell(const Transition& transition) {
   log_.write(level(transition), log_line(transition));
   if (on_transition_) on_transition_(transition);
+}
+
+/// That is our own trouble, and likely to be every backend's turn: one line is enough.
+void Monitor::tell_not_asked(const Watched& watched, const std::string& cause) {
+  const TimePoint now = loop_.clock().now();
+  if (now < next_complaint_) return;
+  next_complaint_ = now + kComplain;
+  const BackendState& state = watched.state();
+  log_.warning("backend not asked" + field("pool", state.pool()) + field("backend", state.address().text()) +
+               field("cause", cause));
 }
 
 // ---- what one may be, beside the others of its pool

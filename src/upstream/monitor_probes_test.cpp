@@ -97,6 +97,23 @@ TEST_CASE("what traffic reports is looked at now, and told of") {
   CHECK(watch.monitor.load().begun <= 2);
 }
 
+TEST_CASE("what cannot be asked since this process has no descriptors stays as it is, and is asked again") {
+  Watch watch(patient(1, 1));
+  watch.begin();
+  REQUIRE(watch.becomes(HealthState::healthy));
+  const uint64_t before = watch.monitor.load().begun;
+  {
+    const NoDescriptors none;
+    watch.monitor.check_now(watch.state);
+    watch.checked = 0;
+    CHECK(watch.until([&] { return watch.monitor.load().begun >= before + 3; }));
+    CHECK(watch.state->health() == HealthState::healthy);
+    CHECK(watch.checked == 0);
+  }
+  CHECK(watch.until([&] { return watch.checked > 0; }));
+  CHECK(watch.state->health() == HealthState::healthy);
+}
+
 TEST_CASE("backends that leave while they are asked leave nothing behind") {
   Watch watch({.timeout = kLong}, "");
   std::vector<Target> targets;

@@ -42,7 +42,11 @@ class Probe final : private net::Reader {
   const config::Health& health() const { return question_->health(); }
 
   void on_connected(Result<std::unique_ptr<net::Transport>> transport) {
-    if (!transport) return fail(std::string(transport.error().message));
+    if (!transport) {
+      const bool is_own = transport.error().code == ErrorCode::exhausted;
+      return answer({.kind = is_own ? ProbeResult::Kind::not_asked : ProbeResult::Kind::failed,
+                     .cause = std::string(transport.error().message)});
+    }
     using Type = config::ProbeType;
     if (health().type != Type::tcp && !preface_.empty()) (*transport)->write({&preface_, 1});
     if (health().type == Type::https) return secure(*std::move(transport));

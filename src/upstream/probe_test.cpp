@@ -139,6 +139,15 @@ TEST_CASE("a probe of a connection passes by it alone") {
   CHECK(ask(loop, address, {.type = config::ProbeType::tcp}) == "failed: connection refused");
 }
 
+TEST_CASE("a probe for which there is no descriptor says nothing of the backend") {
+  net::Loop loop;
+  const Origin origin(loop, {status(200)});
+  const NoDescriptors none;
+  for (const auto type : {config::ProbeType::http, config::ProbeType::https, config::ProbeType::tcp}) {
+    CHECK(ask(loop, origin.address(), {.type = type}) == "not asked: too many open files");
+  }
+}
+
 TEST_CASE("a probe that nobody waits for any more calls nobody") {
   net::Loop loop;
   const Origin origin(loop, {});

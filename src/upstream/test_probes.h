@@ -6,6 +6,8 @@
 #include <sluice/net/loop.h>
 #include <sluice/upstream/probe.h>
 
+#include <sys/resource.h>
+
 #include <list>
 #include <memory>
 #include <optional>
@@ -77,6 +79,22 @@ class Origin {
   net::Acceptor acceptor_;
 };
 
+/// While it lives this process can open nothing.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit none{0, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 /// Its result as words: "passed", "draining: status 503", "failed: refused".
 inline std::string ask(net::Loop& loop, const Address& backend, config::Health health,
                        config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none) {
@@ -88,6 +106,7 @@ inline std::string ask(net::Loop& loop, const Address& backend, config::Health h
   REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
   using Kind = ProbeResult::Kind;
   if (result->kind == Kind::passed) return "passed";
+  if (result->kind == Kind::not_asked) return "not asked: " + result->cause;
   return (result->kind == Kind::draining ? "draining: " : "failed: ") + result->cause;
 }
 

@@ -19,7 +19,12 @@ std::string_view name(HealthState state);
 
 /// What one probe found.
 struct ProbeResult {
-  enum class Kind { passed, draining, failed };
+  enum class Kind {
+    passed,
+    draining,
+    failed,
+    not_asked,  ///< this process had no descriptor or memory for it: says nothing of the backend
+  };
   Kind kind = Kind::failed;
   std::string cause;  ///< "refused", "timed out after 500ms", "status 500", ...: why it is not `passed`
 };

@@ -69,6 +69,7 @@ class Monitor {
 
   Watched* find(const BackendState& state) const;
   void tell(const Transition& transition);
+  void tell_not_asked(const Watched& watched, const std::string& cause);
   void keep_one_available(const std::string& pool);
   bool has_other_available(const Watched& watched) const;
   bool may_be_ejected(const Watched& watched) const;
@@ -81,6 +82,7 @@ class Monitor {
   OnChecked on_checked_;
   OnTransition on_transition_;
   bool is_at_work_ = false;  // has been told what to watch
+  TimePoint next_complaint_{};  // that a backend could not be asked
   ProbeSchedule schedule_;   // outlives those who have a turn in it
   Questions questions_;
   ByState watched_;

@@ -51,7 +51,8 @@ class Question {
 /// Asks the backend on a connection of its own. http: sends GET health.path and judges the answer: 503 is
 /// draining; an expected status, with the text in the body where one is wanted, passed; anything else,
 /// silence beyond health.timeout included, failed. https: the same within TLS; `session` (may be null) is
-/// the backend's. tcp: a connection is enough. Never calls back before it has returned.
+/// the backend's. tcp: a connection is enough. Without a descriptor for it the backend was not asked. Never
+/// calls back before it has returned.
 [[nodiscard]] Wait probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
                          std::shared_ptr<tls::Session> session, std::function<void(ProbeResult)> on_result);
 
