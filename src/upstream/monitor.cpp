@@ -41,6 +41,7 @@ class Monitor::Watched {
         ejection_over_([this] { end_ejection("its time is over"); }),
         hold_over_([this] { end_hold("its time is over"); }) {
     health_.assume(target_.state->health());
+    is_cold_ |= health_.state() == HealthState::down || health_.state() == HealthState::draining;
     const bool is_unknown = health_.state() == HealthState::starting && !target_.state->is_inherited();
     if (is_unknown) not_before_ = now() + settings().initial_delay;
   }
@@ -257,6 +258,7 @@ class Monitor::Watched {
     if (after == before) return tell();
     cause_ = cause;
     if (after == HealthState::healthy) become_healthy();
+    is_cold_ = true;
     target_.state->set_health(after);
     tell_change(before, after);
     const bool fell = after == HealthState::down || after == HealthState::draining;
@@ -270,7 +272,7 @@ class Monitor::Watched {
 
   void become_healthy() {
     target_.state->row().end();
-    if (std::exchange(is_cold_, true)) target_.state->warm_up_from(now());
+    if (is_cold_) target_.state->warm_up_from(now());
   }
 
   void tell() {
@@ -304,7 +306,7 @@ class Monitor::Watched {
   Target target_;
   std::shared_ptr<const Question> question_;
   std::shared_ptr<tls::Session> session_;  // of https
-  bool is_cold_;                           // when it becomes healthy it has to warm up
+  bool is_cold_;  // when it becomes healthy it has to warm up: all but those that are there at the beginning
   Health health_;
   SaidDraining said_;
   Ejection ejection_;

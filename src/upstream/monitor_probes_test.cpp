@@ -128,6 +128,47 @@ TEST_CASE("backends that leave while they are asked leave nothing behind") {
   CHECK(watch.monitor.load().waiting == 0);
 }
 
+TEST_CASE("one that was there at the beginning starts warm, and cold whenever it comes back") {
+  Watch watch({.interval = kNever, .fast_interval = Duration{1}, .fall = 1});
+  const auto is_cold = [&] { return watch.state->healthy_since() != TimePoint(); };
+  const auto expect = [&](int status) {
+    watch.pool = std::make_shared<config::Pool>(*watch.pool);
+    watch.pool->health.expect = {{status, status}};
+    watch.begin();
+  };
+  SUBCASE("it has just been proven") {
+    watch.begin();
+    REQUIRE(watch.becomes(HealthState::healthy));
+    CHECK_FALSE(is_cold());
+    watch.monitor.begin_anew(watch.state);
+  }
+  SUBCASE("a process before has proven it") {
+    watch.state->set_health(HealthState::healthy);
+    watch.begin();
+    expect(204);
+    REQUIRE(watch.becomes(HealthState::down));
+    CHECK_FALSE(is_cold());
+    expect(200);
+  }
+  SUBCASE("a process before has proven it, and an admin has had it restarted") {
+    watch.state->set_health(HealthState::healthy);
+    watch.begin();
+    watch.monitor.begin_anew(watch.state);
+  }
+  SUBCASE("it was down for a process before") {
+    watch.state->set_health(HealthState::down);
+    watch.begin();
+  }
+  SUBCASE("it was down at first") {
+    watch.pool->health.expect = {{204, 204}};
+    watch.begin();
+    REQUIRE(watch.becomes(HealthState::down));
+    expect(200);
+  }
+  REQUIRE(watch.becomes(HealthState::healthy));
+  CHECK(is_cold());
+}
+
 TEST_CASE("other settings count from now on") {
   Watch watch({.interval = kNever});
   watch.begin();
