@@ -261,8 +261,9 @@ class Monitor::Watched {
     is_cold_ = true;
     target_.state->set_health(after);
     tell_change(before, after);
-    const bool fell = after == HealthState::down || after == HealthState::draining;
-    if (fell && before != HealthState::starting && settings().enabled && flapping_.fell(now())) {
+    const bool was_well = before == HealthState::healthy || before == HealthState::ejected;
+    const bool fell = was_well && (after == HealthState::down || after == HealthState::draining);
+    if (fell && settings().enabled && flapping_.fell(now())) {
       tell(Transition::Kind::flaps, concat({std::to_string(Flapping::kFalls), " falls within a minute"}));
     }
     tell();

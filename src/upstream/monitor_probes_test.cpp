@@ -8,6 +8,7 @@ namespace {
 
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string kBroken = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n";
+const std::string kDrains = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n";
 constexpr Duration kNever{600'000};
 
 /// A monitor of backends that all are one origin, or one that refuses.
@@ -167,6 +168,29 @@ TEST_CASE("one that was there at the beginning starts warm, and cold whenever it
   }
   REQUIRE(watch.becomes(HealthState::healthy));
   CHECK(is_cold());
+}
+
+TEST_CASE("one that drains, goes and comes back has fallen once, and one that is not healthy does not fall") {
+  Watch watch({.interval = Duration{1}, .fast_interval = Duration{1}, .fall = 1});
+  const auto becomes = [&](const std::string& answer, HealthState health) {
+    watch.origin.answer(answer);
+    REQUIRE(watch.becomes(health));
+  };
+  const auto is_flapping = [&] { return watch.monitor.standing(*watch.state).is_flapping; };
+  watch.begin();
+  for (int i = 0; i < 4; ++i) {
+    becomes(kOk, HealthState::healthy);
+    becomes(kDrains, HealthState::draining);
+    becomes(kBroken, HealthState::down);
+  }
+  for (int i = 0; i < 10; ++i) {
+    becomes(kDrains, HealthState::draining);
+    becomes(kBroken, HealthState::down);
+  }
+  CHECK_FALSE(is_flapping());
+  becomes(kOk, HealthState::healthy);
+  becomes(kDrains, HealthState::draining);
+  CHECK(is_flapping());
 }
 
 TEST_CASE("other settings count from now on") {

@@ -36,6 +36,8 @@ class Origin {
         socket_(*net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone)),
         acceptor_(loop, socket_, [this](auto transport) { visitors_.emplace_back(*this, std::move(transport)); }) {}
 
+  /// From the next visitor on.
+  void answer(const std::string& answer) { pieces_ = {answer}; }
   const Address& address() const { return socket_.address(); }
   /// Of the last visitor.
   const std::string& request() const { return visitors_.back().request; }

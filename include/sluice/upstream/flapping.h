@@ -16,7 +16,7 @@ class Flapping {
   static constexpr Duration kWindow = std::chrono::minutes(1);
 
   bool is_flapping() const { return doublings_ > 0; }
-  /// It was healthy, and is not any more. True when it flaps from now on.
+  /// Its probes passed, and do not any more. True when it flaps from now on.
   bool fell(TimePoint now);
   /// A probe failed behind one that had passed: no quiet while it flaps, though it was not believed.
   void wavered(TimePoint now) { last_ = now; }
