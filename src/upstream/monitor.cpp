@@ -11,7 +11,7 @@
 namespace sluice::upstream {
 namespace {
 
-constexpr Duration kQuick{50};  // between probes while traffic says one thing and health another
+constexpr Duration kQuick{50};  // between probes that traffic asks for
 // Without probing: how long a backend that refused is left alone. No round times: one that comes and goes in
 // such a rhythm would be met at the same moment of it for ever.
 constexpr Duration kFirstBackoff{97};
@@ -74,7 +74,10 @@ class Monitor::Watched {
   void check_now() {
     asked_ = true;
     if (!settings().enabled) return leave_alone();
-    if (!probing_) monitor_.schedule_.hurry(turn_);
+    if (probing_) return;
+    // One whose traffic fails while its probes pass would be asked as often as it fails.
+    const Duration too_early = looked_ + quick() - now();
+    too_early > Duration::zero() ? plan(too_early) : monitor_.schedule_.hurry(turn_);
   }
 
   void begin_anew(const std::string& why) {
@@ -183,12 +186,14 @@ class Monitor::Watched {
     return settings().type == config::ProbeType::https ? std::make_shared<tls::Session>() : nullptr;
   }
 
+  Duration quick() const { return std::min(kQuick, settings().fast_interval); }
+
   void plan(Duration after) { monitor_.schedule_.plan(turn_, after); }
 
   /// Until the next probe. One that flaps has to pass for longer, not sooner.
   Duration pause(bool undecided) {
     ProbeSchedule& schedule = monitor_.schedule_;
-    if (undecided) return std::min(kQuick, settings().fast_interval);
+    if (undecided) return quick();
     if (health_.is_changing() && !flapping_.is_flapping()) return schedule.jittered(settings().fast_interval);
     const bool leaves_step = std::exchange(is_in_step_, false);
     return leaves_step ? schedule.spread(settings().interval) : schedule.jittered(settings().interval);
@@ -212,6 +217,7 @@ class Monitor::Watched {
   }
 
   void on_result(const ProbeResult& result) {
+    if (asked_) looked_ = now();
     if (result.kind == ProbeResult::Kind::not_asked) {  // Who asked is not told anything, either.
       plan(pause(asked_));
       return monitor_.tell_not_asked(*this, result.cause);
@@ -321,6 +327,7 @@ class Monitor::Watched {
   Wait probing_;
   bool last_passed_ = false;
   bool asked_ = false;  // by traffic, which waits for the answer
+  TimePoint looked_{};  // the last time that it was
   Duration backoff_ = kFirstBackoff;
   TimePoint last_trouble_;
   TimePoint next_complaint_;

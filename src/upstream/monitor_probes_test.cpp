@@ -30,7 +30,13 @@ struct Watch {
   Origin origin;
   std::shared_ptr<BackendState> state;
   int checked = 0;
-  Monitor monitor{loop, log, [this](const auto&) { ++checked; }, 1};
+  std::function<void()> on_checked = [] {};
+  Monitor monitor{loop, log,
+                  [this](const auto&) {
+                    ++checked;
+                    on_checked();
+                  },
+                  1};
 };
 
 /// Asked again after so long at most only by its fast interval.
@@ -168,6 +174,21 @@ TEST_CASE("one that was there at the beginning starts warm, and cold whenever it
   }
   REQUIRE(watch.becomes(HealthState::healthy));
   CHECK(is_cold());
+}
+
+TEST_CASE("however often traffic reports trouble, a backend that passes is not asked all the time") {
+  Watch watch({.interval = kNever, .fast_interval = kNever});
+  watch.state->set_health(HealthState::healthy);
+  watch.begin();
+  REQUIRE(watch.until([&] { return watch.origin.visitors() == 1; }));
+  std::vector<TimePoint> looks;
+  watch.on_checked = [&] {
+    looks.push_back(watch.loop.clock().now());
+    watch.monitor.check_now(watch.state);  // As a request that fails again at once.
+  };
+  watch.monitor.check_now(watch.state);
+  CHECK(watch.until([&] { return looks.size() == 4; }));
+  for (size_t i = 1; i < looks.size(); ++i) CHECK(looks[i] - looks[i - 1] >= Duration{50});
 }
 
 TEST_CASE("one that drains, goes and comes back has fallen once, and one that is not healthy does not fall") {
