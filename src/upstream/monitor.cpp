@@ -201,10 +201,11 @@ class Monitor::Watched {
 
   /// Without probes time alone decides when a backend that refused may be tried again.
   void leave_alone() {
+    if (turn_.is_planned()) return;  // Several workers have met it.
     const bool long_ago = now() - last_trouble_ > 5 * kLastBackoff;
     backoff_ = long_ago ? kFirstBackoff : std::min(2 * backoff_, kLastBackoff);
     last_trouble_ = now();
-    if (!turn_.is_planned()) plan(backoff_);
+    plan(backoff_);
   }
 
   void start_probe() {

@@ -51,7 +51,8 @@ struct Watch {
   config::Pool settings;
   std::vector<std::shared_ptr<BackendState>> states;
   std::vector<std::string> told_;
-  Monitor monitor{loop, log, [](const auto&) {}, 1,
+  std::string checked;  // the backends that were, in their order
+  Monitor monitor{loop, log, [this](const auto& state) { checked += state->address().text().back(); }, 1,
                   [this](const Transition& it) {
                     const char backend = it.backend.text().back();
                     told_.push_back(std::string(1, backend) + " " + std::string(name(it)) + ": " + it.cause);
@@ -157,6 +158,20 @@ TEST_CASE("the next process goes on with what is left") {
   CHECK(after.standing(1).ejected <= minutes(1));
   CHECK(after.standing(2).held_draining > Duration::zero());
   CHECK(after.health(3) == HealthState::healthy);
+}
+
+TEST_CASE("however many workers report one trouble, it is one: it is left alone for no longer") {
+  Watch watch(2);
+  const auto report = [&](size_t backend, int workers) {
+    for (int i = 0; i < workers; ++i) watch.monitor.check_now(watch.states[backend - 1]);
+  };
+  report(1, 8);
+  report(2, 1);
+  CHECK(watch.loop.run_until([&] { return watch.checked == "12"; }, kLong));
+  report(1, 1);
+  report(2, 1);
+  CHECK(watch.loop.run_until([&] { return watch.checked.ends_with('2') && watch.checked != "12"; }, kLong));
+  CHECK(watch.checked == "1212");
 }
 
 TEST_CASE("a word that it drains holds for its time, and each one anew") {
