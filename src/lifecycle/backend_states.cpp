@@ -13,20 +13,39 @@ BackendStatePtr known_state(const proxy::Generation* generation, const std::stri
   return nullptr;
 }
 
-std::vector<BackendStatePtr> undrained(const proxy::Generation* current, const config::Config& next) {
+namespace {
+
+enum class Drains { only_before, only_after };
+
+/// Those that are in both, and drain in one of them.
+std::vector<BackendStatePtr> changed(const proxy::Generation* current, const config::Config& next,
+                                     Drains when) {
+  const bool drains_after = when == Drains::only_after;
   std::vector<BackendStatePtr> states;
   if (current == nullptr) return states;
   for (const auto& [name, pool] : next.pools) {
-    if (!pool->health.enabled) continue;
-    const auto before = current->config().pools.find(name);
-    if (before == current->config().pools.end()) continue;
-    for (const auto& was : before->second->backends) {
-      const auto is_back = [&](const auto& now) { return now.address == was.address && !now.drain; };
-      if (!was.drain || std::ranges::none_of(pool->backends, is_back)) continue;
-      states.push_back(known_state(current, name, was.address));
+    const auto found = current->config().pools.find(name);
+    if (found == current->config().pools.end() || found->second == pool) continue;
+    const auto& before = found->second->backends;
+    const auto& draining = drains_after ? pool->backends : before;
+    const auto& others = drains_after ? before : pool->backends;
+    for (const auto& each : draining) {
+      const auto is_it = [&](const auto& other) { return other.address == each.address && !other.drain; };
+      if (!each.drain || std::ranges::none_of(others, is_it)) continue;
+      states.push_back(known_state(current, name, each.address));
     }
   }
   return states;
+}
+
+}  // namespace
+
+std::vector<BackendStatePtr> undrained(const proxy::Generation* current, const config::Config& next) {
+  return changed(current, next, Drains::only_before);
+}
+
+std::vector<BackendStatePtr> drained(const proxy::Generation* current, const config::Config& next) {
+  return changed(current, next, Drains::only_after);
 }
 
 BackendStates::ByPool BackendStates::states_for(const config::Config& next,

@@ -21,6 +21,8 @@ BackendStatePtr known_state(const proxy::Generation* generation, const std::stri
 
 /// Those of `current` whose drain `next` takes back: another instance may be there by now.
 std::vector<BackendStatePtr> undrained(const proxy::Generation* current, const config::Config& next);
+/// Those of `current` that `next` drains and it does not.
+std::vector<BackendStatePtr> drained(const proxy::Generation* current, const config::Config& next);
 
 /// Control's.
 class BackendStates {

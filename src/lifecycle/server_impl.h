@@ -146,6 +146,7 @@ struct Server::Impl {
     auto next_states = backend_states.states_for(*next, current.get());
     if (known_health != nullptr) inherit_health(*known_health, *next, next_states);
     const auto back_from_drain = undrained(current.get(), *next);
+    const auto going = drained(current.get(), *next);
     current = std::make_shared<proxy::Generation>(++newest, std::move(cause), next, std::move(next_states),
                                                   workers.bound());
     const auto living = workers.living();
@@ -155,6 +156,7 @@ struct Server::Impl {
     names.watch(*next);
     pauses.follow(durable->desired().changes().pauses, current->cause());
     for (const auto& state : back_from_drain) monitor->begin_anew(state);
+    for (const auto& state : going) monitor->tell_drained(*state);
     for (const unsigned i : living) {
       workers.post(i, [this, i, generation = current](proxy::Service& service) {
         const uint64_t number = generation->number();

@@ -389,6 +389,14 @@ void Monitor::check_now(const std::shared_ptr<BackendState>& state) {
   watched->check_now();
 }
 
+void Monitor::tell_drained(const BackendState& state) {
+  tell({.pool = state.pool(),
+        .backend = state.address(),
+        .from = state.health(),
+        .to = HealthState::draining,
+        .cause = "drained, by an admin"});
+}
+
 void Monitor::begin_anew(const std::shared_ptr<BackendState>& state) {
   if (Watched* const watched = find(*state)) watched->begin_anew("ready, by an admin");
 }

@@ -174,6 +174,16 @@ TEST_CASE("however many workers report one trouble, it is one: it is left alone 
   CHECK(watch.checked == "1212");
 }
 
+TEST_CASE("one that an admin drains and has back is told of, and starts cold") {
+  Watch watch(2);
+  watch.monitor.tell_drained(*watch.states[0]);
+  watch.monitor.begin_anew(watch.states[0]);
+  CHECK(watch.health(1) == HealthState::healthy);
+  CHECK(watch.states[0]->healthy_since() != TimePoint());
+  CHECK(watch.told() ==
+        Told{"1 draining: drained, by an admin", "1 starting: ready, by an admin", "1 healthy: "});
+}
+
 TEST_CASE("a word that it drains holds for its time, and each one anew") {
   Watch watch(2);
   watch.settings.drain_header.hold = Duration{20};

@@ -77,6 +77,26 @@ TEST_CASE(
   CHECK(events(proxy, "--since 1000000").size() >= after.size());
 }
 
+TEST_CASE("a drain by an admin is an event of the backend, and so is its end, with probes and without [tsan]") {
+  const DemoApp app;
+  const DemoApp other;
+  for (const std::string health : {"{ interval = \"50ms\" }", "false"}) {
+    const Proxy proxy("[pool.shop]\nbackends = [\"" + app.address() + "\", \"" + other.address() +
+                      "\"]\nhealth = " + health + "\n");
+    REQUIRE(proxy.wait_for_healthy(2));
+    const auto before = proxy.json("events")["newest"].dump();
+    REQUIRE(proxy.admin("backend drain shop " + app.address()).exit_code == 0);
+    const auto draining = find(events(proxy, "--since " + before), "backend draining");
+    REQUIRE(!draining.is_null());
+    CHECK(draining["fields"]["backend"] == app.address());
+    CHECK(draining["fields"]["cause"] == "drained, by an admin");
+    REQUIRE(proxy.admin("backend ready shop " + app.address() + " --wait 10s").exit_code == 0);
+    const auto healthy = find(events(proxy, "--since " + before), "backend healthy");
+    REQUIRE(!healthy.is_null());
+    CHECK(healthy["fields"]["backend"] == app.address());
+  }
+}
+
 TEST_CASE("who follows is told as it happens, in text and in JSON, whichever process is the one [tsan]") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));

@@ -48,7 +48,10 @@ class Monitor {
   /// Traffic reports trouble: looks now, and goes on looking quickly until the matter is decided.
   void check_now(const std::shared_ptr<BackendState>& state);
 
-  /// What was known of it counts no more: it has to be proven, at once, before it gets anything.
+  /// An admin drains it.
+  void tell_drained(const BackendState& state);
+  /// What was known of it counts no more: it has to be proven, at once, before it gets anything. Without
+  /// probes it gets its part again.
   void begin_anew(const std::shared_ptr<BackendState>& state);
 
   /// What a worker has seen: may eject it, or hold it to be draining.
