@@ -24,6 +24,7 @@ void Exchange::start_tunnel(const http::ResponseHead& head) {
                            .status = 502});
   }
   upstream_->switch_protocols();
+  if (!settings_->drain_header.name.empty()) heed_drain_header(head);
   const Flow flow = client_->switch_protocols(head, response_edits());
   lease_->backend().answered_whole(101);
   be_tunnel();

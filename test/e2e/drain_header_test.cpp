@@ -4,6 +4,7 @@
 #include "bad_origin.h"
 #include "fixtures.h"
 #include "raw_client.h"
+#include "recording_origin.h"
 
 #include <doctest/doctest.h>
 
@@ -114,6 +115,21 @@ TEST_CASE("an admin may say so in a transaction, too") {
   };
   check_made_ready("health = { interval = \"20ms\" }\n", commit);
   check_made_ready("health = false\n", commit);
+}
+
+TEST_CASE("a backend may say so as it begins a tunnel, too") {
+  RecordingOrigin origin;
+  origin.answer("/up", {.bytes = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+                                 "X-Bye: 1\r\nX-Other: 2\r\n\r\n"});
+  const Proxy proxy("[pool.shop]\nbackends = [\"" + origin.address() +
+                    "\"]\nhealth = false\ndrain_header = { name = \"X-Bye\", hold = \"10m\" }\n" +
+                    "timeouts = { tunnel_drain = \"100ms\" }\n");
+  RawClient client(proxy.port());
+  client.send("GET /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const auto tunnel = client.receive_all();
+  CHECK_MESSAGE(tunnel.find("X-Other: 2\r\n") != std::string::npos, tunnel);
+  CHECK_MESSAGE(tunnel.find("X-Bye") == std::string::npos, tunnel);
+  CHECK(becomes(proxy, 0, "draining"));
 }
 
 TEST_CASE("requests that have no other backend wait while the only one drains by its word") {
