@@ -23,7 +23,7 @@ std::string_view name(HealthState state) {
 bool Health::record(const ProbeResult& result) {
   if (result.kind == ProbeResult::Kind::not_asked) return false;
   const HealthState before = state_;
-  cause_ = result.cause;
+  if (result.kind != ProbeResult::Kind::passed) cause_ = result.cause;
   switch (result.kind) {
     case ProbeResult::Kind::draining:
       passes_ = failures_ = 0;
@@ -33,6 +33,7 @@ bool Health::record(const ProbeResult& result) {
       failures_ = 0;
       ++passes_;
       if (passes_ >= rise_) state_ = HealthState::healthy;
+      if (state_ == HealthState::healthy) cause_.clear();
       break;
     case ProbeResult::Kind::failed:
       passes_ = 0;

@@ -49,6 +49,15 @@ TEST_CASE("a starting backend that never answers is down after fall failures") {
   CHECK(states(health, "p") == "h");
 }
 
+TEST_CASE("why it is not healthy is known until it is, also while probes pass again") {
+  Health health(2, 1);
+  health.record({.kind = ProbeResult::Kind::failed, .cause = "refused"});
+  CHECK_FALSE(health.record({.kind = ProbeResult::Kind::passed, .cause = ""}));
+  CHECK(health.cause() == "refused");
+  CHECK(health.record({.kind = ProbeResult::Kind::passed, .cause = ""}));
+  CHECK(health.cause() == "");
+}
+
 TEST_CASE("record tells when the state has changed") {
   Health health(1, 1);
   CHECK(health.record({.kind = ProbeResult::Kind::passed, .cause = ""}));

@@ -6,6 +6,7 @@
 #include <sluice/upstream/said_draining.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace sluice::upstream {
@@ -43,7 +44,7 @@ class Monitor::Watched {
     health_.assume(target_.state->health());
     is_cold_ |= health_.state() == HealthState::down || health_.state() == HealthState::draining;
     const bool is_unknown = health_.state() == HealthState::starting && !target_.state->is_inherited();
-    if (is_unknown) not_before_ = now() + settings().initial_delay;
+    if (is_unknown) unknown_since_ = now();
   }
 
   const BackendState& state() const { return *target_.state; }
@@ -83,6 +84,7 @@ class Monitor::Watched {
   void begin_anew(const std::string& why) {
     said_.end();
     health_ = Health(settings().rise, settings().fall);
+    unknown_since_.reset();
     probing_.cancel();
     show(why);
     begin();
@@ -90,7 +92,8 @@ class Monitor::Watched {
 
   void begin() {
     is_in_step_ = true;
-    if (settings().enabled) return plan(std::max(not_before_ - now(), Duration::zero()));
+    const TimePoint first = unknown_since_ ? *unknown_since_ + settings().initial_delay : now();
+    if (settings().enabled) return plan(std::max(first - now(), Duration::zero()));
     monitor_.schedule_.leave(turn_);
     flapping_.forget();
     const bool is_held = said_.holds(now());
@@ -213,6 +216,7 @@ class Monitor::Watched {
       monitor_.schedule_.leave(turn_);
       return tell();
     }
+    unknown_since_.reset();
     probing_ = probe(monitor_.loop_, target_.state->address(), question_, session_,
                      [this](ProbeResult result) { on_result(result); });
   }
@@ -323,7 +327,7 @@ class Monitor::Watched {
   ProbeSchedule::Turn turn_;
   Deadline ejection_over_;
   Deadline hold_over_;
-  TimePoint not_before_{};
+  std::optional<TimePoint> unknown_since_;  // of one that has never been asked
   bool is_in_step_ = true;  // with others that began at the same time
   Wait probing_;
   bool last_passed_ = false;

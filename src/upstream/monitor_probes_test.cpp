@@ -82,11 +82,32 @@ TEST_CASE("a backend that nothing is known of is left alone for its initial dela
   CHECK(short_delay.loop.clock().now() - before >= Duration{30});
 }
 
+TEST_CASE("an initial delay ends when a reload takes it away, and when an admin says that it is ready") {
+  Watch watch({.initial_delay = kNever});
+  watch.begin();
+  SUBCASE("a reload") {
+    watch.pool = std::make_shared<config::Pool>(*watch.pool);
+    watch.pool->health.initial_delay = Duration::zero();
+    watch.begin();
+  }
+  SUBCASE("an admin") {
+    watch.monitor.begin_anew(watch.state);
+  }
+  CHECK(watch.becomes(HealthState::healthy));
+}
+
 TEST_CASE("a backend that is known is not left alone") {
   Watch healthy({.initial_delay = kNever});
   healthy.state->set_health(HealthState::healthy);
   healthy.begin();
   CHECK(healthy.until([&] { return healthy.origin.visitors() > 0; }));
+  Watch asked({.interval = kNever});
+  asked.begin();
+  REQUIRE(asked.becomes(HealthState::healthy));
+  asked.pool = std::make_shared<config::Pool>(*asked.pool);
+  asked.pool->health.initial_delay = kNever;
+  asked.begin();
+  CHECK(asked.until([&] { return asked.origin.visitors() > 1; }));
   Watch inherited({.initial_delay = kNever});
   inherited.state->set_inherited();
   inherited.begin();

@@ -37,6 +37,7 @@ class Health {
 
   HealthState state() const { return state_; }
   unsigned failures() const { return failures_; }
+  /// Why it is not healthy, or why the last probe failed.
   const std::string& cause() const { return cause_; }
 
   void set_thresholds(unsigned rise, unsigned fall) {
