@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 #include <utility>
 
@@ -19,16 +20,18 @@ constexpr std::string_view kHalf =
     "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthe beginning of what never comes";
 constexpr std::string_view kGarbage = "\x16\x03\x01 this is no HTTP/1.1 at all\r\n\r\n\r\n";
 
+/// -1 when another socket listens there.
 int bound_socket(sockaddr_in& address) {
   const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int yes = 1;
   ::setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   socklen_t size = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(made, any, size) != 0 || ::getsockname(made, any, &size) != 0) {
-    throw std::runtime_error("the bad origin cannot bind");
-  }
-  return made;
+  if (::bind(made, any, size) == 0 && ::getsockname(made, any, &size) == 0) return made;
+  const bool is_taken = errno == EADDRINUSE;
+  ::close(made);
+  if (!is_taken) throw std::runtime_error("the bad origin cannot bind");
+  return -1;
 }
 
 sockaddr_in loopback(int port) {
@@ -73,8 +76,12 @@ void BadOrigin::answer(const Answering& how) {
 void BadOrigin::listen() {
   if (listening_ >= 0) return;
   sockaddr_in address = loopback(port_);
+  // A process that is being started has a copy of the one before until it runs its program: then the next
+  // turn listens.
   listening_ = bound_socket(address);
-  if (::listen(listening_, 128) != 0) throw std::runtime_error("the bad origin cannot listen");
+  if (listening_ >= 0 && ::listen(listening_, 128) != 0) {
+    throw std::runtime_error("the bad origin cannot listen");
+  }
 }
 
 void BadOrigin::refuse() {
