@@ -252,6 +252,8 @@ struct Handover::Impl final : net::MessageReader {
   /// The point of no return, but for the new process's own word: it accepts once it hears of it, and
   /// until then whoever comes waits in the queues, which it has.
   void hand_over(const ReadyMessage& ready) {
+    // A probation may have been passed meanwhile: who stood by ends then.
+    if (auto may = check_may_take(comes_back); !may) return give_up(std::move(may).error());
     const bool stands_by = version_of_conversation >= kProbation && ready.probation && !comes_back;
     if (stands_by) before = recent.until(figures_of(server.own_totals()));
     reload = server.take_postponed_reload();
