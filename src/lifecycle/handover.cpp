@@ -321,6 +321,8 @@ struct Handover::Impl final : net::MessageReader {
     step = Step::handed;
     before.reset();
     log.info("does not stand by any more" + field("cause", why));
+    // They were held for a way back that has come to nothing; or nobody is there who could take them.
+    channel ? server.departures().hold(false) : server.departures().close();
     server.stop_standing_by();
     answer(int{new_process});
     settings.on_handed_over(new_process, true);

@@ -1,6 +1,8 @@
 #include "probation.h"
 
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 
 #include "takeover_peer.h"
 
@@ -35,6 +37,12 @@ void OnProbation::write_bad() const {
                      more);
 }
 
+void OnProbation::set_takeover_timeout(const std::string& duration) {
+  proxy.add_to_server_table("takeover_timeout = \"" + duration + "\"");
+  write_good();
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+}
+
 pid_t OnProbation::upgrade() const {
   const auto done = proxy.admin("upgrade");
   REQUIRE_MESSAGE(done.exit_code == 0, done.output);
@@ -54,6 +62,17 @@ bool OnProbation::is_balanced() const {
     const auto reply = proxy.json("dispositions");
     return reply["balanced"] == true && reply.contains("total");
   });
+}
+
+void freeze(pid_t process) {
+  ::kill(process, SIGSTOP);
+  const std::string threads = "/proc/" + std::to_string(process) + "/task";
+  REQUIRE(eventually([&] {
+    for (const auto& thread : std::filesystem::directory_iterator(threads)) {
+      if (read_file(thread.path() / "stat").find(") T ") == std::string::npos) return false;
+    }
+    return true;
+  }));
 }
 
 KeptConnections::KeptConnections(int port, size_t count) {

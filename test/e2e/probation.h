@@ -25,6 +25,8 @@ class OnProbation {
   /// backend refuses every connection.
   void write_good() const;
   void write_bad() const;
+  /// The old process gets it, too.
+  void set_takeover_timeout(const std::string& duration);
   pid_t upgrade() const;
   /// This very process answers on the admin socket.
   bool is_back() const;
@@ -39,6 +41,9 @@ class OnProbation {
   Successors successors;
   int port = 0;
 };
+
+/// SIGSTOP, and none of its threads runs any more.
+void freeze(pid_t process);
 
 /// Connections that are asked something again and again; none is ever opened anew.
 class KeptConnections {

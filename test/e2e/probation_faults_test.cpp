@@ -1,7 +1,6 @@
 // Probations in which a process dies, hangs or is stopped: somebody always goes on, with what was
 // acknowledged.
 #include <csignal>
-#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -13,18 +12,6 @@
 namespace sluice::e2e {
 namespace {
 
-/// SIGSTOP, and none of its threads runs any more.
-void stop(pid_t process) {
-  ::kill(process, SIGSTOP);
-  const std::string threads = "/proc/" + std::to_string(process) + "/task";
-  REQUIRE(eventually([&] {
-    for (const auto& thread : std::filesystem::directory_iterator(threads)) {
-      if (read_file(thread.path() / "stat").find(") T ") == std::string::npos) return false;
-    }
-    return true;
-  }));
-}
-
 TEST_CASE(
     "a new process that crashes on probation is survived by the old one, and so are queues and changes") {
   OnProbation at;
@@ -35,7 +22,7 @@ TEST_CASE(
   const auto number = at.proxy.json("status")["generation"].get<int>();
   RawClient ahead(at.port);
   CHECK(ahead.get("/hello").ok());
-  stop(next);  // So that those who come now are in the queue when it dies.
+  freeze(next);  // So that those who come now are in the queue when it dies.
   std::vector<RawClient> waiting = connect_many(at.port, 50);
   for (auto& client : waiting) REQUIRE(client.send(get_request("/hello")));
   ::kill(next, SIGKILL);
@@ -107,7 +94,7 @@ TEST_CASE("a new process that hangs on probation is ended, and the old one goes 
   at.write_good();
   REQUIRE(at.proxy.admin("reload").exit_code == 0);
   const pid_t next = at.upgrade();
-  stop(next);
+  freeze(next);
   RawClient waiting(at.port);
   REQUIRE(waiting.send(get_request("/hello")));
   CHECK(waiting.receive().ok());
