@@ -305,8 +305,7 @@ struct Handover::Impl final : net::MessageReader {
   bool pass_on(int signal_number) {
     // Who is in another namespace of processes has no number here.
     if (step != Step::standing_by || (!process && new_process <= 0)) return false;
-    if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT)
-      standby->expect_end();
+    standby->note(signal_number);
     if (process) {
       process->send_signal(signal_number);
     } else if (signal_number != SIGKILL) {  // Who is not our child is not ours to kill.
@@ -330,6 +329,7 @@ struct Handover::Impl final : net::MessageReader {
 
   /// The one again, as if there had been no upgrade.
   void go_on(const std::string& why, std::unique_ptr<Takeover> by) {
+    const std::vector<int> signals = standby->noted();
     standby.reset();
     too_late.disarm();
     if (!by && process) process->send_signal(SIGKILL);
@@ -343,7 +343,16 @@ struct Handover::Impl final : net::MessageReader {
     log.warning("this process goes on in place of the new one" + field("new_pid", new_process) +
                 field("cause", why));
     settings.on_back();
+    for (const int each : signals) repeat(each);
     answer(Error{.code = ErrorCode::rolled_back, .message = concat({"the old process goes on: ", why})});
+  }
+
+  /// That the other process was passed, which was not the one any more.
+  void repeat(int signal_number) {
+    loop.post([this, signal_number] {
+      if (signal_number == SIGHUP) server.reload_on_signal();
+      if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT) server.stop();
+    });
   }
 
   void tell_progress() {

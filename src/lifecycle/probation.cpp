@@ -50,7 +50,7 @@ std::optional<Probation::Info> Probation::info() const {
 void Probation::look() {
   if (is_over_) return;
   loop_.deadlines().arm(next_look_, kBeat);
-  if (server_.is_stopping()) return stop();
+  if (server_.is_stopping()) stop();
   if (!is_asking_workers_) {
     is_asking_workers_ = true;
     accounts_ = server_.ask_accounts([this](const std::vector<observe::Account>& accounts) {
@@ -62,7 +62,7 @@ void Probation::look() {
       if (!is_over_) takeover_.say_beat(last_);
     });
   }
-  judge();
+  if (!is_stopping_) judge();
 }
 
 void Probation::judge() {

@@ -89,6 +89,7 @@ void Server::own(Alone alone) {
 }
 
 void Server::hand_over(const std::set<std::string>& listeners, Clients clients) {
+  impl_->changes_held = false;
   impl_->listening.hand_over(listeners, clients);
   impl_->listening.forget();
   impl_->durable->let_go_of_file();

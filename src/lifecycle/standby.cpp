@@ -1,5 +1,6 @@
 #include "lifecycle/standby.h"
 
+#include <csignal>
 #include <utility>
 
 namespace sluice::lifecycle {
@@ -16,12 +17,17 @@ Totals closed(const BeatMessage& last) {
 }  // namespace
 
 Standby::Standby(Needs needs) : needs_(std::move(needs)), silence_([this] { be_silent(); }) {
-  needs_.loop.deadlines().arm(silence_, needs_.silence);
+  expect_beat();
 }
 
 void Standby::hear(const BeatMessage& beat) {
   last_beat_ = beat;
-  if (!ends_) needs_.loop.deadlines().arm(silence_, needs_.silence);
+  expect_beat();
+}
+
+void Standby::expect_beat() {
+  is_doubtful_ = false;
+  needs_.loop.deadlines().arm(silence_, needs_.silence / 2);
 }
 
 void Standby::hear(const VerdictMessage& verdict) {
@@ -29,7 +35,8 @@ void Standby::hear(const VerdictMessage& verdict) {
     case Verdict::passed:
       return needs_.on_over(verdict.why);
     case Verdict::stopping:
-      return expect_end();
+      ends_ = true;
+      return;
     case Verdict::back:
       wanted_back_ = verdict.why;
       needs_.server.departures().hold(true);
@@ -37,9 +44,9 @@ void Standby::hear(const VerdictMessage& verdict) {
   }
 }
 
-void Standby::expect_end() {
-  ends_ = true;
-  silence_.disarm();
+void Standby::note(int signal_number) {
+  if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT) ends_ = true;
+  if (asked_) noted_.push_back(signal_number);
 }
 
 void Standby::on_taken() {
@@ -59,6 +66,7 @@ void Standby::on_asked(const Result<void>& result) {
   if (!result) {
     needs_.log.warning("nothing was taken back" + field("cause", result.error().message));
     wanted_back_.reset();
+    noted_.clear();
     // It is in the middle of a call.
     needs_.loop.post([gone = std::make_shared<std::unique_ptr<Takeover>>(std::move(asked_))] {});
     return needs_.server.departures().hold(false);
@@ -73,9 +81,13 @@ void Standby::process_gone(const std::string& cause) {
   needs_.on_back(cause, nullptr);
 }
 
+/// It may be this process that was held up. What has come meanwhile is read before the second half is over.
 void Standby::be_silent() {
+  if (!std::exchange(is_doubtful_, true)) return needs_.loop.deadlines().arm(silence_, needs_.silence / 2);
   needs_.log.error("the new process is silent" + field("for_ms", needs_.silence.count()));
   needs_.kill();
+  // Who is not ours to kill is not waited for.
+  if (ends_) needs_.on_over("the new process was to stop, and is silent");
 }
 
 }  // namespace sluice::lifecycle

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lifecycle/probation_messages.h"
 
@@ -40,11 +41,14 @@ class Standby {
   void hear(const VerdictMessage& verdict);
   /// The new process has said what it has taken.
   void on_taken();
-  /// It has been told to stop.
-  void expect_end();
+  /// It is passed this signal, which is for whoever goes on.
+  void note(int signal_number);
+  /// Those of which nobody knows whether they came before this process is the one again.
+  const std::vector<int>& noted() const { return noted_; }
   void process_gone(const std::string& cause);
 
  private:
+  void expect_beat();
   void come_back();
   void on_asked(const Result<void>& result);
   void be_silent();
@@ -53,7 +57,9 @@ class Standby {
   BeatMessage last_beat_;
   std::optional<std::string> wanted_back_;  // why
   std::unique_ptr<Takeover> asked_;
-  bool ends_ = false;  // with the new process
+  std::vector<int> noted_;
+  bool ends_ = false;         // with the new process
+  bool is_doubtful_ = false;  // half of the silence is over
   Deadline silence_;
 };
 

@@ -14,6 +14,37 @@ namespace {
 
 using From = TakeoverRelay::From;
 
+bool is_time_over(const OnProbation& at, milliseconds time) {
+  return at.proxy.json("status")["probation"]["left_ms"].get<int>() < 60000 - time.count();
+}
+
+TEST_CASE("an old process that was frozen for long does not take the new one for silent") {
+  OnProbation at;
+  at.set_takeover_timeout("500ms");
+  KeptConnections clients(at.port, 4);
+  const pid_t next = at.upgrade();
+  freeze(at.old_one());
+  CHECK(eventually([&] { return is_time_over(at, 4s); }));
+  ::kill(at.old_one(), SIGCONT);
+  ::kill(at.old_one(), SIGHUP);  // That the new one hears of it says that the old one has come round.
+  CHECK(eventually(
+      [&] { return at.proxy.json("generation list")["generations"].back()["cause"] == "reload"; }));
+  CHECK(clients.all_good_for(50));
+  CHECK(pid_of(at.proxy) == next);
+  CHECK_FALSE(at.log_has("is silent"));
+  clients.stop();
+  CHECK(clients.lost() == 0);
+}
+
+TEST_CASE("a stop on probation ends the old process, too, when the new one hangs") {
+  OnProbation at;
+  at.set_takeover_timeout("500ms");
+  freeze(at.upgrade());
+  at.proxy.process().send_signal(SIGTERM);
+  CHECK(at.proxy.process().wait() == 0);
+  CHECK(at.successors.living().empty());
+}
+
 TEST_CASE("connections go on moving once a probation is passed that was to be ended") {
   OnProbation at;
   at.set_takeover_timeout("500ms");
@@ -44,6 +75,45 @@ TEST_CASE("who comes to take back what has been passed meanwhile is refused") {
   CHECK(at.proxy.process().wait() == 0);
   CHECK(pid_of(at.proxy) == next);
   CHECK(RawClient(at.port).get("/hello").ok());
+}
+
+/// The old process comes back through a relay, which holds the last word of the new one.
+struct OnItsWayBack {
+  OnItsWayBack() {
+    at.upgrade();
+    slow.emplace(at.port);
+    REQUIRE(slow->send(get_request("/slow/3000")));  // The new process has not ended before that.
+    REQUIRE(eventually([&] { return at.proxy.json("status")["requests"]["accepted"] == 1; }));
+    const std::string moved = directory.path("admin.sock");
+    std::filesystem::rename(at.proxy.socket_path(), moved);
+    relay.emplace(at.proxy.socket_path(), moved);
+    relay->hold(From::old_one, "yours");
+    run({sluice_binary(), "-s", moved, "upgrade", "--back"});
+    REQUIRE(eventually([&] { return relay->is_holding(); }));
+    REQUIRE(eventually([&] { return at.log_has("handed back new_pid="); }));
+  }
+
+  OnProbation at;
+  TempDir directory;
+  std::optional<TakeoverRelay> relay;
+  std::optional<RawClient> slow;
+};
+
+TEST_CASE("a stop just before the old process hears that it is the one again is its own to do") {
+  OnItsWayBack way;
+  way.at.proxy.process().send_signal(SIGTERM);
+  REQUIRE(eventually([&] { return way.at.log_has("told to stop, and drains already"); }));
+  way.relay->let_go();
+  CHECK(way.slow->receive().body == "slow\n");
+  CHECK(way.at.proxy.process().wait() == 0);
+}
+
+TEST_CASE("a reload just before the old process hears that it is the one again is its own to do") {
+  OnItsWayBack way;
+  way.at.proxy.process().send_signal(SIGHUP);
+  REQUIRE(eventually([&] { return way.at.log_has("reload refused"); }));
+  way.relay->let_go();
+  CHECK(eventually([&] { return way.at.log_has("cause=reload"); }));
 }
 
 TEST_CASE("an old process does not wait for what a new one that was stopped has not answered") {
