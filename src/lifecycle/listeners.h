@@ -21,7 +21,7 @@ struct ListenerSockets {
   std::vector<std::unique_ptr<net::ListeningSocket>> sockets;  ///< each in its place, for the workers
   /// Another process accepts on them as well.
   bool shared = false;
-  /// Another process has copies, and may accept on them again.
+  /// Another process has copies, and may accept on them again: as long as it has, the address is not free.
   bool stood_by = false;
   /// A socket unit of the service manager's, which goes on with the queue after us.
   bool lent = false;

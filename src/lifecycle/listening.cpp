@@ -1,7 +1,5 @@
 #include "lifecycle/listening.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -49,7 +47,11 @@ SocketsById Listening::open_sockets() const {
 
 /// One that was gone for less time than it takes to close goes on, with its queue and its workers.
 bool Listening::take_back(const std::string& id) {
-  if (aside_.erase(id) > 0) return true;
+  if (const auto aside = aside_.find(id); aside != aside_.end()) {
+    for (auto& socket : aside->second->sockets) socket->take_new_connections();
+    aside_.erase(aside);
+    return true;
+  }
   const auto found = std::ranges::find_if(leaving_, [&](const auto& each) { return each->id == id; });
   if (found == leaving_.end()) return false;
   if ((*found)->listener->address.is_local()) {
@@ -143,6 +145,10 @@ void Listening::retire(const std::string& id, const std::shared_ptr<ListenerSock
 void Listening::close(Leaving& leaving) {
   stop_listening(leaving.id, leaving.listener, Queue::accept);
   log_.info("listener drained" + field("address", leaving.listener->address.text()));
+  // The address is not free: another process has copies.
+  if (leaving.listener->stood_by && !leaving.listener->address.is_local()) {
+    aside_.emplace(leaving.id, leaving.listener);
+  }
   std::erase_if(leaving_, [&](const auto& other) { return other.get() == &leaving; });
 }
 
@@ -175,6 +181,8 @@ void Listening::own(Server::Alone alone) {
 
 void Listening::be_alone() {
   for (const auto& [id, listener] : sockets_) listener->stood_by = false;
+  for (const auto& leaving : leaving_) leaving->listener->stood_by = false;
+  std::erase_if(aside_, [](const auto& each) { return !each.second->lent; });
   spread();
 }
 
@@ -211,18 +219,28 @@ void Listening::stand_by(const std::set<std::string>& ids, Server::Clients clien
 
 std::set<std::string> Listening::kept() const {
   std::set<std::string> ids;
-  for (const auto& [id, listener] : kept_) ids.insert(id);
+  for (const auto* sockets : {&kept_, &borrowed_}) {
+    for (const auto& [id, listener] : *sockets) ids.insert(id);
+  }
   return ids;
 }
 
+/// The other process may have let go of it, with its file.
+void Listening::forget_lost() {
+  std::erase_if(kept_, [](const auto& each) { return !each.second->sockets.front()->is_reachable(); });
+}
+
+void Listening::let_go_of_kept() {
+  kept_.clear();
+  borrowed_.clear();
+}
+
 SocketsById Listening::take_kept() {
+  forget_lost();
   SocketsById all = std::exchange(kept_, {});
-  // The other process may have let go of it, with its file.
-  std::erase_if(all, [](const auto& each) {
-    const Address& address = each.second->address;
-    return address.is_local() && ::access(address.path().c_str(), F_OK) != 0;
-  });
+  all.merge(std::exchange(borrowed_, {}));
   for (const auto& [id, listener] : all) {
+    listener->shared = false;
     for (auto& socket : listener->sockets) socket->take_new_connections();
     if (!listener->lent) listener->sockets.front()->take_file();
   }
@@ -236,6 +254,7 @@ bool Listening::refuse_new_connections() {
     if (listener->lent) lent.insert(id);
   }
   hand_over(lent, Server::Clients::finish);
+  aside_.clear();
   for (auto& [id, listener] : sockets_) {
     for (auto& socket : listener->sockets) socket->refuse_new_connections();
   }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lifecycle/listeners.h"
@@ -48,7 +49,8 @@ class Listening {
   /// Nothing is accepted before own(). Whom another process may still refuse has no client to lose.
   void wait_for_word() { accepts_ = false; }
   std::set<std::string> shared() const;
-  /// Those that this process shares with another are its own now.
+  /// Those that this process shares with another are its own now. Alone::no: that one stands by with copies,
+  /// so that no socket is closed but for all that are, and none is added beside them.
   void own(Server::Alone alone);
   void be_alone();
   /// Stops accepting on these at once. Their queues are left to the process that has them, too; their clients
@@ -58,8 +60,14 @@ class Listening {
   /// The same, but keeps their sockets; the others are gone, as with change().
   void stand_by(const std::set<std::string>& ids, Server::Clients clients);
   std::set<std::string> kept() const;
+  /// What nobody can reach any more is not kept.
+  void forget_lost();
+  /// Those of the other process that this one keeps none of: they are as good as kept, until the next call.
+  void borrow(SocketsById sockets) { borrowed_ = std::move(sockets); }
   /// With those that are about to close, for change().
   SocketsById take_kept();
+  /// It does not stand by any more.
+  void let_go_of_kept();
 
   /// Refuses new connections on what is left; true when there is something left. What was lent goes back.
   bool refuse_new_connections();
@@ -93,8 +101,9 @@ class Listening {
   const net::ServiceManager* manager_ = nullptr;
   bool accepts_ = true;
   SocketsById sockets_;
-  SocketsById aside_;                                            // lent, and of no listener now
-  SocketsById kept_;                                             // while this process stands by
+  SocketsById aside_;     // lent, or stood by, and of no listener now
+  SocketsById borrowed_;  // of the other process, in case that it gives all back
+  SocketsById kept_;      // while this process stands by
   std::map<const net::ListeningSocket*, unsigned> accepted_by_;  // which worker
   std::vector<std::unique_ptr<Leaving>> leaving_;
 };

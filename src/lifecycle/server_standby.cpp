@@ -34,8 +34,22 @@ std::set<std::string> Server::kept_listeners() const {
   return impl_->listening.kept();
 }
 
+/// The other process may have opened them anew; until it is gone nobody else can.
+void Server::borrow_listeners(Estate& from) {
+  Impl& impl = *impl_;
+  impl.listening.borrow({});
+  impl.listening.forget_lost();
+  const auto kept = impl.listening.kept();
+  std::erase_if(from.sockets,
+                [&](const auto& each) { return each.what.lent || kept.contains(each.what.name); });
+  auto borrowed = inherit_sockets(&from, impl.current->config(), impl.workers.accepting());
+  if (borrowed) return impl.listening.borrow(*std::move(borrowed));
+  impl.log.error("listener lost" + field("cause", borrowed.error().message));
+}
+
 void Server::stop_standing_by() {
   impl_->stands_by = false;
+  impl_->listening.let_go_of_kept();
   impl_->durable->let_go_of_file();
   impl_->leave("handed over");
 }

@@ -141,8 +141,9 @@ struct Takeover::Impl final : net::MessageReader {
     if (is_first && on_back) on_back({});
   }
 
-  /// Nothing is opened here: what it will accept on it has kept.
+  /// Nothing is opened here: what it will accept on it has kept, but for what the other one has instead.
   void say_ready_again() {
+    going_on->borrow_listeners(estate);
     estate.sockets.clear();
     send(ReadyMessage{
         .listeners = going_on->kept_listeners(), .admin = true, .room = going_on->room_for_clients()});
@@ -171,7 +172,10 @@ struct Takeover::Impl final : net::MessageReader {
     if (is_ours) return;  // What it reports on its way out is not worth more than a silence.
     error = std::move(why);
     channel.reset();
-    if (on_back) on_back(*error);
+    if (!on_back) return;
+    estate.sockets.clear();
+    going_on->borrow_listeners(estate);
+    on_back(*error);
   }
 
   /// Releases before know nothing of that.

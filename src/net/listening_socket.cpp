@@ -130,7 +130,8 @@ ListeningSocket::ListeningSocket(int descriptor, Address address)
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       address_(std::move(other.address_)),
-      file_(std::exchange(other.file_, std::nullopt)) {}
+      file_(std::exchange(other.file_, std::nullopt)),
+      removes_file_(std::exchange(other.removes_file_, false)) {}
 
 ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
   if (this == &other) return *this;
@@ -138,6 +139,7 @@ ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
   descriptor_ = std::exchange(other.descriptor_, -1);
   address_ = std::move(other.address_);
   file_ = std::exchange(other.file_, std::nullopt);
+  removes_file_ = std::exchange(other.removes_file_, false);
   return *this;
 }
 
@@ -150,18 +152,25 @@ ListeningSocket::~ListeningSocket() {
 void ListeningSocket::take_file() {
   if (!address_.is_local()) return;
   struct stat file;
-  if (::lstat(address_.path().c_str(), &file) == 0) file_ = {.device = file.st_dev, .inode = file.st_ino};
+  if (::lstat(address_.path().c_str(), &file) != 0) return;
+  file_ = {.device = file.st_dev, .inode = file.st_ino};
+  removes_file_ = true;
 }
 
 void ListeningSocket::leave_file() {
-  file_.reset();
+  removes_file_ = false;
 }
 
 /// Somebody may have put a socket of their own there since.
-void ListeningSocket::remove_own_file() {
+bool ListeningSocket::is_reachable() const {
+  if (!address_.is_local()) return true;
   struct stat file;
-  if (!file_ || ::lstat(address_.path().c_str(), &file) != 0) return;
-  if (file.st_dev == file_->device && file.st_ino == file_->inode) ::unlink(address_.path().c_str());
+  if (::lstat(address_.path().c_str(), &file) != 0) return false;
+  return !file_ || (file.st_dev == file_->device && file.st_ino == file_->inode);
+}
+
+void ListeningSocket::remove_own_file() {
+  if (removes_file_ && is_reachable()) ::unlink(address_.path().c_str());
 }
 
 bool ListeningSocket::shares_address() const {

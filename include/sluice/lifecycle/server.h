@@ -156,12 +156,15 @@ class Server {
   void stand_by(const std::set<std::string>& listeners, Clients clients);
   bool is_standing_by() const;
   std::set<std::string> kept_listeners() const;
+  /// Before it asks to come back: of what the other process has, it needs the sockets of listeners that it
+  /// keeps none of. None of the estate: it does not come back.
+  void borrow_listeners(Estate& from);
   /// Finishes, as after hand_over().
   void stop_standing_by();
   /// Goes on, with what the other process leaves.
   void come_back(Estate& from);
-  /// Goes on though the other process has left nothing but the state file. It has made `generation`, and noted
-  /// `event`.
+  /// Goes on though the other process has left nothing but the state file. It has made `generation`, and
+  /// noted `event`.
   void come_back_alone(uint64_t generation, uint64_t event);
   /// While this process drains or stands by: what admins have changed at the other one since. Its workers
   /// may have requests that wait for a backend.

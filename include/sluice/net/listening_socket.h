@@ -47,6 +47,8 @@ class ListeningSocket {
   /// Who removes a Unix socket's file in the end: we, or another process that has the socket, too.
   void take_file();
   void leave_file();
+  /// False for a Unix socket whose file is gone, or another's by now: nobody connects to it any more.
+  bool is_reachable() const;
 
   /// Drops new connection attempts in the kernel (a socket filter on SYN), so that the queue of completed
   /// connections can be accepted to its end before the close. A Unix socket loses its file, if that is ours.
@@ -66,7 +68,8 @@ class ListeningSocket {
 
   int descriptor_ = -1;
   Address address_;
-  std::optional<File> file_;
+  std::optional<File> file_;  // as far as it has ever been ours
+  bool removes_file_ = false;
 };
 
 }  // namespace sluice::net
