@@ -375,6 +375,7 @@ struct Handover::Impl final : net::MessageReader {
     too_late.disarm();
     progress.disarm();
     ended.cancel();
+    why_lost.reset();
     step = Step::idle;
     server.hold_changes(false);
     end_process();

@@ -278,5 +278,18 @@ TEST_CASE("a configuration that the new process refuses is the answer of upgrade
   at.check("cannot listen on");
 }
 
+TEST_CASE("an upgrade that failed is told once, and not again when somebody else takes over") {
+  const DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.admin("upgrade --binary /bin/false").exit_code == 1);
+  TakeoverPeer peer(proxy.socket_path());
+  peer.say(TakeoverPeer::hello());
+  REQUIRE(peer.hear_until("state"));
+  const std::string log = proxy.log();
+  const auto first = log.find("takeover failed");
+  REQUIRE(first != std::string::npos);
+  CHECK(log.find("takeover failed", first + 1) == std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice::e2e
