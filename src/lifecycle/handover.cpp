@@ -2,6 +2,7 @@
 #include <sluice/lifecycle/handover.h>
 #include <sluice/net/fd_passing.h>
 #include <sluice/net/process.h>
+#include <sluice/net/signals.h>
 
 #include <unistd.h>
 
@@ -291,6 +292,7 @@ struct Handover::Impl final : net::MessageReader {
   // ---- standing by
 
   void begin_standby() {
+    stops = 0;
     standby.emplace(Standby::Needs{
         .loop = loop,
         .log = log,
@@ -298,13 +300,21 @@ struct Handover::Impl final : net::MessageReader {
         .admin_path = settings.admin_path,
         .silence = 3 * bound(),  // To end it costs every client that it has.
         .kill = [this] { pass_on(SIGKILL); },
-        .on_over = [this](const std::string& why) { stop_standing_by(why); },
+        .on_over = [this](Verdict verdict, const std::string& why) { stop_standing_by(verdict, why); },
         .on_back = [this](std::string why, std::unique_ptr<Takeover> by) { go_on(why, std::move(by)); }});
   }
 
   bool pass_on(int signal_number) {
+    if (step != Step::standing_by) return false;
+    if (net::asks_to_stop(signal_number)) {
+      // Not by a signal: it may have had the same one, as both do from a terminal, and two are a hard stop.
+      ++stops;
+      standby->note(signal_number);
+      tell_progress();
+      return true;
+    }
     // Who is in another namespace of processes has no number here.
-    if (step != Step::standing_by || (!process && new_process <= 0)) return false;
+    if (!process && new_process <= 0) return false;
     standby->note(signal_number);
     if (process) {
       process->send_signal(signal_number);
@@ -314,7 +324,7 @@ struct Handover::Impl final : net::MessageReader {
     return true;
   }
 
-  void stop_standing_by(const std::string& why) {
+  void stop_standing_by(Verdict verdict, const std::string& why) {
     standby.reset();
     too_late.disarm();
     step = Step::handed;
@@ -323,6 +333,12 @@ struct Handover::Impl final : net::MessageReader {
     // They were held for a way back that has come to nothing; or nobody is there who could take them.
     channel ? server.departures().hold(false) : server.departures().close();
     server.stop_standing_by();
+    if (verdict == Verdict::passed) return be_succeeded();
+    answer(Error{.code = ErrorCode::conflict, .message = concat({"there is no verdict: ", why})});
+    settings.on_handed_over(0, true);
+  }
+
+  void be_succeeded() {
     answer(int{new_process});
     settings.on_handed_over(new_process, true);
   }
@@ -351,7 +367,7 @@ struct Handover::Impl final : net::MessageReader {
   void repeat(int signal_number) {
     loop.post([this, signal_number] {
       if (signal_number == SIGHUP) server.reload_on_signal();
-      if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT) server.stop();
+      if (net::asks_to_stop(signal_number)) server.stop();
     });
   }
 
@@ -360,7 +376,7 @@ struct Handover::Impl final : net::MessageReader {
     // Who comes back knows its own counts, and those before them.
     const auto text = takeover_text(
         comes_back ? YoursMessage{.totals = server.own_totals(), .reload = reload}
-                   : YoursMessage{server.totals(), server.predecessors().draining(), before, reload});
+                   : YoursMessage{server.totals(), server.predecessors().draining(), before, reload, stops});
     if (text) channel->send(*text);
     loop.deadlines().arm(progress, kProgress);
   }
@@ -418,6 +434,7 @@ struct Handover::Impl final : net::MessageReader {
   bool comes_back = false;        // the new process: it has stood by since this one has taken over from it
   std::optional<Figures> before;  // that it is told while this one stands by
   std::optional<Standby> standby;
+  unsigned stops = 0;                               // asked of this process while it stands by
   std::vector<std::unique_ptr<Takeover>> returned;  // by which new processes give back their connections
   RecentFigures recent;
   Deadline note;

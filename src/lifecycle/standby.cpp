@@ -1,6 +1,7 @@
 #include "lifecycle/standby.h"
 
-#include <csignal>
+#include <sluice/net/signals.h>
+
 #include <utility>
 
 namespace sluice::lifecycle {
@@ -33,7 +34,7 @@ void Standby::expect_beat() {
 void Standby::hear(const VerdictMessage& verdict) {
   switch (verdict.verdict) {
     case Verdict::passed:
-      return needs_.on_over(verdict.why);
+      return needs_.on_over(Verdict::passed, verdict.why);
     case Verdict::stopping:
       ends_ = true;
       return;
@@ -45,7 +46,7 @@ void Standby::hear(const VerdictMessage& verdict) {
 }
 
 void Standby::note(int signal_number) {
-  if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT) ends_ = true;
+  if (net::asks_to_stop(signal_number)) ends_ = true;
   if (asked_) noted_.push_back(signal_number);
 }
 
@@ -75,7 +76,7 @@ void Standby::on_asked(const Result<void>& result) {
 }
 
 void Standby::process_gone(const std::string& cause) {
-  if (ends_) return needs_.on_over("the new process was stopped");
+  if (ends_) return needs_.on_over(Verdict::stopping, "the new process was stopped");
   needs_.server.predecessors().set({.process = -1, .is_draining = false, .totals = closed(last_beat_)});
   needs_.server.come_back_alone(last_beat_.generation, last_beat_.event);
   needs_.on_back(cause, nullptr);
@@ -87,7 +88,7 @@ void Standby::be_silent() {
   needs_.log.error("the new process is silent" + field("for_ms", needs_.silence.count()));
   needs_.kill();
   // Who is not ours to kill is not waited for.
-  if (ends_) needs_.on_over("the new process was to stop, and is silent");
+  if (ends_) needs_.on_over(Verdict::stopping, "the new process was to stop, and is silent");
 }
 
 }  // namespace sluice::lifecycle

@@ -29,7 +29,8 @@ class Standby {
     Duration silence;            ///< after which the new process counts as hung
     std::function<void()> kill;  ///< ends it, if that is ours to do: process_gone() follows
     /// These may drop this.
-    std::function<void(std::string why)> on_over;  ///< the process ends, too
+    /// The process ends, too: Verdict::passed or stopping.
+    std::function<void(Verdict, std::string why)> on_over;
     /// The server goes on; the new process, as far as it lives, hands over by this.
     std::function<void(std::string why, std::unique_ptr<Takeover>)> on_back;
   };

@@ -137,6 +137,8 @@ struct Takeover::Impl final : net::MessageReader {
     }
     if (server != nullptr) server->predecessors().set(last);
     if (yours.reload) reload_wanted = true;
+    stops = yours.stops;
+    if (stops > 0 && on_stops) on_stops(stops);
     if (yours.reload && on_back) server->reload_on_signal();
     if (is_first && on_back) on_back({});
   }
@@ -209,6 +211,8 @@ struct Takeover::Impl final : net::MessageReader {
   std::vector<Batch> arrived;  // while there is no server for them yet
   std::optional<Figures> stands_by;
   Server::Follower told_of_changes;  // the other process is, until it is gone
+  unsigned stops = 0;                // of the process that stands by
+  std::function<void(unsigned)> on_stops;
   std::function<void()> on_over;
   Server* going_on = nullptr;  // which comes back, and has been there all the time
   std::function<void(Result<void>)> on_back;
@@ -303,6 +307,11 @@ bool Takeover::is_over() const {
 
 std::optional<Figures> Takeover::stands_by() const {
   return impl_->channel ? impl_->stands_by : std::nullopt;
+}
+
+void Takeover::on_stops(std::function<void(unsigned)> callback) {
+  impl_->on_stops = std::move(callback);
+  if (impl_->stops > 0) impl_->on_stops(impl_->stops);
 }
 
 void Takeover::on_over(std::function<void()> callback) {

@@ -111,6 +111,7 @@ Json json_of(const YoursMessage& yours) {
       {"message", "yours"}, {"totals", totals_json(yours.totals)}, {"predecessors", yours.predecessors}};
   if (yours.stands_by) json["stands_by"] = figures_json(*yours.stands_by);
   if (yours.reload) json["reload"] = true;
+  if (yours.stops > 0) json["stops"] = yours.stops;
   return json;
 }
 
@@ -276,6 +277,7 @@ TakeoverMessage read_yours(Members& members) {
     read_figures(figures, members, yours.stands_by.emplace());
   }
   if (!members.member("reload").is_null()) members.flag("reload", yours.reload);
+  if (!members.member("stops").is_null()) members.number("stops", yours.stops);
   return yours;
 }
 

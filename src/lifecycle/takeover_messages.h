@@ -96,6 +96,7 @@ struct YoursMessage {
   size_t predecessors = 0;             ///< processes before the old one that still drain
   std::optional<Figures> stands_by{};  ///< it does not end: how it answered before
   bool reload = false;                 ///< was asked of the old one meanwhile
+  unsigned stops = 0;                  ///< so often the old one was told to stop while it stood by
   bool operator==(const YoursMessage&) const = default;
 };
 

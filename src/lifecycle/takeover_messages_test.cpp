@@ -53,6 +53,7 @@ TEST_CASE("every message comes back as it was") {
       RefusedMessage{.code = ErrorCode::conflict, .message = "one at a time"},
       YoursMessage{.totals = totals, .predecessors = 2},
       YoursMessage{.totals = totals, .reload = true},
+      YoursMessage{.totals = totals, .stops = 2},
       YoursMessage{.totals = totals, .stands_by = Figures{.answers = 40, .failures = 2}},
       ChangesMessage{.saved = {.generation = 9, .changes = saved.changes}},
       BeatMessage{.generation = 7, .totals = totals, .in_flight = 3},

@@ -17,6 +17,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -94,6 +95,7 @@ class Running {
       probation_.emplace(loop_, log_, server_, *takeover_, [this] { be_main(); });
     }
     serve();
+    if (probation_) takeover_->on_stops([this](unsigned times) { told_to_stop(0, times); });
     log_.info("sluice started" + field("version", SLUICE_VERSION) + field("config", config_path_) +
               field("pid", ::getpid()));
     // The main one is who stands by, as long as it may be the one again.
@@ -126,7 +128,7 @@ class Running {
 
   void on_handed_over(int new_process, bool same_socket) {
     watchdog_.stop();
-    manager_.tell(concat({"MAINPID=", std::to_string(new_process)}));
+    if (new_process > 0) manager_.tell(concat({"MAINPID=", std::to_string(new_process)}));
     if (probation_) probation_->handed_back(new_process);
     admin_->hand_over(same_socket);
   }
@@ -178,7 +180,14 @@ class Running {
       server_.reopen_logs();
     });
     on_signal(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
-    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) on_signal(stop, [this] { server_.stop(); });
+    for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) on_signal(stop, [this] { told_to_stop(1, 0); });
+  }
+
+  /// By signals of its own, and by those of the process that stands by. Both have it when it is for a group
+  /// of processes, as from a terminal: that is one stop.
+  void told_to_stop(unsigned own_more, unsigned passed_on) {
+    own_stops_ += own_more;
+    for (const unsigned wanted = std::max(own_stops_, passed_on); stops_ < wanted; ++stops_) server_.stop();
   }
 
   /// While this process stands by they are for the new one.
@@ -226,6 +235,8 @@ class Running {
   std::optional<lifecycle::Probation> probation_;
   net::Signals signals_{loop_};
   Wait last_words_;
+  unsigned own_stops_ = 0;
+  unsigned stops_ = 0;  // that have been done
   bool finished_ = false;
 };
 

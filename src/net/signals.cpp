@@ -8,6 +8,10 @@
 
 namespace sluice::net {
 
+bool asks_to_stop(int signal_number) {
+  return signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGQUIT;
+}
+
 struct Signals::Watch {
   Handle<uv_signal_t> handle;
   std::function<void()> callback;

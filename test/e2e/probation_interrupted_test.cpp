@@ -2,6 +2,8 @@
 // middle, a way back that comes too late. Nobody is left waiting for what does not come.
 #include <csignal>
 #include <filesystem>
+#include <optional>
+#include <thread>
 
 #include "probation.h"
 #include "takeover_peer.h"
@@ -43,6 +45,36 @@ TEST_CASE("a stop on probation ends the old process, too, when the new one hangs
   at.proxy.process().send_signal(SIGTERM);
   CHECK(at.proxy.process().wait() == 0);
   CHECK(at.successors.living().empty());
+}
+
+TEST_CASE("a stop that both processes hear of, as from a terminal, is one and a drain; two are a hard stop") {
+  for (const int times : {1, 2}) {
+    CAPTURE(times);
+    const OnProbation at;
+    const pid_t next = at.upgrade();
+    RawClient slow(at.port);
+    REQUIRE(slow.send(get_request("/slow/1000")));
+    REQUIRE(eventually([&] { return at.proxy.json("status")["requests"]["accepted"] == 1; }));
+    for (int i = 0; i < times; ++i) {
+      for (const pid_t each : {next, at.old_one()}) ::kill(each, SIGINT);
+      if (i == 0) CHECK(eventually([&] { return at.log_has("stopping drain_timeout_ms"); }));
+    }
+    CHECK((slow.receive().body == "slow\n") == (times == 1));
+    CHECK(at.proxy.process().wait() == 0);
+    CHECK(at.successors.living().empty());
+  }
+}
+
+TEST_CASE("who waits for the verdict hears of a stop that there will be none") {
+  const OnProbation at;
+  std::optional<Finished> answer;
+  std::thread waits([&] { answer = at.proxy.admin("upgrade --wait 1m"); });
+  REQUIRE(eventually([&] { return at.log_has("on probation time_ms"); }));
+  at.proxy.process().send_signal(SIGTERM);
+  CHECK(at.proxy.process().wait() == 0);
+  waits.join();
+  CHECK(answer->exit_code == 5);
+  CHECK(answer->output.find("stopped") != std::string::npos);
 }
 
 TEST_CASE("connections go on moving once a probation is passed that was to be ended") {

@@ -24,7 +24,8 @@ struct HandoverSettings {
   std::vector<std::string> command{};                ///< a new process like this one, --takeover and all
   std::string admin_path{};                          ///< of the admin socket
   std::function<Result<net::Descriptor>()> admin{};  ///< a copy of it
-  /// The new process has taken over; `admin_too`: it answers on the same admin socket.
+  /// The new process has taken over (0: nobody knows its number, or it has ended); `admin_too`: it answers on
+  /// the same admin socket.
   std::function<void(int new_process, bool admin_too)> on_handed_over{};
   /// It has, but this process stands by: on_handed_over() or on_back() follows.
   std::function<void()> on_stand_by{};

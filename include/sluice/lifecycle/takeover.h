@@ -56,6 +56,8 @@ class Takeover {
 
   /// How that one answered before it stood by; nothing when it does not.
   std::optional<Figures> stands_by() const;
+  /// Runs when that one, or this process through it, is told to stop: with how often it was so far.
+  void on_stops(std::function<void(unsigned times)> callback);
   /// Runs when it has ended all the same.
   void on_over(std::function<void()> callback);
   /// That all is well here; `account` is of all workers.

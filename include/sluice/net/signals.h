@@ -9,6 +9,9 @@
 
 namespace sluice::net {
 
+/// SIGTERM, SIGINT or SIGQUIT.
+bool asks_to_stop(int signal_number);
+
 /// Watches signals of the process until destroyed. One loop's.
 class Signals {
  public:
