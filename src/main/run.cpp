@@ -115,11 +115,15 @@ class Running {
             .on_stand_by = [this] { admin_->stand_by(); },
             .on_back =
                 [this] {
-                  writer_.reopen();
-                  server_.reopen_logs();
+                  reopen_logs();  // The other process may have been told alone.
                   serve();
                 },
             .on_not_back = [this](const Error& why) { probation_->not_back(why); }};
+  }
+
+  void reopen_logs() {
+    writer_.reopen();
+    server_.reopen_logs();
   }
 
   void serve() { admin_->serve(server_, config_path_, &handover_, probation_ ? &*probation_ : nullptr); }
@@ -175,9 +179,9 @@ class Running {
 
   void watch_signals() {
     on_signal(SIGHUP, [this] { server_.reload_on_signal(); });
-    on_signal(SIGUSR1, [this] {
-      writer_.reopen();
-      server_.reopen_logs();
+    signals_.on(SIGUSR1, [this] {
+      handover_.pass_on(SIGUSR1);
+      reopen_logs();  // Also while it stands by: it goes on writing.
     });
     on_signal(SIGUSR2, [this] { handover_.upgrade_on_signal(); });
     for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) on_signal(stop, [this] { told_to_stop(1, 0); });

@@ -148,6 +148,33 @@ TEST_CASE("a reload just before the old process hears that it is the one again i
   CHECK(eventually([&] { return way.at.log_has("cause=reload"); }));
 }
 
+bool has_open(pid_t process, const std::string& path) {
+  for (const auto& each : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd")) {
+    std::error_code closed_meanwhile;
+    if (std::filesystem::read_symlink(each.path(), closed_meanwhile) == path) return true;
+  }
+  return false;
+}
+
+TEST_CASE("logs that are rotated on probation get what the old process says, too") {
+  OnProbation at;
+  const TempDir directory;
+  const std::string log = directory.path("log");
+  at.proxy.add_to_server_table("log = { path = \"" + log + "\" }");
+  at.write_good();
+  REQUIRE(at.proxy.admin("reload").exit_code == 0);
+  at.upgrade();
+  std::filesystem::rename(log, directory.path("log.1"));
+  at.proxy.process().send_signal(SIGUSR1);
+  CHECK(eventually([&] { return has_open(at.old_one(), log); }));
+  CHECK(at.proxy.admin("upgrade --back").exit_code == 0);
+  const auto has = [](const std::string& path) {
+    return read_file(path).find("this process goes on in place of the new one") != std::string::npos;
+  };
+  CHECK(eventually([&] { return has(log); }));
+  CHECK_FALSE(has(directory.path("log.1")));
+}
+
 TEST_CASE("an old process does not wait for what a new one that was stopped has not answered") {
   const OnProbation at;
   RawClient idle(at.port);
