@@ -241,6 +241,7 @@ SocketsById Listening::take_kept() {
   all.merge(std::exchange(borrowed_, {}));
   for (const auto& [id, listener] : all) {
     listener->shared = false;
+    listener->kept = 0;  // The other process may have had the manager forget them.
     for (auto& socket : listener->sockets) socket->take_new_connections();
     if (!listener->lent) listener->sockets.front()->take_file();
   }

@@ -322,5 +322,26 @@ TEST_CASE("the main process is the one that stands by, until the new one has pas
   CHECK(eventually([&] { return service.admin("status").exit_code == 69; }));
 }
 
+TEST_CASE(
+    "what a new process on probation had taken out of the store is kept again once the old one goes on") {
+  Manager manager;
+  Service service;
+  const auto listener = [](int port) {
+    return "[[listener]]\nbind = \"127.0.0.1:" + std::to_string(port) + "\"\n";
+  };
+  const std::string first = "probation = \"1m\"\n" + listener(service.port);
+  service.write_config(first + listener(free_port()));
+  service.start(manager.inheritance());
+  REQUIRE(eventually([&] { return manager.kept().size() == 2; }));
+  REQUIRE(service.admin("upgrade").exit_code == 0);
+  service.write_config(first);
+  REQUIRE(service.admin("reload").exit_code == 0);
+  CHECK(eventually([&] { return manager.kept().size() == 1; }));
+  REQUIRE(service.admin("upgrade --back").exit_code == 0);
+  CHECK(eventually([&] { return manager.kept().size() == 2; }));
+  CHECK(service.admin("stop").exit_code == 0);
+  CHECK(service.process->wait() == 0);
+}
+
 }  // namespace
 }  // namespace sluice::e2e
