@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "lifecycle/takeover_json.h"
+
 namespace sluice::lifecycle {
 namespace {
 

@@ -8,9 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "lifecycle/takeover_json.h"
+#include <nlohmann/json_fwd.hpp>
 
 namespace sluice::lifecycle {
+
+using Json = nlohmann::ordered_json;
+class Members;
 
 /// Connections in the order of the message's descriptors: each client's, and behind it a tunnel's backend's.
 struct ConnectionsMessage {

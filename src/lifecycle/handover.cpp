@@ -1,19 +1,13 @@
 #include <sluice/base/text.h>
-#include <sluice/lifecycle/handover.h>
-#include <sluice/net/fd_passing.h>
-#include <sluice/net/process.h>
-#include <sluice/net/signals.h>
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <optional>
 #include <utility>
 
-#include "lifecycle/estate.h"
+#include "lifecycle/handover_impl.h"
 #include "lifecycle/sending.h"
-#include "lifecycle/standby.h"
 
 namespace sluice::lifecycle {
 namespace {
@@ -34,412 +28,240 @@ std::string how_it_ended(const net::ExitStatus& status) {
 
 }  // namespace
 
-struct Handover::Impl final : net::MessageReader {
-  enum class Step {
-    idle,
-    starting,     // a new process of ours was started, or one has connected; it has not said hello
-    offered,      // it has everything; changes are held
-    handed,       // it is the one now
-    standing_by,  // it is the one for now
-  };
-  /// A new process that has failed, and has this long to end by itself.
-  struct Failed {
-    std::unique_ptr<net::Process> process;
-    Deadline kill;
-  };
+void Handover::Impl::note_figures() {
+  recent.note(loop.clock().now(), figures_of(server.own_totals()));
+  loop.deadlines().arm(note, RecentFigures::kInterval);
+}
 
-  Impl(net::Loop& the_loop, Log& the_log, Server& the_server, HandoverSettings the_settings)
-      : loop(the_loop),
-        log(the_log),
-        server(the_server),
-        settings(std::move(the_settings)),
-        too_late([this] { be_too_late(); }),
-        progress([this] { tell_progress(); }),
-        note([this] { note_figures(); }) {
-    // Without this the news would take its time from process to process.
-    server.predecessors().on_change([this] {
-      if (is_handed_over()) tell_progress();
-    });
-    // A stop refuses connections on sockets that a new process would share by then.
-    server.on_stop([this] {
-      if (step == Step::starting || step == Step::offered) {
-        give_up({.code = ErrorCode::conflict, .message = "this process was told to stop"});
-      }
-    });
-    loop.deadlines().arm(note, RecentFigures::kInterval);
+Result<void> Handover::Impl::check_may_begin() const {
+  if (step != Step::idle) return conflict("a takeover is under way");
+  if (server.is_stopping()) return conflict("this process is stopping");
+  if (server.predecessors().draining() < kMostPredecessors) return {};
+  return conflict("too many earlier processes still drain: wait for them, or lower server.drain_timeout");
+}
+
+Result<void> Handover::Impl::check_may_take(bool stood_by) const {
+  const Predecessor* last = server.predecessors().last();
+  const bool is_on_probation = last != nullptr && last->stands_by;
+  if (stood_by == is_on_probation) return {};
+  if (stood_by) return conflict("this process is not on probation: nothing is to be taken back");
+  return conflict("this process is on probation: `sluice upgrade --keep` ends that, `--back` goes back");
+}
+
+Result<void> Handover::Impl::start_process(const std::string& binary) {
+  if (auto may = check_may_begin(); !may) return may;
+  if (auto may = check_may_take(false); !may) return may;
+  std::vector<std::string> command = settings.command;
+  if (!binary.empty()) command[0] = binary;
+  auto started = net::Process::start(loop, command);
+  if (!started) return std::move(started).error();
+  process = *std::move(started);
+  ended = process->when_ended([this](const net::ExitStatus& status) { on_process_ended(status); });
+  for_verdict.reset();
+  begin_step();
+  log.info("upgrade started" + field("binary", command[0]) + field("new_pid", process->pid()));
+  return {};
+}
+
+void Handover::Impl::begin_step() {
+  step = Step::starting;
+  why_lost = {};
+  loop.deadlines().arm(too_late, bound());
+}
+
+void Handover::Impl::begin(net::Descriptor connection, std::string_view received) {
+  auto asking = std::make_unique<net::MessageChannel>(loop, std::move(connection), received);
+  const auto peer = asking->peer();
+  if (!peer || peer->user != ::geteuid()) {
+    return refuse(*asking,
+                  {.code = ErrorCode::denied, .message = "only a process of the same user takes over"});
   }
-  ~Impl() {
-    server.predecessors().on_change(nullptr);
-    server.on_stop(nullptr);
+  // Ours has failed, and somebody else comes: that is another takeover.
+  if (why_lost && !channel && !(process && peer->process == process->pid())) give_up(Error(*why_lost));
+  const bool expected = step == Step::starting && process && !channel;
+  if (auto may = expected ? Result<void>() : check_may_begin(); !may) return refuse(*asking, may.error());
+  if (!expected) begin_step();
+  new_process = peer->process;
+  channel = std::move(asking);
+  channel->start_reading(*this);
+}
+
+void Handover::Impl::refuse(net::MessageChannel& asking, const Error& error) {
+  if (const auto text = takeover_text(RefusedMessage{error.code, error.message})) asking.send(*text);
+}
+
+void Handover::Impl::on_message(net::Message message) {
+  auto parsed = parse_takeover(message.text);
+  // The channel stays whatever comes: its end means to the new process that this one has ended.
+  if (is_handed_over()) return parsed ? hear(*parsed) : void();
+  if (!parsed) return give_up(std::move(parsed).error());
+  if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
+    return give_up({.code = refused->code, .message = concat({"the new process said: ", refused->message})});
   }
-
-  Duration bound() const { return server.config().server.takeover_timeout; }
-  bool is_handed_over() const { return step == Step::handed || step == Step::standing_by; }
-
-  void note_figures() {
-    recent.note(loop.clock().now(), figures_of(server.own_totals()));
-    loop.deadlines().arm(note, RecentFigures::kInterval);
+  const auto* hello = std::get_if<HelloMessage>(&*parsed);
+  if (hello != nullptr && step == Step::starting) return offer(*hello);
+  if (auto* ready = std::get_if<ReadyMessage>(&*parsed); ready != nullptr && step == Step::offered) {
+    return settle(*ready);
   }
+  give_up(unexpected());
+}
 
-  // ---- beginning
-
-  static Error conflict(const char* why) { return {.code = ErrorCode::conflict, .message = why}; }
-
-  Result<void> check_may_begin() const {
-    if (step != Step::idle) return conflict("a takeover is under way");
-    if (server.is_stopping()) return conflict("this process is stopping");
-    if (server.predecessors().draining() < kMostPredecessors) return {};
-    return conflict("too many earlier processes still drain: wait for them, or lower server.drain_timeout");
+void Handover::Impl::hear(const TakeoverMessage& message) {
+  if (const auto* changes = std::get_if<ChangesMessage>(&message)) {
+    server.follow(changes->saved);
+  } else if (const auto* taken = std::get_if<TakenMessage>(&message)) {
+    server.departures().taken(taken->refused, taken->room);
+    if (standby) standby->on_taken();
+  } else if (const auto* beat = std::get_if<BeatMessage>(&message); beat != nullptr && standby) {
+    standby->hear(*beat);
+  } else if (const auto* verdict = std::get_if<VerdictMessage>(&message); verdict != nullptr && standby) {
+    standby->hear(*verdict);
   }
+}
 
-  /// While another process stands by it is the only one that may take over.
-  Result<void> check_may_take(bool stood_by) const {
-    const Predecessor* last = server.predecessors().last();
-    const bool is_on_probation = last != nullptr && last->stands_by;
-    if (stood_by == is_on_probation) return {};
-    if (stood_by) return conflict("this process is not on probation: nothing is to be taken back");
-    return conflict("this process is on probation: `sluice upgrade --keep` ends that, `--back` goes back");
+void Handover::Impl::on_end(Error why) {
+  channel.reset();
+  settled.cancel();
+  progress.disarm();
+  if (standby) return standby->process_gone(concat({"the new process has ended: ", why.message}));
+  if (step == Step::handed) {
+    log.warning("the new process has ended" + field("cause", why.message));
+    return server.departures().close();
   }
+  if (why_lost) return give_up(Error(*why_lost));
+  lose(concat({"the new process hung up before it was ready: ", why.message}));
+  if (!process || !process->is_running()) give_up(Error(*why_lost));
+}
 
-  Result<void> start_process(const std::string& binary) {
-    if (auto may = check_may_begin(); !may) return may;
-    if (auto may = check_may_take(false); !may) return may;
-    std::vector<std::string> command = settings.command;
-    if (!binary.empty()) command[0] = binary;
-    auto started = net::Process::start(loop, command);
-    if (!started) return std::move(started).error();
-    process = *std::move(started);
-    ended = process->when_ended([this](const net::ExitStatus& status) { on_process_ended(status); });
-    for_verdict.reset();
-    begin_step();
-    log.info("upgrade started" + field("binary", command[0]) + field("new_pid", process->pid()));
-    return {};
+void Handover::Impl::on_process_ended(const net::ExitStatus& status) {
+  if (channel && new_process != process->pid()) return;  // Somebody else was first, whom this is not about.
+  const bool hung_up = why_lost.has_value();
+  lose(concat({"the new process ", how_it_ended(status), " before it was ready"}));
+  if (hung_up) give_up(Error(*why_lost));
+}
+
+void Handover::Impl::lose(std::string why) {
+  why_lost = Error{.code = ErrorCode::failed, .message = std::move(why)};
+  loop.deadlines().arm(too_late, kLastWords);
+}
+
+void Handover::Impl::be_too_late() {
+  if (is_handed_over()) {
+    return answer(Error{.code = ErrorCode::timed_out, .message = "the new process is still on probation"});
   }
+  if (why_lost) return give_up(Error(*why_lost));
+  const char* const where = step == Step::offered ? "it has the listeners, but did not say that it is ready"
+                            : channel             ? "it has connected, but not said hello"
+                                                  : "it did not ask for the listeners";
+  give_up({.code = ErrorCode::timed_out,
+           .message = concat({"the new process was not ready within server.takeover_timeout: ", where})});
+}
 
-  void begin_step() {
-    step = Step::starting;
-    why_lost = {};
-    loop.deadlines().arm(too_late, bound());
+Error Handover::Impl::unexpected() {
+  return {.code = ErrorCode::malformed, .message = "the new process said something out of turn"};
+}
+
+void Handover::Impl::offer(const HelloMessage& hello) {
+  if (auto may = check_may_take(hello.comes_back); !may) return give_up(std::move(may).error());
+  comes_back = hello.comes_back;
+  const auto version = common_version(hello);
+  if (!version) return give_up(Error(version.error()));
+  auto estate = complete_estate();
+  if (!estate) return give_up(Error(estate.error()));
+  version_of_conversation = estate->state.version = *version;
+  step = Step::offered;
+  server.hold_changes(true);
+  if (auto sent = send_estate(*channel, *std::move(estate)); !sent) give_up(std::move(sent).error());
+}
+
+Result<Estate> Handover::Impl::complete_estate() {
+  auto estate = server.estate();
+  if (!estate) return estate;
+  auto admin = settings.admin();
+  if (!admin) return std::move(admin).error();
+  estate->sockets.push_back({{PassedSocket::Kind::admin, settings.admin_path, 0}, *std::move(admin)});
+  return estate;
+}
+
+void Handover::Impl::settle(const ReadyMessage& ready) {
+  settled = server.when([this] { return server.is_adopted(server.generation()); }, kSettling,
+                        [this, ready](bool) { hand_over(ready); });
+}
+
+void Handover::Impl::hand_over(const ReadyMessage& ready) {
+  // A probation may have been passed meanwhile: who stood by ends then.
+  if (auto may = check_may_take(comes_back); !may) return give_up(std::move(may).error());
+  const bool stands_by = version_of_conversation >= kProbation && ready.probation && !comes_back;
+  if (stands_by) before = recent.until(figures_of(server.own_totals()));
+  reload = server.take_postponed_reload();
+  tell_progress();
+  if (channel->is_broken()) {  // Its end is told next, and nothing has happened.
+    if (reload) server.reload_on_signal();
+    return;
   }
-
-  void begin(net::Descriptor connection, std::string_view received) {
-    auto asking = std::make_unique<net::MessageChannel>(loop, std::move(connection), received);
-    const auto peer = asking->peer();
-    if (!peer || peer->user != ::geteuid()) {
-      return refuse(*asking,
-                    {.code = ErrorCode::denied, .message = "only a process of the same user takes over"});
-    }
-    // Ours has failed, and somebody else comes: that is another takeover.
-    if (why_lost && !channel && !(process && peer->process == process->pid())) give_up(Error(*why_lost));
-    const bool expected = step == Step::starting && process && !channel;
-    if (auto may = expected ? Result<void>() : check_may_begin(); !may) return refuse(*asking, may.error());
-    if (!expected) begin_step();
-    new_process = peer->process;
-    channel = std::move(asking);
-    channel->start_reading(*this);
+  reload = false;
+  step = stands_by ? Step::standing_by : Step::handed;
+  too_late.disarm();
+  ended.cancel();
+  // Somebody else's, as far as one can tell: who is in another namespace of processes has no number here.
+  if (process && new_process > 0 && process->pid() != new_process) process.reset();
+  log.info((comes_back ? "handed back" : "handed over to a new process") + field("new_pid", new_process) +
+           (stands_by ? field("stands_by", "yes") : ""));
+  const bool moves = version_of_conversation >= kConnectionsMove && ready.room > 0;
+  const auto clients = moves ? Server::Clients::move : Server::Clients::finish;
+  if (stands_by) {
+    server.stand_by(ready.listeners, clients);
+    begin_standby();
+  } else {
+    server.hand_over(ready.listeners, clients);
   }
-
-  /// The words reach who asks even though the connection ends with them.
-  static void refuse(net::MessageChannel& asking, const Error& error) {
-    if (const auto text = takeover_text(RefusedMessage{error.code, error.message})) asking.send(*text);
+  if (moves) {
+    server.departures().open(
+        ready.room, [this](const auto& given) { return channel ? send_connections(*channel, given) : 0; });
   }
+  if (!stands_by || !for_verdict) answer(int{new_process});
+  if (stands_by && for_verdict) loop.deadlines().arm(too_late, *for_verdict);
+  if (stands_by) return settings.on_stand_by();
+  settings.on_handed_over(new_process, ready.admin);
+}
 
-  // ---- what the new process says
+void Handover::Impl::tell_progress() {
+  if (!channel) return;
+  // Who comes back knows its own counts, and those before them.
+  const auto text = takeover_text(
+      comes_back ? YoursMessage{.totals = server.own_totals(), .reload = reload}
+                 : YoursMessage{server.totals(), server.predecessors().draining(), before, reload, stops});
+  if (text) channel->send(*text);
+  loop.deadlines().arm(progress, kProgress);
+}
 
-  void on_message(net::Message message) override {
-    auto parsed = parse_takeover(message.text);
-    // The channel stays whatever comes: its end means to the new process that this one has ended.
-    if (is_handed_over()) return parsed ? hear(*parsed) : void();
-    if (!parsed) return give_up(std::move(parsed).error());
-    if (const auto* refused = std::get_if<RefusedMessage>(&*parsed)) {
-      return give_up(
-          {.code = refused->code, .message = concat({"the new process said: ", refused->message})});
-    }
-    const auto* hello = std::get_if<HelloMessage>(&*parsed);
-    if (hello != nullptr && step == Step::starting) return offer(*hello);
-    if (auto* ready = std::get_if<ReadyMessage>(&*parsed); ready != nullptr && step == Step::offered) {
-      return settle(*ready);
-    }
-    give_up(unexpected());
-  }
+void Handover::Impl::give_up(Error why) {
+  // It has to know that this is no end of this process, of which it would be the heir.
+  if (channel) refuse(*channel, why);
+  channel.reset();
+  settled.cancel();
+  too_late.disarm();
+  progress.disarm();
+  ended.cancel();
+  why_lost.reset();
+  step = Step::idle;
+  server.hold_changes(false);
+  end_process();
+  log.error("takeover failed, this process goes on" + field("cause", why.message));
+  if (std::exchange(comes_back, false)) settings.on_not_back(why);
+  answer(std::move(why));
+}
 
-  /// Of the process that is the one now.
-  void hear(const TakeoverMessage& message) {
-    if (const auto* changes = std::get_if<ChangesMessage>(&message)) {
-      server.follow(changes->saved);
-    } else if (const auto* taken = std::get_if<TakenMessage>(&message)) {
-      server.departures().taken(taken->refused, taken->room);
-      if (standby) standby->on_taken();
-    } else if (const auto* beat = std::get_if<BeatMessage>(&message); beat != nullptr && standby) {
-      standby->hear(*beat);
-    } else if (const auto* verdict = std::get_if<VerdictMessage>(&message); verdict != nullptr && standby) {
-      standby->hear(*verdict);
-    }
-  }
-
-  void on_end(Error why) override {
-    channel.reset();
-    settled.cancel();
-    progress.disarm();
-    if (standby) return standby->process_gone(concat({"the new process has ended: ", why.message}));
-    if (step == Step::handed) {
-      log.warning("the new process has ended" + field("cause", why.message));
-      return server.departures().close();
-    }
-    if (why_lost) return give_up(Error(*why_lost));
-    lose(concat({"the new process hung up before it was ready: ", why.message}));
-    if (!process || !process->is_running()) give_up(Error(*why_lost));
-  }
-
-  void on_process_ended(const net::ExitStatus& status) {
-    if (channel && new_process != process->pid()) return;  // Somebody else was first, whom this is not about.
-    const bool hung_up = why_lost.has_value();
-    lose(concat({"the new process ", how_it_ended(status), " before it was ready"}));
-    if (hung_up) give_up(Error(*why_lost));
-  }
-
-  /// Its end comes in two pieces of news, and what it has said may come after the first.
-  void lose(std::string why) {
-    why_lost = Error{.code = ErrorCode::failed, .message = std::move(why)};
-    loop.deadlines().arm(too_late, kLastWords);
-  }
-
-  void be_too_late() {
-    if (is_handed_over()) {
-      return answer(Error{.code = ErrorCode::timed_out, .message = "the new process is still on probation"});
-    }
-    if (why_lost) return give_up(Error(*why_lost));
-    const char* const where = step == Step::offered ? "it has the listeners, but did not say that it is ready"
-                              : channel             ? "it has connected, but not said hello"
-                                                    : "it did not ask for the listeners";
-    give_up({.code = ErrorCode::timed_out,
-             .message = concat({"the new process was not ready within server.takeover_timeout: ", where})});
-  }
-
-  static Error unexpected() {
-    return {.code = ErrorCode::malformed, .message = "the new process said something out of turn"};
-  }
-
-  // ---- giving
-
-  void offer(const HelloMessage& hello) {
-    if (auto may = check_may_take(hello.comes_back); !may) return give_up(std::move(may).error());
-    comes_back = hello.comes_back;
-    const auto version = common_version(hello);
-    if (!version) return give_up(Error(version.error()));
-    auto estate = complete_estate();
-    if (!estate) return give_up(Error(estate.error()));
-    version_of_conversation = estate->state.version = *version;
-    step = Step::offered;
-    server.hold_changes(true);
-    if (auto sent = send_estate(*channel, *std::move(estate)); !sent) give_up(std::move(sent).error());
-  }
-
-  Result<Estate> complete_estate() {
-    auto estate = server.estate();
-    if (!estate) return estate;
-    auto admin = settings.admin();
-    if (!admin) return std::move(admin).error();
-    estate->sockets.push_back({{PassedSocket::Kind::admin, settings.admin_path, 0}, *std::move(admin)});
-    return estate;
-  }
-
-  /// Who has just made a generation waits until all workers have it, to be told so by this process.
-  void settle(const ReadyMessage& ready) {
-    settled = server.when([this] { return server.is_adopted(server.generation()); }, kSettling,
-                          [this, ready](bool) { hand_over(ready); });
-  }
-
-  /// The point of no return, but for the new process's own word: it accepts once it hears of it, and
-  /// until then whoever comes waits in the queues, which it has.
-  void hand_over(const ReadyMessage& ready) {
-    // A probation may have been passed meanwhile: who stood by ends then.
-    if (auto may = check_may_take(comes_back); !may) return give_up(std::move(may).error());
-    const bool stands_by = version_of_conversation >= kProbation && ready.probation && !comes_back;
-    if (stands_by) before = recent.until(figures_of(server.own_totals()));
-    reload = server.take_postponed_reload();
-    tell_progress();
-    if (channel->is_broken()) {  // Its end is told next, and nothing has happened.
-      if (reload) server.reload_on_signal();
-      return;
-    }
-    reload = false;
-    step = stands_by ? Step::standing_by : Step::handed;
-    too_late.disarm();
-    ended.cancel();
-    // Somebody else's, as far as one can tell: who is in another namespace of processes has no number here.
-    if (process && new_process > 0 && process->pid() != new_process) process.reset();
-    log.info((comes_back ? "handed back" : "handed over to a new process") + field("new_pid", new_process) +
-             (stands_by ? field("stands_by", "yes") : ""));
-    const bool moves = version_of_conversation >= kConnectionsMove && ready.room > 0;
-    const auto clients = moves ? Server::Clients::move : Server::Clients::finish;
-    if (stands_by) {
-      server.stand_by(ready.listeners, clients);
-      begin_standby();
-    } else {
-      server.hand_over(ready.listeners, clients);
-    }
-    if (moves) {
-      server.departures().open(
-          ready.room, [this](const auto& given) { return channel ? send_connections(*channel, given) : 0; });
-    }
-    if (!stands_by || !for_verdict) answer(int{new_process});
-    if (stands_by && for_verdict) loop.deadlines().arm(too_late, *for_verdict);
-    if (stands_by) return settings.on_stand_by();
-    settings.on_handed_over(new_process, ready.admin);
-  }
-
-  // ---- standing by
-
-  void begin_standby() {
-    stops = 0;
-    standby.emplace(Standby::Needs{
-        .loop = loop,
-        .log = log,
-        .server = server,
-        .admin_path = settings.admin_path,
-        .silence = 3 * bound(),  // To end it costs every client that it has.
-        .kill = [this] { pass_on(SIGKILL); },
-        .on_over = [this](Verdict verdict, const std::string& why) { stop_standing_by(verdict, why); },
-        .on_back = [this](std::string why, std::unique_ptr<Takeover> by) { go_on(why, std::move(by)); }});
-  }
-
-  bool pass_on(int signal_number) {
-    if (step != Step::standing_by) return false;
-    if (net::asks_to_stop(signal_number)) {
-      // Not by a signal: it may have had the same one, as both do from a terminal, and two are a hard stop.
-      ++stops;
-      standby->note(signal_number);
-      tell_progress();
-      return true;
-    }
-    // Who is in another namespace of processes has no number here.
-    if (!process && new_process <= 0) return false;
-    standby->note(signal_number);
-    if (process) {
-      process->send_signal(signal_number);
-    } else if (signal_number != SIGKILL) {  // Who is not our child is not ours to kill.
-      ::kill(new_process, signal_number);
-    }
-    return true;
-  }
-
-  void stop_standing_by(Verdict verdict, const std::string& why) {
-    standby.reset();
-    too_late.disarm();
-    step = Step::handed;
-    before.reset();
-    log.info("does not stand by any more" + field("cause", why));
-    // They were held for a way back that has come to nothing; or nobody is there who could take them.
-    channel ? server.departures().hold(false) : server.departures().close();
-    server.stop_standing_by();
-    if (verdict == Verdict::passed) return be_succeeded();
-    answer(Error{.code = ErrorCode::conflict, .message = concat({"there is no verdict: ", why})});
-    settings.on_handed_over(0, true);
-  }
-
-  void be_succeeded() {
-    answer(int{new_process});
-    settings.on_handed_over(new_process, true);
-  }
-
-  /// The one again, as if there had been no upgrade.
-  void go_on(const std::string& why, std::unique_ptr<Takeover> by) {
-    const std::vector<int> signals = standby->noted();
-    standby.reset();
-    too_late.disarm();
-    if (!by && process) process->send_signal(SIGKILL);
-    std::erase_if(returned, [](const auto& each) { return each->is_over(); });
-    if (by) returned.push_back(std::move(by));
-    step = Step::idle;
-    before.reset();
-    progress.disarm();
-    channel.reset();
-    process.reset();
-    log.warning("this process goes on in place of the new one" + field("new_pid", new_process) +
-                field("cause", why));
-    settings.on_back();
-    for (const int each : signals) repeat(each);
-    answer(Error{.code = ErrorCode::rolled_back, .message = concat({"the old process goes on: ", why})});
-  }
-
-  /// That the other process was passed, which was not the one any more.
-  void repeat(int signal_number) {
-    loop.post([this, signal_number] {
-      if (signal_number == SIGHUP) server.reload_on_signal();
-      if (net::asks_to_stop(signal_number)) server.stop();
-    });
-  }
-
-  void tell_progress() {
-    if (!channel) return;
-    // Who comes back knows its own counts, and those before them.
-    const auto text = takeover_text(
-        comes_back ? YoursMessage{.totals = server.own_totals(), .reload = reload}
-                   : YoursMessage{server.totals(), server.predecessors().draining(), before, reload, stops});
-    if (text) channel->send(*text);
-    loop.deadlines().arm(progress, kProgress);
-  }
-
-  // ---- giving up
-
-  void give_up(Error why) {
-    // It has to know that this is no end of this process, of which it would be the heir.
-    if (channel) refuse(*channel, why);
-    channel.reset();
-    settled.cancel();
-    too_late.disarm();
-    progress.disarm();
-    ended.cancel();
-    why_lost.reset();
-    step = Step::idle;
-    server.hold_changes(false);
-    end_process();
-    log.error("takeover failed, this process goes on" + field("cause", why.message));
-    if (std::exchange(comes_back, false)) settings.on_not_back(why);
-    answer(std::move(why));
-  }
-
-  /// One of a release before this one may have accepted clients by now: it has time to finish them.
-  void end_process() {
-    if (!process || !process->is_running()) return process.reset();
-    process->send_signal(SIGTERM);
-    std::erase_if(failed, [](const auto& one) { return !one->process->is_running(); });
-    failed.push_back(std::make_unique<Failed>());
-    Failed& one = *failed.back();
-    one.process = std::move(process);
-    one.kill.set_callback([&one] { one.process->send_signal(SIGKILL); });
-    loop.deadlines().arm(one.kill, bound());
-  }
-
-  void answer(Result<int> result) { done.fire(std::move(result)); }
-
-  net::Loop& loop;
-  Log& log;
-  Server& server;
-  HandoverSettings settings;
-  Step step = Step::idle;
-  int new_process = 0;
-  uint64_t version_of_conversation = 0;
-  std::unique_ptr<net::Process> process;  // when we have started it
-  Wait ended;
-  Wait settled;
-  std::unique_ptr<net::MessageChannel> channel;
-  std::optional<Error> why_lost;  // its connection, while how it ended is still to be told
-  Deadline too_late;
-  Deadline progress;
-  Pending<Result<int>> done;
-  std::optional<Duration> for_verdict;  // who waits for the upgrade waits for that, so long
-  bool reload = false;                  // that this process was told to do, and the new one is to
-  bool comes_back = false;        // the new process: it has stood by since this one has taken over from it
-  std::optional<Figures> before;  // that it is told while this one stands by
-  std::optional<Standby> standby;
-  unsigned stops = 0;                               // asked of this process while it stands by
-  std::vector<std::unique_ptr<Takeover>> returned;  // by which new processes give back their connections
-  RecentFigures recent;
-  Deadline note;
-  std::vector<std::unique_ptr<Failed>> failed;
-};
+void Handover::Impl::end_process() {
+  if (!process || !process->is_running()) return process.reset();
+  process->send_signal(SIGTERM);
+  std::erase_if(failed, [](const auto& one) { return !one->process->is_running(); });
+  failed.push_back(std::make_unique<Failed>());
+  Failed& one = *failed.back();
+  one.process = std::move(process);
+  one.kill.set_callback([&one] { one.process->send_signal(SIGKILL); });
+  loop.deadlines().arm(one.kill, bound());
+}
 
 Handover::Handover(net::Loop& loop, Log& log, Server& server, HandoverSettings settings)
     : impl_(std::make_unique<Impl>(loop, log, server, std::move(settings))) {}

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "lifecycle/takeover_json.h"
 #include "lifecycle/totals_json.h"
 
 namespace sluice::lifecycle {

@@ -9,9 +9,12 @@
 #include <cstdint>
 #include <string>
 
-#include "lifecycle/takeover_json.h"
+#include <nlohmann/json_fwd.hpp>
 
 namespace sluice::lifecycle {
+
+using Json = nlohmann::ordered_json;
+class Members;
 
 /// Again and again: control and all workers of the new process have come round.
 struct BeatMessage {

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lifecycle/takeover_json.h"
 #include "lifecycle/totals_json.h"
 
 namespace sluice::lifecycle {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lifecycle/takeover_json.h"
+
 namespace sluice::lifecycle {
 namespace {
 

@@ -3,9 +3,12 @@
 
 #include <sluice/lifecycle/totals.h>
 
-#include "lifecycle/takeover_json.h"
+#include <nlohmann/json_fwd.hpp>
 
 namespace sluice::lifecycle {
+
+using Json = nlohmann::ordered_json;
+class Members;
 
 Json totals_json(const Totals& totals);
 /// Spoils `outer` when they are not whole.
