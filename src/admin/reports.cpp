@@ -181,6 +181,9 @@ std::string standing_words(const upstream::Standing& standing) {
   if (standing.held_draining > Duration::zero()) {
     words += field("draining_for", config::duration_text(standing.held_draining));
   }
+  if (standing.warming > Duration::zero()) {
+    words += field("warming_for", config::duration_text(standing.warming));
+  }
   if (standing.is_flapping) words += concat({" flapping", field("passes_needed", standing.passes_needed)});
   return words;
 }
@@ -219,6 +222,7 @@ nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
           {"ejections", standing.ejections},
           {"ejected_ms", standing.ejected.count()},
           {"held_draining_ms", standing.held_draining.count()},
+          {"warming_ms", standing.warming.count()},
           {"flapping", standing.is_flapping},
           {"passes_needed", standing.passes_needed},
           {"cause", info.cause}};

@@ -43,8 +43,9 @@ TEST_CASE("one status, a range, or several of both are a success") {
 }
 
 TEST_CASE("what is no status, and 503, cannot be a success") {
-  const std::string wanted = "pool.shop.health.expect: expected a status from 200 to 599 or a range such as "
-                             "\"200-399\", got ";
+  const std::string wanted =
+      "pool.shop.health.expect: expected a status from 200 to 599 or a range such as "
+      "\"200-399\", got ";
   CHECK(problem("expect = 199") == "21: " + wanted + "199");
   CHECK(problem("expect = 600") == "21: " + wanted + "600");
   CHECK(problem("expect = -1") == "21: " + wanted + "-1");
@@ -61,7 +62,8 @@ TEST_CASE("what is no status, and 503, cannot be a success") {
 }
 
 TEST_CASE("a probe's Host and fields are ones that cannot change what the request means") {
-  const Health asked = health("host = \"a.example:8080\", headers = { X-Env = \"prod\", authorization = \" a b \" }");
+  const Health asked =
+      health("host = \"a.example:8080\", headers = { X-Env = \"prod\", authorization = \" a b \" }");
   CHECK(asked.host == "a.example:8080");
   CHECK(asked.headers ==
         std::vector<std::pair<std::string, std::string>>{{"X-Env", "prod"}, {"authorization", "a b"}});
@@ -92,11 +94,13 @@ TEST_CASE("a body to look for is bounded, and not nothing") {
 
 TEST_CASE("a probe by connection alone has no request") {
   CHECK(health("type = \"tcp\", port = 81").type == ProbeType::tcp);
-  for (const std::string key : {"path = \"/\"", "expect = 200", "body = \"a\"", "host = \"a\"", "headers = {}"}) {
+  for (const std::string key :
+       {"path = \"/\"", "expect = 200", "body = \"a\"", "host = \"a\"", "headers = {}"}) {
     CAPTURE(key);
     CHECK(problem("type = \"tcp\", " + key).ends_with(": type = \"tcp\" asks for nothing but a connection"));
   }
-  CHECK(problem("type = \"udp\"") == "19: pool.shop.health.type: expected one of \"http\", \"https\", \"tcp\", got \"udp\"");
+  CHECK(problem("type = \"udp\"") ==
+        "19: pool.shop.health.type: expected one of \"http\", \"https\", \"tcp\", got \"udp\"");
 }
 
 Result<void> only_good(std::string_view pem) {
@@ -166,7 +170,8 @@ TEST_CASE("other certificates in the same file are a difference") {
 }
 
 TEST_CASE("a Unix socket cannot be asked at another port") {
-  const std::string start = "[[listener]]\nbind = \"127.0.0.1:8080\"\n[pool.shop]\nbackends = [\"unix:/a\"]\n";
+  const std::string start =
+      "[[listener]]\nbind = \"127.0.0.1:8080\"\n[pool.shop]\nbackends = [\"unix:/a\"]\n";
   CHECK(problem_of(start + "health = { port = 81 }\n") ==
         "s.toml:5:19: pool.shop.health.port: unix:/a has no ports");
   CHECK(problem_of(start + "health = { path = \"/\" }\n").empty());

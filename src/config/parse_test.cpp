@@ -159,7 +159,8 @@ TEST_CASE("the whole of a pool reaches the values it names") {
       .backends = {{.address = address("10.0.0.1:80")},
                    {.address = address("10.0.0.2:80"), .weight = 1000, .version = "v2+a:b"},
                    {.address = address("unix:/run/app.sock")}},
-      .health = {.path = "/up?full", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 5, .expect = {{204, 204}}},
+      .health =
+          {.path = "/up?full", .interval = 2s, .timeout = 1s, .rise = 2, .fall = 5, .expect = {{204, 204}}},
       .slow_start = 20s,
       .when_all_down = WhenAllDown::try_anyway,
       .queue = {.max = 0, .timeout = 0s},

@@ -92,7 +92,8 @@ TEST_CASE("mistakes in [pool.NAME]") {
        {"health = { rise = 0 }",
         "4:19: pool.shop.health.rise: expected a whole number from 1 to 1000, got 0"},
        {"health = { expect = 99 }",
-        "4:21: pool.shop.health.expect: expected a status from 200 to 599 or a range such as \"200-399\", got 99"},
+        "4:21: pool.shop.health.expect: expected a status from 200 to 599 or a range such as \"200-399\", "
+        "got 99"},
        {"queue = { max = -1 }",
         "4:17: pool.shop.queue.max: expected a whole number from 0 to 1000000, got -1"},
        {"retry = { attempts = 0 }",

@@ -31,7 +31,8 @@ TEST_CASE("how many recent requests are kept can be chosen") {
   CHECK(config.recent_requests == RecentRequests{.notable = 0, .others = 5, .slow = 2s});
   CHECK(valid(to_toml(config)).recent_requests == config.recent_requests);
   check("[recent_requests]",
-        {{"notable = 100001", "2:11: recent_requests.notable: expected a whole number from 0 to 100000, got 100001"},
+        {{"notable = 100001",
+          "2:11: recent_requests.notable: expected a whole number from 0 to 100000, got 100001"},
          {"slow = \"0s\"", "2:8: recent_requests.slow: expected a duration above zero, got \"0s\""}},
         kSmallest);
 }

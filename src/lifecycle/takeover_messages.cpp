@@ -66,6 +66,7 @@ void add_standing(const upstream::Standing& standing, Json& backend) {
   if (standing.held_draining > Duration::zero()) {
     backend["held_draining_ms"] = standing.held_draining.count();
   }
+  if (standing.warming > Duration::zero()) backend["warming_ms"] = standing.warming.count();
   if (!standing.cause.empty()) backend["cause"] = standing.cause;
 }
 
@@ -202,6 +203,7 @@ void read_standing(Members& backend, upstream::Standing& standing) {
   if (!backend.member("cause").is_null()) backend.text("cause", standing.cause);
   time("ejected_ms", standing.ejected);
   time("held_draining_ms", standing.held_draining);
+  time("warming_ms", standing.warming);
 }
 
 void read_saved(Members& members, SavedState& state) {

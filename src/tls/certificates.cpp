@@ -34,7 +34,8 @@ Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem) {
   }
   const bool is_whole = is_at_end();
   if (!is_whole) {
-    return library_error(concat({"certificate ", std::to_string(certificates.size() + 1), " in it is damaged"}));
+    return library_error(
+        concat({"certificate ", std::to_string(certificates.size() + 1), " in it is damaged"}));
   }
   ERR_clear_error();
   if (certificates.empty()) {

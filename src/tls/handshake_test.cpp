@@ -91,11 +91,12 @@ TEST_CASE("the server is asked for by name, and not by address") {
   const auto asked = [](const std::string& name) {
     Pair pair(make_identity({.names = "DNS:shop.example,IP:127.0.0.1"}, &authority()));
     std::string seen = "none";
-    SSL_CTX_set_tlsext_servername_callback(pair.context.get(), +[](SSL* ssl, int*, void* out) {
-      const char* text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-      if (text != nullptr) *static_cast<std::string*>(out) = text;
-      return SSL_TLSEXT_ERR_OK;
-    });
+    SSL_CTX_set_tlsext_servername_callback(
+        pair.context.get(), +[](SSL* ssl, int*, void* out) {
+          const char* text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+          if (text != nullptr) *static_cast<std::string*>(out) = text;
+          return SSL_TLSEXT_ERR_OK;
+        });
     SSL_CTX_set_tlsext_servername_arg(pair.context.get(), &seen);
     REQUIRE(pair.shake_hands(trusting(), {.name = name}) == "");
     return seen;

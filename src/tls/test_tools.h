@@ -51,7 +51,8 @@ struct Pair {
   bool until(const std::function<bool()>& done) { return loop.run_until(done, kLong); }
 
   void begin_server() {
-    server = std::make_unique<TlsTransport>(loop, std::move(plain_server), server_of(*context), nullptr, Server{});
+    server =
+        std::make_unique<TlsTransport>(loop, std::move(plain_server), server_of(*context), nullptr, Server{});
     server->shake_hands([this](Result<void> how) { server_done = std::move(how); });
   }
   /// What the client's handshake comes to: "" or the error. With a server, when there is a context.

@@ -61,15 +61,17 @@ class TlsTransport final : public net::Transport, private net::Reader {
   net::Flow flush();
   bool encrypt(std::string_view bytes);
   void tell_later();
-  bool has_something() const { return end_ || plain_end_ || BIO_pending(in_) > 0 || SSL_has_pending(ssl_.get()) == 1; }
+  bool has_something() const {
+    return end_ || plain_end_ || BIO_pending(in_) > 0 || SSL_has_pending(ssl_.get()) == 1;
+  }
 
   net::Loop& loop_;
   std::unique_ptr<net::Transport> plain_;
   std::shared_ptr<const void> context_;
   Server server_;
   SslPtr ssl_;
-  BIO* in_;   // records that have come; of ssl_
-  BIO* out_;  // records to be sent; of ssl_
+  BIO* in_;                                    // records that have come; of ssl_
+  BIO* out_;                                   // records to be sent; of ssl_
   std::function<void(Result<void>)> on_done_;  // while hands are shaken
   net::Reader* reader_ = nullptr;
   bool is_plain_read_ = false;

@@ -42,7 +42,8 @@ TEST_CASE("what is written at one end is read at the other, in order and whole")
   pair.client->write(pieces);
   sent += "abc" + much.substr(0, 40'000);
   write(*pair.server, much);
-  CHECK(pair.until([&] { return at_server.bytes.size() >= sent.size() && at_client.bytes.size() >= much.size(); }));
+  CHECK(pair.until(
+      [&] { return at_server.bytes.size() >= sent.size() && at_client.bytes.size() >= much.size(); }));
   CHECK(at_server.bytes == sent);
   CHECK(at_client.bytes == much);
 }

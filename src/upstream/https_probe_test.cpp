@@ -55,7 +55,8 @@ class SecureOrigin {
   net::ListeningSocket socket_ =
       *net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone);
   std::list<Visitor> visitors_;
-  net::Acceptor acceptor_{loop_, socket_, [this](auto plain) { visitors_.emplace_back(*this, std::move(plain)); }};
+  net::Acceptor acceptor_{loop_, socket_,
+                          [this](auto plain) { visitors_.emplace_back(*this, std::move(plain)); }};
 };
 
 config::Health trusting(config::ProbeTls tls = {}) {
@@ -111,7 +112,8 @@ TEST_CASE("an https probe of what speaks no TLS, or nothing, fails and says so")
   config::Health health = trusting();
   health.timeout = Duration{50};
   CHECK(ask(loop, silent.address(), health) == "failed: timed out after 50ms");
-  const Origin plain(loop, {"HTTP/1.1 400 Bad Request\r\n\r\n"}, Origin::Then::close, Origin::Answers::anything);
+  const Origin plain(loop, {"HTTP/1.1 400 Bad Request\r\n\r\n"}, Origin::Then::close,
+                     Origin::Answers::anything);
   CHECK(ask(loop, plain.address(), trusting()) == "failed: no TLS is spoken there");
 }
 
@@ -121,7 +123,8 @@ TEST_CASE("a backend's session is taken up by its next probe, and not by another
   const auto question = std::make_shared<const Question>(trusting());
   const auto pass = [&](const std::shared_ptr<tls::Session>& session) {
     std::optional<ProbeResult> result;
-    const Wait wait = probe(loop, origin.address(), question, session, [&](ProbeResult got) { result = got; });
+    const Wait wait =
+        probe(loop, origin.address(), question, session, [&](ProbeResult got) { result = got; });
     REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
     REQUIRE(result->kind == ProbeResult::Kind::passed);
     return origin.sessions_taken_up();

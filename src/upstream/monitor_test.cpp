@@ -160,6 +160,29 @@ TEST_CASE("the next process goes on with what is left") {
   CHECK(after.health(3) == HealthState::healthy);
 }
 
+TEST_CASE("one that warms up goes on with that in the next process, and one that is warm stays so") {
+  const auto is_warm = [](const Watch& watch, size_t i) {
+    return watch.states[i - 1]->healthy_since() == TimePoint();
+  };
+  Watch before(2);
+  before.settings.slow_start = minutes(5);
+  before.apply();
+  before.monitor.begin_anew(before.states[0]);
+  REQUIRE_FALSE(is_warm(before, 1));
+  CHECK(before.standing(1).warming > Duration::zero());
+  CHECK(before.standing(2).warming == Duration::zero());
+  Watch after(2);
+  after.settings.slow_start = minutes(6);
+  after.apply();
+  for (size_t i = 1; i <= 2; ++i) after.monitor.recall(after.states[i - 1], before.standing(i));
+  CHECK(after.standing(1).warming > Duration::zero());
+  CHECK(after.standing(1).warming <= minutes(5));
+  CHECK(is_warm(after, 2));
+  before.settings.slow_start = Duration::zero();
+  before.apply();
+  CHECK(before.standing(1).warming == Duration::zero());
+}
+
 TEST_CASE("however many workers report one trouble, it is one: it is left alone for no longer") {
   Watch watch(2);
   const auto report = [&](size_t backend, int workers) {

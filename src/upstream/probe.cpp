@@ -147,8 +147,8 @@ class Probe final : private net::Reader {
 };
 
 bool has_user_agent(const config::Health& health) {
-  return std::ranges::any_of(health.headers,
-                             [](const auto& field) { return equals_ignoring_case(field.first, "User-Agent"); });
+  return std::ranges::any_of(
+      health.headers, [](const auto& field) { return equals_ignoring_case(field.first, "User-Agent"); });
 }
 
 /// Nobody's connection but ours: what the protocol has for checks of health.
@@ -195,7 +195,8 @@ std::string Question::server_name(const Address& target) const {
 
 Wait probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
            std::shared_ptr<tls::Session> session, std::function<void(ProbeResult)> on_result) {
-  return Probe::start(std::make_unique<Probe>(loop, backend, std::move(question), std::move(session)), std::move(on_result));
+  return Probe::start(std::make_unique<Probe>(loop, backend, std::move(question), std::move(session)),
+                      std::move(on_result));
 }
 
 }  // namespace sluice::upstream

@@ -200,8 +200,8 @@ TEST_CASE("ten thousand backends probed each second never need more than a few p
     for (const size_t i : std::exchange(under_way, {})) {
       const bool first = !is_spread[i];
       is_spread[i] = true;
-      field.schedule.plan(turns[i], first ? field.schedule.spread(Duration{1000})
-                                          : field.schedule.jittered(Duration{1000}));
+      field.schedule.plan(
+          turns[i], first ? field.schedule.spread(Duration{1000}) : field.schedule.jittered(Duration{1000}));
     }
     field.pass(Duration{1});
     if (millisecond > 2000) {

@@ -60,7 +60,8 @@ TEST_CASE("the body must contain the text, by whatever framing it comes and wher
   CHECK(told({head + "\r\nread"}, kReady, Then::close) == missing);
   CHECK(told({head + "Content-Length: 9\r\n\r\nread"}, kReady, Then::close) ==
         "failed: closed in the middle of the body");
-  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}, kReady).starts_with("failed: malformed body: "));
+  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}, kReady)
+            .starts_with("failed: malformed body: "));
 }
 
 TEST_CASE("a status that is not expected, and 503, count before the body") {
@@ -75,7 +76,8 @@ TEST_CASE("no more than 64 KiB of a body are looked at, and no longer than the t
         "failed: the body has no \"ready\" in its first 64 KiB");
   net::Loop loop;
   const Origin slow(loop, {head + "read"});
-  CHECK(ask(loop, slow.address(), {.timeout = Duration{30}, .body = "ready"}) == "failed: timed out after 30ms");
+  CHECK(ask(loop, slow.address(), {.timeout = Duration{30}, .body = "ready"}) ==
+        "failed: timed out after 30ms");
 }
 
 TEST_CASE("a text is found however its body is cut, and not across what was never there") {
@@ -99,7 +101,8 @@ TEST_CASE("a probe asks as it is told") {
   REQUIRE(ask(loop, origin.address(), {}) == "passed");
   CHECK(origin.request() == "GET /ping HTTP/1.1\r\nHost: " + origin.address().text() +
                                 "\r\nUser-Agent: sluice-probe\r\nConnection: close\r\n\r\n");
-  const config::Health asked{.path = "/up?all", .host = "a.example", .headers = {{"X-A", "b"}, {"user-agent", "c"}}};
+  const config::Health asked{
+      .path = "/up?all", .host = "a.example", .headers = {{"X-A", "b"}, {"user-agent", "c"}}};
   REQUIRE(ask(loop, origin.address(), asked) == "passed");
   CHECK(origin.request() ==
         "GET /up?all HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");

@@ -34,7 +34,8 @@ class Origin {
         pieces_(std::move(pieces)),
         then_(then),
         socket_(*net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone)),
-        acceptor_(loop, socket_, [this](auto transport) { visitors_.emplace_back(*this, std::move(transport)); }) {}
+        acceptor_(loop, socket_,
+                  [this](auto transport) { visitors_.emplace_back(*this, std::move(transport)); }) {}
 
   /// From the next visitor on.
   void answer(const std::string& answer) { pieces_ = {answer}; }

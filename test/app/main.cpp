@@ -11,7 +11,8 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: demo-app [--bind ADDRESS] [--port N] [--delay TIME] [--linger TIME] [--idle TIME] [--version TAG] "
+    "usage: demo-app [--bind ADDRESS] [--port N] [--delay TIME] [--linger TIME] [--idle TIME] [--version "
+    "TAG] "
     "[--log FILE]\n";
 
 /// Takes one `--option value`; false when it is none.

@@ -119,8 +119,9 @@ TEST_CASE("an admin may say so in a transaction, too") {
 
 TEST_CASE("a backend may say so as it begins a tunnel, too") {
   RecordingOrigin origin;
-  origin.answer("/up", {.bytes = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-                                 "X-Bye: 1\r\nX-Other: 2\r\n\r\n"});
+  origin.answer("/up",
+                {.bytes = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+                          "X-Bye: 1\r\nX-Other: 2\r\n\r\n"});
   const Proxy proxy("[pool.shop]\nbackends = [\"" + origin.address() +
                     "\"]\nhealth = false\ndrain_header = { name = \"X-Bye\", hold = \"10m\" }\n" +
                     "timeouts = { tunnel_drain = \"100ms\" }\n");

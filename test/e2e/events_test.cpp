@@ -77,7 +77,8 @@ TEST_CASE(
   CHECK(events(proxy, "--since 1000000").size() >= after.size());
 }
 
-TEST_CASE("a drain by an admin is an event of the backend, and so is its end, with probes and without [tsan]") {
+TEST_CASE(
+    "a drain by an admin is an event of the backend, and so is its end, with probes and without [tsan]") {
   const DemoApp app;
   const DemoApp other;
   for (const std::string health : {"{ interval = \"50ms\" }", "false"}) {

@@ -9,8 +9,8 @@ namespace sluice::e2e {
 namespace {
 
 std::string pool_of(const DemoApp& app, const std::string& health) {
-  return "[pool.shop]\nbackends = [\"" + app.address() +
-         "\"]\nhealth = { interval = \"50ms\", fall = 1, " + health + " }\n";
+  return "[pool.shop]\nbackends = [\"" + app.address() + "\"]\nhealth = { interval = \"50ms\", fall = 1, " +
+         health + " }\n";
 }
 
 std::string state(const Proxy& proxy) {
@@ -58,8 +58,8 @@ TEST_CASE("backends that take nobody without a PROXY header are healthy where th
   const std::string address = inner.address("pp");
   const auto pool = [&](const std::string& version) {
     return "[pool.shop]\nbackends = [\"127.0.0.1:" + address.substr(address.rfind(':') + 1) +
-           "\"]\nhealth = { path = \"/hello\", interval = \"50ms\", fall = 1 }\nproxy_protocol = \"" + version +
-           "\"\n";
+           "\"]\nhealth = { path = \"/hello\", interval = \"50ms\", fall = 1 }\nproxy_protocol = \"" +
+           version + "\"\n";
   };
   Proxy outer(pool("none"));
   CHECK(becomes(outer, "down"));
@@ -78,13 +78,13 @@ TEST_CASE("backends that take nobody without a PROXY header are healthy where th
 class OpensslServer {
  public:
   explicit OpensslServer(const std::string& names) {
-    const auto made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                           "-keyout", directory_.path("key.pem"), "-out", certificate(), "-days", "2", "-subj",
-                           "/CN=test", "-addext", "subjectAltName=" + names});
+    const auto made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                           "-nodes", "-keyout", directory_.path("key.pem"), "-out", certificate(), "-days",
+                           "2", "-subj", "/CN=test", "-addext", "subjectAltName=" + names});
     if (made.exit_code != 0) throw std::runtime_error("no certificate: " + made.output);
     process_ = std::make_unique<Child>(
-        std::vector<std::string>{"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate(), "-key",
-                                 directory_.path("key.pem"), "-www"},
+        std::vector<std::string>{"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate(),
+                                 "-key", directory_.path("key.pem"), "-www"},
         directory_.path("output"));
     const std::string before = "ACCEPT 127.0.0.1:";
     if (!eventually([&] {
@@ -107,8 +107,8 @@ class OpensslServer {
 };
 
 std::string https_pool(const DemoApp& app, const OpensslServer& server, const std::string& tls) {
-  return pool_of(app, "type = \"https\", path = \"/\", timeout = \"5s\", port = " + server.port() + ", tls = { " +
-                          tls + " }");
+  return pool_of(app, "type = \"https\", path = \"/\", timeout = \"5s\", port = " + server.port() +
+                          ", tls = { " + tls + " }");
 }
 
 TEST_CASE("an https probe believes a certificate of its authorities, for the right name, alone [tsan]") {
@@ -154,7 +154,8 @@ TEST_CASE("a file of authorities that is damaged changes nothing, and is told wi
   const int before = proxy.json("status")["generation"];
 
   write_file(copy, good.substr(0, good.size() / 2));
-  const std::string told = "pool.shop.health.tls.ca: cannot use \"" + copy + "\": certificate 1 in it is damaged: ";
+  const std::string told =
+      "pool.shop.health.tls.ca: cannot use \"" + copy + "\": certificate 1 in it is damaged: ";
   for (const std::string command : {"reload", "config check"}) {
     const Finished refused = proxy.admin(command);
     CHECK(refused.exit_code == 3);

@@ -84,7 +84,8 @@ void check_old_one_goes_on(Between& at) {
   CHECK(pid_of(at.proxy) == at.proxy.process().pid());
 }
 
-TEST_CASE("a new process on probation that crashes before it knows that it is the one costs nobody anything") {
+TEST_CASE(
+    "a new process on probation that crashes before it knows that it is the one costs nobody anything") {
   Between at("probation = \"1m\"");
   Load load(at.port);
   at.start_until(From::old_one, "yours");

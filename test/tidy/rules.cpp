@@ -17,14 +17,10 @@ struct Home {
   std::string_view other{};
 };
 
-constexpr std::array kHomes = {Home{"uv.h", "net"},
-                               Home{"uv/", "net"},
-                               Home{"llhttp.h", "http"},
-                               Home{"nghttp2/", "http"},
-                               Home{"toml++/", "config"},
-                               Home{"ares", "resolve"},
-                               Home{"openssl/", "tls"},
-                               Home{"nlohmann/", "admin", "lifecycle"}};
+constexpr std::array kHomes = {Home{"uv.h", "net"},       Home{"uv/", "net"},
+                               Home{"llhttp.h", "http"},  Home{"nghttp2/", "http"},
+                               Home{"toml++/", "config"}, Home{"ares", "resolve"},
+                               Home{"openssl/", "tls"},   Home{"nlohmann/", "admin", "lifecycle"}};
 
 std::vector<std::string> cells_of(std::string_view row) {
   std::vector<std::string> cells;

@@ -20,8 +20,8 @@ struct Retry {
   /// known.
   Duration trust_idle{100};
   bool partial_post = false;  ///< a 379 gives the request back, to go on at another backend
-  bool hold = false;  ///< a response that fits into the buffer begins once it is whole
-  Duration hedge{};   ///< after which an idempotent request is sent to a second backend, too; 0: never
+  bool hold = false;          ///< a response that fits into the buffer begins once it is whole
+  Duration hedge{};  ///< after which an idempotent request is sent to a second backend, too; 0: never
   bool operator==(const Retry&) const = default;
 };
 

@@ -33,8 +33,8 @@ class Departures {
   void taken(const std::vector<size_t>& refused, size_t room);
   /// Nobody takes connections any more.
   void close();
-  /// The process is at its end: what was not sent goes back, to end here and be counted. What was sent and not
-  /// answered may be the other process's by now.
+  /// The process is at its end: what was not sent goes back, to end here and be counted. What was sent and
+  /// not answered may be the other process's by now.
   void give_up();
   /// While held none is sent: is_quiet() once the other process has said what it has of the last ones.
   void hold(bool held);

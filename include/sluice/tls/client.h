@@ -36,8 +36,8 @@ class Session {
 class ClientContext {
  public:
   struct Settings {
-    bool verify = true;          ///< the server has to show a certificate for its name, of a known authority
-    std::string authorities{};   ///< certificates in PEM; empty: those of the system
+    bool verify = true;         ///< the server has to show a certificate for its name, of a known authority
+    std::string authorities{};  ///< certificates in PEM; empty: those of the system
   };
   static Result<std::shared_ptr<const ClientContext>> make(const Settings& settings);
   ~ClientContext();

@@ -84,9 +84,9 @@ class Monitor {
   Log& log_;
   OnChecked on_checked_;
   OnTransition on_transition_;
-  bool is_at_work_ = false;  // has been told what to watch
+  bool is_at_work_ = false;     // has been told what to watch
   TimePoint next_complaint_{};  // that a backend could not be asked
-  ProbeSchedule schedule_;   // outlives those who have a turn in it
+  ProbeSchedule schedule_;      // outlives those who have a turn in it
   Questions questions_;
   ByState watched_;
 };

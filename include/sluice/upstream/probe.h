@@ -18,7 +18,8 @@ namespace sluice::upstream {
 /// What all probes of a pool's backends have in common; made once for its settings.
 class Question {
  public:
-  explicit Question(config::Health health, config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none);
+  explicit Question(config::Health health,
+                    config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none);
 
   const config::Health& health() const { return health_; }
   /// It is what a pool with these settings asks.

@@ -64,9 +64,9 @@ class ProbeSchedule {
 
   struct Load {
     size_t under_way = 0;
-    size_t waiting = 0;   ///< are due, and there is no room
-    Duration late{};      ///< of the one that began last, or that waits longest if that is more
-    uint64_t begun = 0;   ///< ever
+    size_t waiting = 0;  ///< are due, and there is no room
+    Duration late{};     ///< of the one that began last, or that waits longest if that is more
+    uint64_t begun = 0;  ///< ever
   };
   Load load() const;
 
