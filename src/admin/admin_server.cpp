@@ -17,11 +17,6 @@ namespace {
 
 constexpr size_t kMostSessions = 64;
 
-Error moved() {
-  return {.code = ErrorCode::moved,
-          .message = "another process has taken over: ask that one, on the same socket"};
-}
-
 /// Where to is in its configuration.
 Error moved_away() {
   return {.code = ErrorCode::conflict,
@@ -35,8 +30,8 @@ struct AdminServer::Impl {
       : loop(the_loop), log(the_log), socket(std::move(the_socket)) {}
 
   void accept(std::unique_ptr<net::Transport> transport) {
-    sessions.push_back(
-        std::make_unique<Session>(std::move(transport), context, [this](Session& session) { end(session); }));
+    sessions.push_back(std::make_unique<Session>(loop, std::move(transport), context,
+                                                 [this](Session& session) { end(session); }));
     if (sessions.size() >= kMostSessions) acceptor->pause();
   }
 
@@ -108,7 +103,7 @@ void AdminServer::hand_over(bool same_socket) {
 }
 
 bool AdminServer::is_to_hear() const {
-  return std::ranges::any_of(impl_->sessions, [](const auto& session) { return session->is_silent(); });
+  return std::ranges::any_of(impl_->sessions, [](const auto& session) { return session->is_to_hear(); });
 }
 
 void AdminServer::stand_by() {

@@ -11,6 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "admin/command.h"
+
 namespace sluice::admin {
 namespace {
 
@@ -19,7 +21,6 @@ constexpr size_t kLongestScript = size_t{16} << 20;
 /// For a takeover to end, one way or the other, while the command that came into it is asked again and again.
 constexpr Duration kPatience{30'000};
 constexpr Duration kPause{20};
-/// Since it was asked: then this is another takeover than the last one.
 constexpr Duration kLongAgo{1000};
 
 /// The journey of commands in one session: connect, send one, print its reply as it comes, send the next. The
@@ -65,9 +66,10 @@ class Client final : private net::Reader {
   void send_next() {
     const std::string& line = lines_[next_++];
     json_ = line.find("--json") != std::string::npos;
-    follows_ = line.starts_with("events ") && line.find("--follow") != std::string::npos;
+    const auto command = parse_command(line);  // What is none the other side says.
+    word_ = command && !command->words.empty() ? command->words[0] : "";
+    follows_ = word_ == "events" && command->has("--follow");
     has_printed_ = false;
-    if (loop_.clock().now() - asked_at_ > kLongAgo) first_asked_at_ = loop_.clock().now();
     asked_at_ = loop_.clock().now();
     const std::array<std::string_view, 2> pieces = {line, "\n"};
     transport_->write(pieces);
@@ -125,6 +127,7 @@ class Client final : private net::Reader {
   void print(const std::string& line, const Answer& answer) {
     has_printed_ = true;
     last_event_ = answer.event;
+    if (last_event_ > 0) moved_since_.reset();
     if (next_ <= answered_ && !answer.code) return;
     std::fprintf(answer.code && !json_ ? stderr : stdout, "%s\n", line.c_str());
     std::fflush(stdout);
@@ -133,21 +136,22 @@ class Client final : private net::Reader {
   // ---- a takeover in the middle
 
   void remember() {
+    if (next_ > answered_) moved_since_.reset();
     answered_ = std::max(answered_, next_);
-    const auto words = split_words(lines_[next_ - 1]);
-    if (words.empty()) return;
-    if (words[0] == "begin") draft_ = next_ - 1;
-    if (words[0] == "commit" || words[0] == "abort") draft_.reset();
+    if (word_ == "begin") draft_ = next_ - 1;
+    if (word_ == "commit" || word_ == "abort") draft_.reset();
   }
 
   /// The first half of an answer cannot be taken back. Events go on after the last one.
   bool may_ask_again() const {
     const bool may_go_on = !has_printed_ || (follows_ && last_event_ > 0);
-    const auto now = loop_.clock().now();
-    return may_go_on && (now - asked_at_ > kLongAgo || now - first_asked_at_ < kPatience);
+    return may_go_on && (!moved_since_ || loop_.clock().now() - *moved_since_ < kPatience || was_taken());
   }
+  /// It was waited for, so this is another takeover than the last one.
+  bool was_taken() const { return loop_.clock().now() - asked_at_ > kLongAgo; }
 
   void ask_again() {
+    if (!moved_since_ || was_taken()) moved_since_ = loop_.clock().now();
     if (follows_ && last_event_ > 0) {
       lines_[next_ - 1] =
           concat({"events --follow --since ", std::to_string(last_event_), json_ ? " --json" : ""});
@@ -170,6 +174,7 @@ class Client final : private net::Reader {
   size_t next_ = 0;
   size_t answered_ = 0;          // lines whose answers have been printed
   std::optional<size_t> draft_;  // the line of its `begin`
+  std::string word_;             // the first one of what is asked
   bool json_ = false;
   bool follows_ = false;
   bool has_printed_ = false;  // of the answer that is on its way
@@ -179,7 +184,7 @@ class Client final : private net::Reader {
   std::string input_;
   Deadline again_;
   TimePoint asked_at_{};
-  TimePoint first_asked_at_{};  // again and again since then
+  std::optional<TimePoint> moved_since_;  // what is asked has had no other answer since then
   int exit_code_ = 1;
 };
 
@@ -195,11 +200,13 @@ std::optional<std::vector<std::string>> read_script() {
   for (int c = std::getchar(); c != EOF; c = std::getchar()) {
     if (++size > kLongestScript) return std::nullopt;
     if (c == '\n') {
+      if (lines.back().ends_with('\r')) lines.back().pop_back();
       lines.emplace_back();
     } else {
       lines.back() += static_cast<char>(c);
     }
   }
+  if (lines.back().ends_with('\r')) lines.back().pop_back();
   std::erase_if(lines, [](const std::string& line) {
     const auto words = split_words(line);
     return words.empty() || words[0].starts_with('#');

@@ -21,9 +21,18 @@ Error still_waiting(uint64_t made, const Error& error) {
 
 }  // namespace
 
-Session::Session(std::unique_ptr<net::Transport> transport, Context context,
+Error moved() {
+  return {.code = ErrorCode::moved,
+          .message = "another process has taken over: ask that one, on the same socket"};
+}
+
+Session::Session(net::Loop& loop, std::unique_ptr<net::Transport> transport, Context context,
                  std::function<void(Session&)> on_over)
-    : transport_(std::move(transport)), context_(std::move(context)), on_over_(std::move(on_over)) {
+    : loop_(loop),
+      transport_(std::move(transport)),
+      context_(std::move(context)),
+      on_over_(std::move(on_over)),
+      next_([this] { next_line(); }) {
   transport_->start_reading(*this);
 }
 
@@ -50,7 +59,7 @@ void Session::leave_when_sent() {
 }
 
 void Session::end(const Error& error) {
-  if (!busy_ && !is_blocked_ && !ended_) {
+  if (!busy_ && (is_blocked_ || !ended_ || !input_.empty())) {
     // Its next command may be on its way, or here and not read: an end without a word would leave open what
     // became of it.
     refusal_ = error;
@@ -58,7 +67,7 @@ void Session::end(const Error& error) {
   }
   if (std::exchange(busy_, false)) {
     wait_.cancel();
-    stream_.reset();
+    if (stream_) end_stream();
     answer(Reply::failed(made_ ? still_waiting(*made_, error) : error));
   }
   ended_ = true;
@@ -93,6 +102,7 @@ void Session::next_line() {
 }
 
 void Session::run(std::string_view line) {
+  if (context_.server->is_standing_by() && !refusal_) refusal_ = moved();
   if (refusal_) {
     json_ = line.find("--json") != std::string_view::npos;
     answer(Reply::failed(*refusal_));
@@ -105,7 +115,7 @@ void Session::run(std::string_view line) {
   Outcome outcome = execute(context_, *command, [this](const Reply& reply) {
     busy_ = waits_for_verdict_ = false;
     answer(reply);
-    next_line();
+    loop_.deadlines().arm(next_, Duration{1});  // Another process may be the one from this moment on.
   });
   if (outcome.reply) return answer(*outcome.reply);
   busy_ = true;
@@ -114,6 +124,15 @@ void Session::run(std::string_view line) {
   wait_ = std::move(outcome.wait);
   stream_ = std::move(outcome.stream);
   if (stream_) go_on_streaming();
+}
+
+/// What this process has noted last no other one tells.
+void Session::end_stream() {
+  for (std::string text = stream_->take(json_); !text.empty(); text = stream_->take(json_)) {
+    const std::array<std::string_view, 1> pieces = {text};
+    transport_->write(pieces);
+  }
+  stream_.reset();
 }
 
 /// As fast as the peer reads.

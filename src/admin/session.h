@@ -1,6 +1,8 @@
 // One connection to the admin socket: its commands one after the other, each answered before the next.
 #pragma once
 
+#include <sluice/base/deadlines.h>
+#include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 
 #include <functional>
@@ -12,18 +14,22 @@
 
 namespace sluice::admin {
 
+/// Nothing was done: another process answers on the same socket.
+Error moved();
+
 /// One loop's. The owner destroys it when `on_over` says so.
 class Session final : private net::Reader {
  public:
-  Session(std::unique_ptr<net::Transport> transport, Context context, std::function<void(Session&)> on_over);
+  Session(net::Loop& loop, std::unique_ptr<net::Transport> transport, Context context,
+          std::function<void(Session&)> on_over);
 
   /// Takes no more commands. When an answer is due, it is this, and so it is to the next command that comes;
   /// of a change that was made it is said that it was.
   void end(const Error& error);
   bool waits_for_verdict() const { return waits_for_verdict_; }
 
-  /// Has said nothing yet.
-  bool is_silent() const { return is_silent_; }
+  /// Has said nothing yet, or is in the middle of a script that goes on elsewhere.
+  bool is_to_hear() const { return is_silent_ || (refusal_ && !ended_); }
 
  private:
   void on_bytes(std::string_view bytes) override;
@@ -32,9 +38,11 @@ class Session final : private net::Reader {
   void run(std::string_view line);
   void answer(const Reply& reply);
   void go_on_streaming();
+  void end_stream();
   void leave_when_sent();
   void turn_over();
 
+  net::Loop& loop_;
   std::unique_ptr<net::Transport> transport_;
   Context context_;  // What it has begun and not committed ends with it.
   std::function<void(Session&)> on_over_;
@@ -44,6 +52,7 @@ class Session final : private net::Reader {
   std::optional<Stream> stream_;  // while that is what it is busy with
   Wait wait_;
   Wait writable_;
+  Deadline next_;  // line, after an answer that was waited for
   bool json_ = false;
   bool busy_ = false;
   bool is_silent_ = true;

@@ -213,7 +213,7 @@ class Running {
     if (!finished_) loop_.run();
   }
 
-  /// Who has just connected to the admin socket, and whose command comes too late, is told so.
+  /// Whose command comes too late on the admin socket is told so.
   void finish() {
     last_words_ = server_.when([this] { return !admin_->is_to_hear(); }, kLastWords, [this](bool) { end(); });
   }

@@ -44,7 +44,7 @@ TEST_CASE("a stop on probation ends the old process, too, when the new one hangs
   freeze(at.upgrade());
   at.proxy.process().send_signal(SIGTERM);
   CHECK(at.proxy.process().wait() == 0);
-  CHECK(at.successors.living().empty());
+  CHECK(eventually([&] { return at.successors.living().empty(); }));
 }
 
 TEST_CASE("a stop that both processes hear of, as from a terminal, is one and a drain; two are a hard stop") {
@@ -61,14 +61,14 @@ TEST_CASE("a stop that both processes hear of, as from a terminal, is one and a 
     }
     CHECK((slow.receive().body == "slow\n") == (times == 1));
     CHECK(at.proxy.process().wait() == 0);
-    CHECK(at.successors.living().empty());
+    CHECK(eventually([&] { return at.successors.living().empty(); }));
   }
 }
 
 TEST_CASE("who waits for the verdict hears of a stop that there will be none") {
   const OnProbation at;
   std::optional<Finished> answer;
-  std::thread waits([&] { answer = at.proxy.admin("upgrade --wait 1m"); });
+  std::jthread waits([&] { answer = at.proxy.admin("upgrade --wait 1m"); });
   REQUIRE(eventually([&] { return at.log_has("on probation time_ms"); }));
   at.proxy.process().send_signal(SIGTERM);
   CHECK(at.proxy.process().wait() == 0);

@@ -124,5 +124,70 @@ TEST_CASE("a change waits for the end of a takeover, and is done by the process 
   }
 }
 
+TEST_CASE(
+    "a script is one, however its lines are written: a draft that comes into a takeover is made whole") {
+  Between at;
+  const TempDir directory;
+  const int before = at.proxy.json("status")["generation"].get<int>();
+  at.start_until(From::new_one, "ready");
+  const std::string change = "backend weight shop " + at.app.address() + " ";
+  const std::string lines =
+      "\\r\\nbegin --json\\r\\n" + change + "5\\r\\n" + change + "6\\r\\n--json commit\\r\\n";
+  Child script(
+      {"sh", "-c", "printf '" + lines + "' | " + sluice_binary() + " -s " + at.proxy.socket_path() + " -"},
+      directory.path("output"));
+  REQUIRE(eventually([&] { return script.output().find("pending=2") != std::string::npos; }));
+  at.relay.let_go();
+  CHECK_MESSAGE(script.wait() == 0, script.output());
+  CHECK(weight_of(at.proxy) == 6);
+  CHECK(at.proxy.json("status")["generation"] == before + 2);  // The new process's own, and the draft's.
+  at.end_heir();
+}
+
+TEST_CASE("what comes behind `upgrade` in the same session is answered `moved`, and not done") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  AdminSession session(proxy.socket_path());
+  REQUIRE(session.send("upgrade\nlog level debug\nstop"));
+  CHECK(session.hear().starts_with("ok pid="));
+  CHECK(session.hear().starts_with("error moved: "));
+  CHECK(proxy.process().wait() == 0);
+  CHECK(pid_of(proxy) != proxy.process().pid());
+}
+
+TEST_CASE("who has waited for a verdict in vain is not answered by the process that stands by") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  proxy.add_to_server_table("probation = \"1m\"");
+  proxy.write_config(Proxy::pool({&app}));
+  AdminSession session(proxy.socket_path());
+  CHECK(session.ask("upgrade --wait 100ms").starts_with("error timed_out: "));
+  CHECK(session.ask("stop").starts_with("error moved: "));
+  CHECK(proxy.json("status").contains("probation"));
+}
+
+TEST_CASE("who reads slowly is told, too, that another process has taken over") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient slow(proxy.port());  // The old process has not ended before that.
+  REQUIRE(slow.send(get_request("/slow/2000")));
+  REQUIRE(eventually([&] { return proxy.json("status")["requests"]["accepted"] == 1; }));
+  AdminSession session(proxy.socket_path());
+  std::string commands = "help";
+  for (int i = 1; i < 500; ++i) commands += "\nhelp";
+  REQUIRE(session.send(commands));
+  REQUIRE(session.hear() == "ok");
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  std::string last;
+  do last = session.hear();
+  while (last == "ok");
+  CHECK(last.starts_with("error moved: "));
+  CHECK(slow.receive().body == "slow\n");
+}
+
 }  // namespace
 }  // namespace sluice::e2e

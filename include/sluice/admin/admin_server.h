@@ -40,7 +40,7 @@ class AdminServer {
   /// Likewise, on the same socket, but this process may answer again. Who waits for how an upgrade goes on
   /// keeps waiting.
   void stand_by();
-  /// Somebody has connected and not said yet what for.
+  /// Somebody has connected and not said yet what for, or does not know yet that another process answers now.
   bool is_to_hear() const;
 
  private:
