@@ -200,13 +200,14 @@ std::optional<std::vector<std::string>> read_script() {
   for (int c = std::getchar(); c != EOF; c = std::getchar()) {
     if (++size > kLongestScript) return std::nullopt;
     if (c == '\n') {
-      if (lines.back().ends_with('\r')) lines.back().pop_back();
       lines.emplace_back();
     } else {
       lines.back() += static_cast<char>(c);
     }
   }
-  if (lines.back().ends_with('\r')) lines.back().pop_back();
+  for (auto& line : lines) {
+    if (line.ends_with('\r')) line.pop_back();
+  }
   std::erase_if(lines, [](const std::string& line) {
     const auto words = split_words(line);
     return words.empty() || words[0].starts_with('#');

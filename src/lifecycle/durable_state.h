@@ -45,6 +45,8 @@ class DurableState {
 
   /// The same in two steps, for what has been acknowledged before: whatever becomes of the disk.
   void assume(DesiredState next) { desired_ = std::move(next); }
+  /// Likewise: nothing comes back that has to know of changes that the file has caught up with.
+  void forget_redundant() { desired_.forget_redundant(); }
   void write(uint64_t number);
   /// What the file says now that another process has written it; nothing when there is none, or it cannot be
   /// read.

@@ -102,7 +102,6 @@ struct Handover::Impl final : net::MessageReader {
   void begin_standby();
   bool pass_on(int signal_number);
   void stop_standing_by(Verdict verdict, const std::string& why);
-  void be_succeeded();
   /// The one again, as if there had been no upgrade.
   void go_on(const std::string& why, std::unique_ptr<Takeover> by);
   /// That the other process was passed, which was not the one any more.

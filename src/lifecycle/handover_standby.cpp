@@ -52,14 +52,10 @@ void Handover::Impl::stop_standing_by(Verdict verdict, const std::string& why) {
   // They were held for a way back that has come to nothing; or nobody is there who could take them.
   channel ? server.departures().hold(false) : server.departures().close();
   server.stop_standing_by();
-  if (verdict == Verdict::passed) return be_succeeded();
-  answer(Error{.code = ErrorCode::conflict, .message = concat({"there is no verdict: ", why})});
-  settings.on_handed_over(0, true);
-}
-
-void Handover::Impl::be_succeeded() {
-  answer(int{new_process});
-  settings.on_handed_over(new_process, true);
+  const bool goes_on = verdict == Verdict::passed;
+  const Error none{.code = ErrorCode::conflict, .message = concat({"there is no verdict: ", why})};
+  answer(goes_on ? Result<int>(new_process) : Result<int>(none));
+  settings.on_handed_over(goes_on ? new_process : 0, true);
 }
 
 void Handover::Impl::go_on(const std::string& why, std::unique_ptr<Takeover> by) {

@@ -7,6 +7,22 @@ namespace sluice::lifecycle {
 
 using Queue = proxy::Service::Queue;
 
+namespace {
+
+/// Whoever had them before may have refused some on its way out.
+void take_new_connections(ListenerSockets& listener) {
+  for (auto& socket : listener.sockets) socket->take_new_connections();
+}
+
+/// No more another process's as well.
+void be_ours(ListenerSockets& listener) {
+  listener.shared = false;
+  take_new_connections(listener);
+  if (!listener.lent) listener.sockets.front()->take_file();
+}
+
+}  // namespace
+
 const Address* Listening::address(const std::string& id) const {
   const auto found = sockets_.find(id);
   return found == sockets_.end() ? nullptr : &found->second->address;
@@ -48,7 +64,7 @@ SocketsById Listening::open_sockets() const {
 /// One that was gone for less time than it takes to close goes on, with its queue and its workers.
 bool Listening::take_back(const std::string& id) {
   if (const auto aside = aside_.find(id); aside != aside_.end()) {
-    for (auto& socket : aside->second->sockets) socket->take_new_connections();
+    take_new_connections(*aside->second);
     aside_.erase(aside);
     return true;
   }
@@ -58,7 +74,7 @@ bool Listening::take_back(const std::string& id) {
     close(**found);  // The new one is another, and workers know them by their address.
     return false;
   }
-  for (auto& socket : (*found)->listener->sockets) socket->take_new_connections();
+  take_new_connections(*(*found)->listener);
   leaving_.erase(found);
   return true;
 }
@@ -170,11 +186,9 @@ void Listening::own(Server::Alone alone) {
   accepts_ = true;
   for (const auto& [id, listener] : aside_) listener->shared = false;
   for (const auto& [id, listener] : sockets_) {
-    if (!std::exchange(listener->shared, false)) continue;
+    if (!listener->shared) continue;
+    be_ours(*listener);
     listener->stood_by = alone == Server::Alone::no;
-    // Whoever had them before may have refused some on its way out.
-    for (auto& socket : listener->sockets) socket->take_new_connections();
-    if (!listener->lent) listener->sockets.front()->take_file();
   }
   spread();
 }
@@ -240,10 +254,8 @@ SocketsById Listening::take_kept() {
   SocketsById all = std::exchange(kept_, {});
   all.merge(std::exchange(borrowed_, {}));
   for (const auto& [id, listener] : all) {
-    listener->shared = false;
+    be_ours(*listener);
     listener->kept = 0;  // The other process may have had the manager forget them.
-    for (auto& socket : listener->sockets) socket->take_new_connections();
-    if (!listener->lent) listener->sockets.front()->take_file();
   }
   all.merge(open_sockets());
   return all;

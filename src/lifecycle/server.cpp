@@ -81,9 +81,7 @@ void Server::own(Alone alone) {
   impl_->owns = true;
   impl_->awaits_word = false;
   impl_->listening.own(alone);
-  DesiredState desired = impl_->durable->desired();
-  if (alone == Alone::yes) desired.forget_redundant();
-  impl_->durable->assume(std::move(desired));
+  if (alone == Alone::yes) impl_->durable->forget_redundant();
   impl_->durable->write(impl_->newest);
   catch_up();
 }

@@ -36,8 +36,9 @@ Server::Follower Server::on_changes(std::function<void(const SavedState&)> callb
 
 void Server::Impl::tell_followers() {
   std::erase_if(followers, [](const auto& each) { return each.expired(); });
+  if (followers.empty()) return;
   Changes changes = told_changes(durable->desired().changes());
-  if (followers.empty() || told.changes == changes) return;
+  if (told.changes == changes) return;
   told = {.generation = newest, .changes = std::move(changes)};
   for (const auto& each : followers) {
     if (const auto follower = each.lock()) (*follower)(told);

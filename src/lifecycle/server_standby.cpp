@@ -86,9 +86,7 @@ void Server::come_back_alone(uint64_t generation, uint64_t event) {
 
 void Server::be_alone() {
   impl_->listening.be_alone();
-  DesiredState desired = impl_->durable->desired();
-  desired.forget_redundant();
-  impl_->durable->assume(std::move(desired));
+  impl_->durable->forget_redundant();
   impl_->durable->write(impl_->newest);
 }
 

@@ -30,6 +30,8 @@ class Members {
     const auto found = object_.find(name);
     return found == object_.end() ? nothing : *found;
   }
+  /// Of a release that knows it.
+  bool has(std::string_view name) { return !member(name).is_null(); }
   void number(std::string_view name, auto& value) {
     const Json& found = member(name);
     if (!check(found.is_number_unsigned())) return;

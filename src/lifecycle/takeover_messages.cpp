@@ -151,7 +151,7 @@ TakeoverMessage read_hello(Members& members) {
   members.number("oldest", hello.oldest);
   members.text("sluice", hello.sluice);
   members.number("process", hello.process);
-  if (!members.member("comes_back").is_null()) members.flag("comes_back", hello.comes_back);
+  if (members.has("comes_back")) members.flag("comes_back", hello.comes_back);
   return hello;
 }
 
@@ -164,7 +164,7 @@ TakeoverMessage read_sockets(Members& members) {
     socket.text("kind", kind);
     socket.text("name", passed.name);
     socket.number("index", passed.index);
-    if (!socket.member("lent").is_null()) socket.flag("lent", passed.lent);
+    if (socket.has("lent")) socket.flag("lent", passed.lent);
     const auto found = std::ranges::find(kKinds, kind);
     if (!members.check(socket.is_good() && found != kKinds.end())) break;
     passed.kind = static_cast<PassedSocket::Kind>(found - kKinds.begin());
@@ -175,7 +175,7 @@ TakeoverMessage read_sockets(Members& members) {
 
 /// Of a release that knows names.
 void read_places(Members& members, config::Places& places) {
-  if (members.member("places").is_null()) return;
+  if (!members.has("places")) return;
   for (const Json& json : members.list("places")) {
     Members each(json);
     config::ResolvedAddress place;
@@ -196,11 +196,11 @@ void read_places(Members& members, config::Places& places) {
 void read_standing(Members& backend, upstream::Standing& standing) {
   const auto time = [&](std::string_view name, Duration& value) {
     uint32_t milliseconds = 0;
-    if (!backend.member(name).is_null()) backend.number(name, milliseconds);
+    if (backend.has(name)) backend.number(name, milliseconds);
     value = Duration(milliseconds);
   };
-  if (!backend.member("ejections").is_null()) backend.number("ejections", standing.ejections);
-  if (!backend.member("cause").is_null()) backend.text("cause", standing.cause);
+  if (backend.has("ejections")) backend.number("ejections", standing.ejections);
+  if (backend.has("cause")) backend.text("cause", standing.cause);
   time("ejected_ms", standing.ejected);
   time("held_draining_ms", standing.held_draining);
   time("warming_ms", standing.warming);
@@ -247,8 +247,8 @@ TakeoverMessage read_state(Members& members) {
 TakeoverMessage read_ready(Members& members) {
   ReadyMessage ready;
   members.flag("admin", ready.admin);
-  if (!members.member("room").is_null()) members.number("room", ready.room);
-  if (!members.member("probation").is_null()) members.flag("probation", ready.probation);
+  if (members.has("room")) members.number("room", ready.room);
+  if (members.has("probation")) members.flag("probation", ready.probation);
   for (const Json& name : members.list("listeners")) {
     if (members.check(name.is_string())) ready.listeners.insert(name.get<std::string>());
   }
@@ -276,11 +276,11 @@ TakeoverMessage read_yours(Members& members) {
   YoursMessage yours;
   read_totals(members.member("totals"), members, yours.totals);
   members.number("predecessors", yours.predecessors);
-  if (const Json& figures = members.member("stands_by"); !figures.is_null()) {
-    read_figures(figures, members, yours.stands_by.emplace());
+  if (members.has("stands_by")) {
+    read_figures(members.member("stands_by"), members, yours.stands_by.emplace());
   }
-  if (!members.member("reload").is_null()) members.flag("reload", yours.reload);
-  if (!members.member("stops").is_null()) members.number("stops", yours.stops);
+  if (members.has("reload")) members.flag("reload", yours.reload);
+  if (members.has("stops")) members.number("stops", yours.stops);
   return yours;
 }
 

@@ -11,11 +11,8 @@
 namespace sluice::e2e {
 namespace {
 
-/// An address that nobody listens on, as far as anybody can tell.
 std::string nobody() {
-  Descriptors closes;
-  closes.add(listen_on_any_port());
-  return "127.0.0.1:" + std::to_string(port_of(closes.numbers()[0]));
+  return "127.0.0.1:" + std::to_string(free_port());
 }
 
 }  // namespace

@@ -170,7 +170,7 @@ TEST_CASE("a new process of a release that knows no probation takes over as it a
   const auto state = peer.hear_until("state");
   REQUIRE(state);
   CHECK((*state)["version"] == 2);
-  peer.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}, {"room", 10}});
+  peer.say(TakeoverPeer::ready(10));
   const auto yours = peer.hear_until("yours");
   REQUIRE(yours);
   CHECK_FALSE(yours->contains("stands_by"));
@@ -183,11 +183,7 @@ TEST_CASE("a new process that says nothing of its end has crashed, and damaged w
     TakeoverPeer peer(at.proxy.socket_path());
     peer.say(TakeoverPeer::hello(3));
     REQUIRE(peer.hear_until("state"));
-    peer.say({{"message", "ready"},
-              {"listeners", {"127.0.0.1:0"}},
-              {"admin", true},
-              {"room", 10},
-              {"probation", true}});
+    peer.say(TakeoverPeer::ready(10, true));
     const auto yours = peer.hear_until("yours");
     REQUIRE(yours);
     CHECK((*yours)["stands_by"]["failures"] == 0);

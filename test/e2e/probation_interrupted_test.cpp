@@ -102,7 +102,7 @@ TEST_CASE("who comes to take back what has been passed meanwhile is refused") {
   late.say(hello);
   REQUIRE(late.hear_until("state"));
   CHECK(at.proxy.admin("upgrade --keep").exit_code == 0);
-  late.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}, {"room", 10}});
+  late.say(TakeoverPeer::ready(10));
   CHECK(late.hear_until("refused"));
   CHECK(at.proxy.process().wait() == 0);
   CHECK(pid_of(at.proxy) == next);
@@ -182,11 +182,7 @@ TEST_CASE("an old process does not wait for what a new one that was stopped has 
   TakeoverPeer peer(at.proxy.socket_path());
   peer.say(TakeoverPeer::hello(3));
   REQUIRE(peer.hear_until("state"));
-  peer.say({{"message", "ready"},
-            {"listeners", {"127.0.0.1:0"}},
-            {"admin", true},
-            {"room", 10},
-            {"probation", true}});
+  peer.say(TakeoverPeer::ready(10, true));
   REQUIRE(peer.hear_until("connections"));
   peer.say({{"message", "verdict"}, {"verdict", "stopping"}, {"why", ""}});
   peer.hang_up();

@@ -9,12 +9,6 @@
 namespace sluice::e2e {
 namespace {
 
-int free_port() {
-  Descriptors closes;
-  closes.add(listen_on_any_port());
-  return port_of(closes.numbers()[0]);
-}
-
 struct TwoListeners {
   TwoListeners() : at("\"1m\"", with()) {}
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fixtures.h"
+#include "raw_client.h"
 #include "takeover_relay.h"
 
 #include <doctest/doctest.h>
@@ -14,6 +15,16 @@
 namespace sluice::e2e {
 
 using From = TakeoverRelay::From;
+
+/// Clients that wait for an answer.
+inline std::vector<RawClient> ask_many(int port, size_t count) {
+  std::vector<RawClient> clients(count);
+  for (auto& client : clients) {
+    REQUIRE(client.connect(port));
+    REQUIRE(client.send(get_request("/hello")));
+  }
+  return clients;
+}
 
 struct Between {
   /// `more` stands in the server table.

@@ -1,4 +1,5 @@
 // What comes to the admin socket while one process takes over from another.
+#include <optional>
 #include <regex>
 
 #include "admin_session.h"
@@ -15,11 +16,28 @@ int weight_of(const Proxy& proxy) {
   return proxy.json("backend list")["backends"][0]["weight"].get<int>();
 }
 
-/// As `sluice -` with these commands on its standard input.
-Finished run_script(const Proxy& proxy, const std::string& lines) {
-  return run(
-      {"sh", "-c", "printf '" + lines + "' | " + sluice_binary() + " -s " + proxy.socket_path() + " -"});
+/// `sluice -` with these commands on its standard input.
+std::vector<std::string> script_command(const Proxy& proxy, const std::string& lines) {
+  return {"sh", "-c", "printf '" + lines + "' | " + sluice_binary() + " -s " + proxy.socket_path() + " -"};
 }
+
+/// A proxy that is taken over from again and again.
+struct Upgraded {
+  explicit Upgraded(milliseconds rest) {
+    REQUIRE(proxy.wait_for_healthy(1));
+    upgrader.emplace(proxy, 10, rest);
+  }
+  bool goes_on() const { return upgrader->count() < 10 && upgrader->failure().empty(); }
+  void check() {
+    upgrader->wait();
+    CHECK_MESSAGE(upgrader->failure().empty(), upgrader->failure());
+  }
+
+  DemoApp app;
+  Proxy proxy{Proxy::pool({&app}), Proxy::StateFile::kept};
+  Successors successors{proxy};
+  std::optional<Upgrader> upgrader;
+};
 
 TEST_CASE("who waits in the old process is told that the change was made, and to ask the new one") {
   const DemoApp app;
@@ -49,52 +67,43 @@ TEST_CASE("who waits in the old process is told that the change was made, and to
 }
 
 TEST_CASE("every change that is made while processes take over is answered as it went") {
-  const DemoApp app;
-  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
-  const Successors successors(proxy);
-  REQUIRE(proxy.wait_for_healthy(1));
-  Upgrader upgrader(proxy, 10, 50ms);
+  Upgraded at(50ms);
   int made = 0;
-  for (int i = 0; upgrader.count() < 10 && upgrader.failure().empty(); ++i) {
+  for (int i = 0; at.goes_on(); ++i) {
     const int weight = 2 + i % 900;
-    AdminSession session(proxy.socket_path());
-    const auto answer = session.ask("backend weight shop " + app.address() + " " + std::to_string(weight));
+    AdminSession session(at.proxy.socket_path());
+    const auto answer = session.ask("backend weight shop " + at.app.address() + " " + std::to_string(weight));
     if (answer.starts_with("ok")) {
       ++made;
     } else {
       CHECK_MESSAGE(answer.starts_with("error moved: "), answer);
     }
-    CHECK((weight_of(proxy) == weight) == answer.starts_with("ok"));
+    CHECK((weight_of(at.proxy) == weight) == answer.starts_with("ok"));
   }
-  upgrader.wait();
-  CHECK_MESSAGE(upgrader.failure().empty(), upgrader.failure());
+  at.check();
   CHECK(made > 10);
 }
 
 TEST_CASE("commands and scripts that come into takeovers are done by one of the processes, and none fails") {
-  const DemoApp app;
-  Proxy proxy(Proxy::pool({&app}), Proxy::StateFile::kept);
-  const Successors successors(proxy);
-  REQUIRE(proxy.wait_for_healthy(1));
-  Upgrader upgrader(proxy, 10, 20ms);
-  for (int i = 0; upgrader.count() < 10 && upgrader.failure().empty(); ++i) {
-    const std::string change = "backend weight shop " + app.address() + " ";
+  Upgraded at(20ms);
+  for (int i = 0; at.goes_on(); ++i) {
+    const std::string change = "backend weight shop " + at.app.address() + " ";
     const int weight = 2 + i % 900;
-    const auto one = proxy.admin(change + std::to_string(weight));
+    const auto one = at.proxy.admin(change + std::to_string(weight));
     CHECK_MESSAGE(one.exit_code == 0, one.output);
-    CHECK(weight_of(proxy) == weight);
-    const auto script = run_script(
-        proxy, "begin\\n" + change + "1\\n" + change + std::to_string(weight + 1) + "\\ncommit\\nstatus\\n");
+    CHECK(weight_of(at.proxy) == weight);
+    const auto script =
+        run(script_command(at.proxy, "begin\\n" + change + "1\\n" + change + std::to_string(weight + 1) +
+                                         "\\ncommit\\nstatus\\n"));
     CHECK_MESSAGE(script.exit_code == 0, script.output);
     CHECK_MESSAGE(
         std::regex_search(
             script.output,
             std::regex("^ok generation=\\d+\nok pending=1\nok pending=2\nok generation=\\d+\nsluice ")),
         script.output);
-    CHECK(weight_of(proxy) == weight + 1);
+    CHECK(weight_of(at.proxy) == weight + 1);
   }
-  upgrader.wait();
-  CHECK_MESSAGE(upgrader.failure().empty(), upgrader.failure());
+  at.check();
 }
 
 TEST_CASE("a change waits for the end of a takeover, and is done by the process that goes on") {
@@ -133,9 +142,7 @@ TEST_CASE(
   const std::string change = "backend weight shop " + at.app.address() + " ";
   const std::string lines =
       "\\r\\nbegin --json\\r\\n" + change + "5\\r\\n" + change + "6\\r\\n--json commit\\r\\n";
-  Child script(
-      {"sh", "-c", "printf '" + lines + "' | " + sluice_binary() + " -s " + at.proxy.socket_path() + " -"},
-      directory.path("output"));
+  Child script(script_command(at.proxy, lines), directory.path("output"));
   REQUIRE(eventually([&] { return script.output().find("pending=2") != std::string::npos; }));
   at.relay.let_go();
   CHECK_MESSAGE(script.wait() == 0, script.output());

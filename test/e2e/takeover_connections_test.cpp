@@ -192,7 +192,7 @@ struct Heir {
   explicit Heir(const Setup& at, int room = 100) : peer(at.proxy.socket_path()) {
     peer.say(TakeoverPeer::hello(2));
     REQUIRE(peer.hear_until("state"));
-    peer.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}, {"room", room}});
+    peer.say(TakeoverPeer::ready(room));
     REQUIRE(peer.hear_until("yours"));
   }
   TakeoverPeer peer;
@@ -262,7 +262,7 @@ TEST_CASE("a new process of a release without it gets no connections, and they e
   TakeoverPeer peer(at.proxy.socket_path());
   peer.say(TakeoverPeer::hello(1));
   REQUIRE(peer.hear_until("state"));
-  peer.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}});
+  peer.say(TakeoverPeer::ready());
   REQUIRE(peer.hear_until("yours"));
   REQUIRE(peer.hear_until("yours"));  // By now it has done what it says.
   const auto response = idle.get("/hello");

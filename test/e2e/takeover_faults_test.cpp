@@ -113,7 +113,7 @@ TEST_CASE("a new process that dies as soon as it has said that it is ready chang
     peer.say(TakeoverPeer::hello());
     REQUIRE(peer.hear_until("state"));
     at.proxy.process().send_signal(SIGSTOP);  // So that it finds both at once: the word, and the end.
-    peer.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}});
+    peer.say(TakeoverPeer::ready());
   }
   at.proxy.process().send_signal(SIGCONT);
   at.check("the new process hung up before it was ready");
@@ -133,7 +133,7 @@ TEST_CASE("a new process that says what nobody understands changes nothing, and 
 TEST_CASE("a new process that says ready out of turn changes nothing") {
   Undisturbed at;
   TakeoverPeer peer(at.proxy.socket_path());
-  peer.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}});
+  peer.say(TakeoverPeer::ready());
   CHECK(peer.hear_until("refused"));
   at.check("the new process said something out of turn");
 }

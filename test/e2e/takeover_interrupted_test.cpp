@@ -111,11 +111,7 @@ TEST_CASE("connections that a new process on probation crashes before it takes s
 TEST_CASE("a takeover whose last word takes its time loses nobody who comes meanwhile") {
   Between at;
   at.start_until(From::old_one, "yours");
-  std::vector<RawClient> waiting(50);
-  for (auto& client : waiting) {
-    REQUIRE(client.connect(at.port));
-    REQUIRE(client.send(get_request("/hello")));
-  }
+  auto waiting = ask_many(at.port, 50);
   at.relay.let_go();
   for (auto& client : waiting) CHECK(client.receive().ok());
   CHECK(at.proxy.process().wait() == 0);

@@ -80,6 +80,12 @@ int port_of(int socket) {
   return ntohs(address.sin_port);
 }
 
+int free_port() {
+  Descriptors closes;
+  closes.add(listen_on_any_port());
+  return port_of(closes.numbers()[0]);
+}
+
 TakeoverPeer::TakeoverPeer(const std::string& admin_socket, const std::string& line)
     : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const sockaddr_un address = local(admin_socket);
@@ -113,6 +119,17 @@ nlohmann::json TakeoverPeer::hello(int newest, int oldest) {
           {"oldest", oldest},
           {"sluice", "a test"},
           {"process", static_cast<int>(::getpid())}};
+}
+
+nlohmann::json TakeoverPeer::ready() {
+  return {{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}};
+}
+
+nlohmann::json TakeoverPeer::ready(int room, bool probation) {
+  auto message = ready();
+  message["room"] = room;
+  if (probation) message["probation"] = true;
+  return message;
 }
 
 bool TakeoverPeer::say(const nlohmann::json& message, const std::vector<int>& descriptors) const {

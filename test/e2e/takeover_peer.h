@@ -34,6 +34,8 @@ int listen_on(const std::string& path);
 /// A TCP socket that listens on a port of the kernel's choice, which shares its address.
 int listen_on_any_port();
 int port_of(int socket);
+/// One that nobody listens on, as far as anybody can tell.
+int free_port();
 
 class TakeoverPeer {
  public:
@@ -51,6 +53,9 @@ class TakeoverPeer {
   bool say(const nlohmann::json& message, const std::vector<int>& descriptors = {}) const;
   static std::string framed(const std::string& text, size_t descriptors = 0);
   static nlohmann::json hello(int newest = 1, int oldest = 1);
+  /// Of one that takes the listener on 127.0.0.1:0, and the admin socket.
+  static nlohmann::json ready();
+  static nlohmann::json ready(int room, bool probation = false);
 
   /// A message as it came. Its descriptors are among those of descriptors() that nobody has taken.
   struct Frame {

@@ -76,11 +76,7 @@ TEST_CASE("a stop of a new process that is ready waits for the word of the old o
   at.start_until(From::old_one, "yours");
   at.heir->send_signal(SIGTERM);
   REQUIRE(at.heir_says("told to stop, as soon as it is known whose the listeners are"));
-  std::vector<RawClient> waiting(20);
-  for (auto& client : waiting) {
-    REQUIRE(client.connect(at.port));
-    REQUIRE(client.send(get_request("/hello")));
-  }
+  auto waiting = ask_many(at.port, 20);
   at.relay.let_go();
   for (auto& client : waiting) CHECK(client.receive().ok());
   CHECK(at.heir->wait() == 0);

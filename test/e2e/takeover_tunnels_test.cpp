@@ -270,7 +270,7 @@ TEST_CASE("a new process that dies before it says that it has a tunnel leaves it
     TakeoverPeer peer(at.proxy.socket_path());
     peer.say(TakeoverPeer::hello(2));
     REQUIRE(peer.hear_until("state"));
-    peer.say({{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}, {"room", 100}});
+    peer.say(TakeoverPeer::ready(100));
     const auto given = peer.hear_until("connections");
     REQUIRE(given);
     CHECK((*given)["connections"][0]["tunnel"]["backend"] == at.origin.address());
