@@ -5,17 +5,14 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
-#include <vector>
 
-#include "admin/session.h"
+#include "admin/sessions.h"
+#include "admin/socket_file.h"
 
 namespace sluice::admin {
 namespace {
-
-constexpr size_t kMostSessions = 64;
 
 /// Where to is in its configuration.
 Error moved_away() {
@@ -26,40 +23,37 @@ Error moved_away() {
 }  // namespace
 
 struct AdminServer::Impl {
-  Impl(net::Loop& the_loop, Log& the_log, net::ListeningSocket the_socket)
-      : loop(the_loop), log(the_log), socket(std::move(the_socket)) {}
-
-  void accept(std::unique_ptr<net::Transport> transport) {
-    sessions.push_back(std::make_unique<Session>(loop, std::move(transport), context,
-                                                 [this](Session& session) { end(session); }));
-    if (sessions.size() >= kMostSessions) acceptor->pause();
-  }
-
-  void end(Session& session) {
-    const auto is_it = [&](const auto& other) { return other.get() == &session; };
-    const auto found = std::ranges::find_if(sessions, is_it);
-    const auto ended = std::move(*found);  // Destroyed last: it is calling us.
-    sessions.erase(found);
-    if (acceptor) acceptor->resume();
-  }
-
-  void end_sessions(bool (*which)(const Session&), const Error& error) {
-    std::vector<Session*> ending;
-    for (const auto& session : sessions) {
-      if (which(*session)) ending.push_back(session.get());
-    }
-    for (Session* session : ending) session->end(error);  // Each ends itself at most.
+  Impl(net::Loop& the_loop, Log& the_log, net::ListeningSocket the_socket, SocketAccess the_access)
+      : loop(the_loop),
+        log(the_log),
+        socket(std::move(the_socket)),
+        access(the_access),
+        sessions(
+            the_loop, the_log, SessionLimits{},
+            [this] {
+              if (acceptor) acceptor->pause();
+            },
+            [this] {
+              if (acceptor) acceptor->resume();
+            }) {
+    context.log = &the_log;
   }
 
   net::Loop& loop;
   Log& log;
   std::optional<net::ListeningSocket> socket;
+  SocketAccess access;
   Context context;
   std::unique_ptr<net::Acceptor> acceptor;
-  std::vector<std::unique_ptr<Session>> sessions;
+  Sessions sessions;
 };
 
-Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Loop& loop, Log& log, const std::string& path) {
+Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Loop& loop, Log& log,
+                                                       const config::Server& settings) {
+  const std::string& path = settings.admin_socket;
+  const auto access = SocketAccess::of(settings);
+  if (!access) return access.error();
+  if (auto made = make_directory_of(path); !made) return std::move(made).error();
   // The mode is the authorisation: it must hold from the file's first moment.
   const mode_t before = umask(0177);
   auto socket = net::ListeningSocket::open(Address::local(path), net::Sharing::alone);
@@ -67,27 +61,49 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Loop& loop, Log& log
   if (!socket) {
     Error error = std::move(socket).error();
     error.message = concat({"admin socket: ", error.message});
+    if (error.code == ErrorCode::denied) {
+      error.message += "; run this as another user, or name another place in server.admin_socket";
+    }
     return error;
   }
-  return std::unique_ptr<AdminServer>(new AdminServer(std::make_unique<Impl>(loop, log, *std::move(socket))));
+  if (auto given = give_access(path, *access); !given) return std::move(given).error();
+  return std::unique_ptr<AdminServer>(
+      new AdminServer(std::make_unique<Impl>(loop, log, *std::move(socket), *access)));
 }
 
-std::unique_ptr<AdminServer> AdminServer::adopt(net::Loop& loop, Log& log, net::ListeningSocket socket) {
-  return std::unique_ptr<AdminServer>(new AdminServer(std::make_unique<Impl>(loop, log, std::move(socket))));
+Result<void> AdminServer::check(const config::Server& settings) {
+  const auto access = SocketAccess::of(settings);
+  return access ? Result<void>() : access.error();
+}
+
+Result<std::unique_ptr<AdminServer>> AdminServer::adopt(net::Loop& loop, Log& log,
+                                                        net::ListeningSocket socket,
+                                                        const config::Server& settings) {
+  const auto access = SocketAccess::of(settings);
+  if (!access) return access.error();
+  return std::unique_ptr<AdminServer>(
+      new AdminServer(std::make_unique<Impl>(loop, log, std::move(socket), *access)));
 }
 
 AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::serve(lifecycle::Server& server, std::string config_path, lifecycle::Handover* handover,
-                        lifecycle::Probation* probation) {
+void AdminServer::serve(control::Server& server, std::string config_path, takeover::Handover* handover,
+                        takeover::Probation* probation) {
   impl_->socket->take_file();
-  impl_->context = {
-      .server = &server, .config_path = std::move(config_path), .handover = handover, .probation = probation};
+  // The process before this one may have had others.
+  if (auto given = give_access(impl_->socket->address().path(), impl_->access); !given) {
+    impl_->log.error("admin socket: its permissions stay as they were" +
+                     field("cause", given.error().message));
+  }
+  impl_->context.server = &server;
+  impl_->context.config_path = std::move(config_path);
+  impl_->context.handover = handover;
+  impl_->context.probation = probation;
   impl_->acceptor = std::make_unique<net::Acceptor>(
       impl_->loop, *impl_->socket, [impl = impl_.get()](std::unique_ptr<net::Transport> transport) {
-        impl->accept(std::move(transport));
+        impl->sessions.add(std::move(transport), impl->context);
       });
 }
 
@@ -99,17 +115,17 @@ void AdminServer::hand_over(bool same_socket) {
   impl_->acceptor.reset();
   if (same_socket) impl_->socket->leave_file();
   impl_->socket.reset();
-  impl_->end_sessions([](const Session&) { return true; }, same_socket ? moved() : moved_away());
+  impl_->sessions.end([](const Session&) { return true; }, same_socket ? moved() : moved_away());
 }
 
-bool AdminServer::is_to_hear() const {
-  return std::ranges::any_of(impl_->sessions, [](const auto& session) { return session->is_to_hear(); });
+bool AdminServer::has_pending_clients() const {
+  return impl_->sessions.has_pending_clients();
 }
 
 void AdminServer::stand_by() {
   impl_->acceptor.reset();
   impl_->socket->leave_file();
-  impl_->end_sessions([](const Session& session) { return !session.waits_for_verdict(); }, moved());
+  impl_->sessions.end([](const Session& session) { return !session.waits_for_verdict(); }, moved());
 }
 
 }  // namespace sluice::admin

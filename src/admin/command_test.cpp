@@ -19,6 +19,8 @@ TEST_CASE("a line is words and options, wherever the options stand") {
 
 TEST_CASE("a mistake in a line is told") {
   CHECK(parse_command("").error().message == "no command; `help` lists them");
+  CHECK(parse_command("x --wiat 3s").error().message == "unknown option --wiat, did you mean --wait?");
+  CHECK(parse_command("x --").error().message == "unknown option --; `help` lists them");
   CHECK(parse_command("x --nope").error().message == "unknown option --nope; `help` lists them");
   CHECK(parse_command("x --wait").error().message == "--wait needs a value");
   CHECK(parse_command("x --json=1").error().message == "--json takes no value");

@@ -3,7 +3,7 @@
 #include <sluice/config/diff.h>
 #include <sluice/config/load.h>
 #include <sluice/config/share.h>
-#include <sluice/lifecycle/load_config.h>
+#include <sluice/control/load_config.h>
 
 #include <utility>
 
@@ -11,7 +11,7 @@
 
 namespace sluice::admin {
 
-Reply config_show(const lifecycle::Server& server) {
+Reply config_show(const control::Server& server) {
   std::string toml = config::to_toml(server.config());
   const auto changes = change_lines(server.desired());
   if (!changes.empty()) toml += "\n# Admin changes in it, which `reload --reset` drops:\n";
@@ -29,7 +29,7 @@ Reply config_show(const lifecycle::Server& server) {
 }
 
 Reply config_check(const std::string& path) {
-  const auto loaded = lifecycle::load_config(path);
+  const auto loaded = control::load_config(path, config::FileKind::regular);
   if (const auto* problems = std::get_if<config::Problems>(&loaded))
     return Reply::failed(config::as_error(*problems));
   Reply reply;
@@ -39,13 +39,13 @@ Reply config_check(const std::string& path) {
 }
 
 /// The file against the running state, which differ by what a reload would do and by what the admin changed.
-Reply config_diff(const lifecycle::Server& server, const std::string& path) {
-  auto loaded = lifecycle::load_config(path);
+Reply config_diff(const control::Server& server, const std::string& path) {
+  auto loaded = control::load_config(path, config::FileKind::regular);
   if (const auto* problems = std::get_if<config::Problems>(&loaded))
     return Reply::failed(config::as_error(*problems));
   auto& file = std::get<config::Config>(loaded);
   config::share_unchanged(file, server.config());
-  lifecycle::DesiredState next = server.desired();
+  desired::DesiredState next = server.desired();
   next.replace_file(std::move(file));
   const auto unread = config::differences(server.config(), next.effective());
   const auto changes = change_lines(next);
@@ -57,40 +57,40 @@ Reply config_diff(const lifecycle::Server& server, const std::string& path) {
   return reply;
 }
 
-Outcome reload(Context& context, const Command& command, OnReply on_reply) {
-  using AdminChanges = lifecycle::Server::AdminChanges;
+CommandResult reload(Context& context, const Command& command, OnReply on_reply) {
+  using AdminChanges = control::Server::AdminChanges;
   if (context.draft) return refuse_usage("reload cannot stand between begin and commit");
   const auto revision = parse_revision(command);
   if (!revision) return refuse(revision.error());
-  lifecycle::Server& server = *context.server;
+  control::Server& server = *context.server;
   auto change = server.reload(command.has("--reset") ? AdminChanges::drop : AdminChanges::keep, *revision);
   if (!change) return refuse(std::move(change).error());
   return when_adopted(server, *std::move(change), std::move(on_reply));
 }
 
-std::vector<std::string> change_lines(const lifecycle::DesiredState& desired) {
+std::vector<std::string> change_lines(const desired::DesiredState& desired) {
   std::vector<std::string> lines;
-  for (const auto& [change, cause] : desired.told()) {
+  for (const auto& [change, cause] : desired.describe()) {
     lines.push_back(cause.empty() ? change : change + field("does_not_apply", cause));
   }
   return lines;
 }
 
-nlohmann::ordered_json changes_json(const lifecycle::DesiredState& desired) {
-  auto list = nlohmann::ordered_json::array();
+json::Value changes_json(const desired::DesiredState& desired) {
+  auto list = json::Value::array();
   for (const auto& [key, change] : desired.changes().backends) {
     list.push_back({{"pool", key.first},
                     {"address", key.second.text()},
-                    {"change", lifecycle::words(key, change)},
-                    {"does_not_apply", desired.waits_for(key)}});
+                    {"change", desired::words(key, change)},
+                    {"does_not_apply", desired.inactive_reason(key)}});
   }
   for (const auto& [route, split] : desired.changes().routes) {
     list.push_back({{"route", route},
-                    {"change", lifecycle::words(route, split)},
-                    {"does_not_apply", desired.waits_for(route)}});
+                    {"change", desired::words(route, split)},
+                    {"does_not_apply", desired.inactive_reason(route)}});
   }
   for (const auto& [pool, pause] : desired.changes().pauses) {
-    list.push_back({{"pool", pool}, {"change", lifecycle::words(pool, pause)}, {"does_not_apply", ""}});
+    list.push_back({{"pool", pool}, {"change", desired::words(pool, pause)}, {"does_not_apply", ""}});
   }
   return list;
 }

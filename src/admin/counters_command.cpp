@@ -26,22 +26,23 @@ std::string event_words(const EventSums& sums) {
   return words;
 }
 
-void add_events(const EventSums& sums, nlohmann::ordered_json& json) {
+void add_events(const EventSums& sums, json::Value& json) {
   for (size_t i = 0; i < observe::kEvents; ++i) {
     json[std::string(observe::name(static_cast<Event>(i)))] = sums.by_event[i];
   }
 }
 
 /// Also of a pool that is gone: what was counted stays.
-Reply counters(lifecycle::Server& server, std::string_view pool) {
-  const lifecycle::Totals totals = server.totals();
+Reply counters(control::Server& server, std::string_view pool) {
+  const observe::Totals totals = server.totals();
   Reply reply;
-  reply.data["counters"] = nlohmann::ordered_json::array();
+  reply.data["counters"] = json::Value::array();
   bool is_known = pool.empty() || server.config().pools.contains(pool);
   for (const auto& [key, count] : totals.tallies) {
     if (!pool.empty() && key.pool != pool) continue;
     is_known = true;
-    std::string line = concat({observe::name(key.event), field("pool", key.pool)});
+    std::string line = std::string(observe::name(key.event));
+    if (!key.pool.empty()) line += field("pool", key.pool);
     if (!key.version.empty()) line += field("version", key.version);
     reply.lines.push_back(line +
                           concat({" cause=", key.cause, field("count", static_cast<long long>(count))}));

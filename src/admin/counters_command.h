@@ -1,14 +1,13 @@
 // Sums of what did not go smoothly, for the reports that show them beside other things. Pure.
 #pragma once
 
+#include <sluice/json/value.h>
 #include <sluice/observe/tallies.h>
 
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 namespace sluice::admin {
 
@@ -20,6 +19,6 @@ struct EventSums {
 EventSums sum_events(const observe::TallySums& tallies, std::string_view pool);
 /// ` retried=3 held=12 cut=0`
 std::string event_words(const EventSums& sums);
-void add_events(const EventSums& sums, nlohmann::ordered_json& json);
+void add_events(const EventSums& sums, json::Value& json);
 
 }  // namespace sluice::admin

@@ -14,41 +14,41 @@ using observe::Account;
 std::string line_of(std::string_view who, const Account& account) {
   const auto count = [](uint64_t value) { return static_cast<long long>(value); };
   std::string line = concat({who, field("accepted", count(account.accepted))});
-  if (account.taken > 0) line += field("taken", count(account.taken));
+  if (account.adopted > 0) line += field("taken", count(account.adopted));
   for (size_t i = 0; i < observe::kDispositions; ++i) {
     if (account.ended[i] == 0 && i > 0) continue;
     line += field(name(static_cast<observe::Disposition>(i)), count(account.ended[i]));
   }
-  if (account.left > 0) line += field("left", count(account.left));
+  if (account.handed_off > 0) line += field("left", count(account.handed_off));
   return line + field("in_flight", count(account.in_flight)) +
          field("balanced", account.is_balanced() ? "yes" : "no");
 }
 
-nlohmann::ordered_json json_of(const Account& account) {
-  nlohmann::ordered_json ended;
+json::Value json_of(const Account& account) {
+  json::Value ended;
   for (size_t i = 0; i < observe::kDispositions; ++i) {
     ended[std::string(name(static_cast<observe::Disposition>(i)))] = account.ended[i];
   }
-  return {{"accepted", account.accepted},   {"taken", account.taken},
-          {"ended", std::move(ended)},      {"left", account.left},
+  return {{"accepted", account.accepted},   {"taken", account.adopted},
+          {"ended", std::move(ended)},      {"left", account.handed_off},
           {"in_flight", account.in_flight}, {"balanced", account.is_balanced()}};
 }
 
 /// What the processes before this one have left or taken among themselves and with this one is no matter any
 /// more: what is not ended of theirs is in flight there, or here.
-Account with_predecessors(const Account& here, const lifecycle::Totals& before) {
+Account with_predecessors(const Account& here, const observe::Totals& before) {
   Account all = here;
-  all.taken = all.left = 0;
+  all.adopted = all.handed_off = 0;
   all.accepted += before.accepted;
   for (size_t i = 0; i < observe::kDispositions; ++i) all.ended[i] += before.ended[i];
   return all;
 }
 
-Reply report(const lifecycle::Server& server, const std::vector<Account>& accounts) {
+Reply report(const control::Server& server, const std::vector<Account>& accounts) {
   Reply reply;
   Account process;
   bool all_balanced = true;
-  reply.data["workers"] = nlohmann::ordered_json::array();
+  reply.data["workers"] = json::Value::array();
   for (const Account& each : accounts) {
     process.add(each);
     all_balanced = all_balanced && each.is_balanced();
@@ -59,7 +59,9 @@ Reply report(const lifecycle::Server& server, const std::vector<Account>& accoun
   reply.data["process"] = json_of(process);
   if (const auto& before = server.predecessors(); before.any()) {
     const Account all = with_predecessors(process, before.totals());
-    if (before.draining() > 0) {
+    if (before.has_lost() && before.draining() == 0) {
+      reply.lines.push_back("total: what a process before this one had when it died is not counted yet");
+    } else if (before.draining() > 0) {
       reply.lines.push_back("total: a process before this one has not ended yet");
     } else {
       all_balanced = all_balanced && all.is_balanced();
@@ -74,7 +76,7 @@ Reply report(const lifecycle::Server& server, const std::vector<Account>& accoun
 
 }  // namespace
 
-Outcome dispositions(lifecycle::Server& server, OnReply on_reply) {
+CommandResult dispositions(control::Server& server, OnReply on_reply) {
   return {.wait = server.ask_accounts([&server, on_reply = std::move(on_reply)](const auto& accounts) {
     on_reply(report(server, accounts));
   })};

@@ -14,21 +14,27 @@ using observe::LoggedEvent;
 
 constexpr size_t kPortion = 64;  // events that a follower is written at a time
 
-nlohmann::ordered_json json_of(const LoggedEvent& event) {
+json::Value json_of(const LoggedEvent& event) {
   auto parts = observe::parts_of(event.text);
-  nlohmann::ordered_json json = {{"number", event.number},
-                                 {"time", observe::event_time(event)},
-                                 {"level", name(event.level)},
-                                 {"event", std::move(parts.what)}};
-  auto& fields = json["fields"] = nlohmann::ordered_json::object();
-  for (auto& [key, value] : parts.fields) fields[key] = std::move(value);
+  json::Value json = {{"number", event.number},
+                      {"time", observe::event_time(event)},
+                      {"level", name(event.level)},
+                      {"event", std::move(parts.what)}};
+  auto& fields = json["fields"] = json::Value::object();
+  for (auto& [key, value] : parts.fields) {
+    if (observe::is_number(value)) {
+      fields[key] = static_cast<int64_t>(std::stoll(value));
+    } else {
+      fields[key] = std::move(value);
+    }
+  }
   return json;
 }
 
 Reply list(const Events& events, uint64_t since) {
   Reply reply;
   reply.data["newest"] = events.newest();
-  auto& array = reply.data["events"] = nlohmann::ordered_json::array();
+  auto& array = reply.data["events"] = json::Value::array();
   for (const LoggedEvent& event : events.since(since)) {
     reply.lines.push_back(observe::event_line(event));
     array.push_back(json_of(event));
@@ -40,7 +46,7 @@ Reply list(const Events& events, uint64_t since) {
 /// What a follower was too slow for is a gap in the numbers, and not kept for it.
 class Follower {
  public:
-  Follower(Events& events, Events::Place place, uint64_t since)
+  Follower(Events& events, Events::Subscription place, uint64_t since)
       : events_(events), place_(std::move(place)), last_(since) {}
 
   std::string take(bool as_json) {
@@ -55,20 +61,20 @@ class Follower {
 
  private:
   Events& events_;
-  Events::Place place_;
+  Events::Subscription place_;
   uint64_t last_;
 };
 
 }  // namespace
 
-Outcome events(Context& context, const Command& command, OnReply) {
+CommandResult events(Context& context, const Command& command, OnReply) {
   Events* const events = context.server->events();
   if (events == nullptr) return refuse({.code = ErrorCode::failed, .message = "no events are kept here"});
   uint64_t since = command.has("--follow") ? events->newest() : 0;
   if (command.has("--since")) {
     const auto number = parse_unsigned(command.option("--since"));
     if (!number) return refuse_usage("expected the number of an event behind --since");
-    // One that is yet to come is of a process that has crashed since: everything is new to who asks.
+    // A number yet to come is of a process that has crashed since: every event is new to this client.
     since = *number > events->newest() ? 0 : *number;
   }
   if (!command.has("--follow")) return now(list(*events, since));

@@ -6,11 +6,12 @@
 #include <utility>
 
 #include "admin/commands.h"
+#include "admin/drain_report.h"
 
 namespace sluice::admin {
 namespace {
 
-using lifecycle::GenerationInfo;
+using control::GenerationInfo;
 
 std::string_view state_of(const GenerationInfo& info) {
   return info.is_current ? "current" : "draining";
@@ -22,37 +23,24 @@ std::string line_of(const GenerationInfo& info) {
       concat({std::to_string(info.number), " ", state_of(info), " cause=", info.cause,
               " age=", config::duration_text(info.age), " in_flight=", std::to_string(info.in_flight)});
   if (info.tunnels > 0) line += field("tunnels", count(info.tunnels));
-  if (info.earlier > 0) line += field("from_earlier", count(info.earlier));
+  if (info.carried_over > 0) line += field("from_earlier", count(info.carried_over));
   return line;
-}
-
-std::string line_of(const proxy::Holder& holder) {
-  std::string line = concat({"  held_by", field("client", holder.client)});
-  if (!holder.pool.empty()) line += field("pool", holder.pool);
-  if (!holder.backend.empty()) line += field("backend", holder.backend);
-  return line + concat({" doing=", holder.doing, " age=", config::duration_text(holder.age),
-                        field("request", holder.request)});
-}
-
-nlohmann::ordered_json json_of(const proxy::Holder& holder) {
-  return {{"client", holder.client}, {"pool", holder.pool},          {"backend", holder.backend},
-          {"doing", holder.doing},   {"age_ms", holder.age.count()}, {"request", holder.request}};
 }
 
 Reply report(const std::vector<GenerationInfo>& infos) {
   Reply reply;
-  reply.data["generations"] = nlohmann::ordered_json::array();
+  reply.data["generations"] = json::Value::array();
   for (const auto& info : infos) {
     reply.lines.push_back(line_of(info));
-    nlohmann::ordered_json entry = {{"number", info.number},      {"cause", info.cause},
-                                    {"age_ms", info.age.count()}, {"in_flight", info.in_flight},
-                                    {"tunnels", info.tunnels},    {"from_earlier", info.earlier},
-                                    {"state", state_of(info)}};
+    json::Value entry = {{"number", info.number},      {"cause", info.cause},
+                         {"age_ms", info.age.count()}, {"in_flight", info.in_flight},
+                         {"tunnels", info.tunnels},    {"from_earlier", info.carried_over},
+                         {"state", state_of(info)}};
     if (!info.is_current) {
-      entry["held_by"] = nlohmann::ordered_json::array();
+      entry["held_by"] = json::Value::array();
       for (const auto& holder : info.holders) {
-        reply.lines.push_back(line_of(holder));
-        entry["held_by"].push_back(json_of(holder));
+        reply.lines.push_back(holder_line(holder));
+        entry["held_by"].push_back(holder_json(holder));
       }
       const size_t more = info.in_flight - std::min(info.in_flight, info.holders.size());
       if (more > 0) reply.lines.push_back(concat({"  and ", std::to_string(more), " more"}));
@@ -64,7 +52,7 @@ Reply report(const std::vector<GenerationInfo>& infos) {
 
 }  // namespace
 
-Outcome generation_list(lifecycle::Server& server, OnReply on_reply) {
+CommandResult generation_list(control::Server& server, OnReply on_reply) {
   return {.wait = server.ask_generations(
               [on_reply = std::move(on_reply)](const std::vector<GenerationInfo>& infos) {
                 on_reply(report(infos));

@@ -15,7 +15,7 @@ Reply reply_with(std::string_view level) {
 
 }  // namespace
 
-Outcome log_level(Context& context, const Command& command, OnReply) {
+CommandResult log_level(Context& context, const Command& command, OnReply) {
   const auto level = context.server->log_level();
   if (!level) return refuse({.code = ErrorCode::failed, .message = "the log's settings are fixed here"});
   if (command.words.size() == 2) return now(reply_with(name(*level)));

@@ -1,4 +1,4 @@
-// The names in a pool, as `pool show` tells them.
+// The names in a pool, as `pool show` lists them.
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 
@@ -6,8 +6,8 @@
 
 namespace sluice::admin {
 
-void add_names(const lifecycle::Server& server, const config::Pool& pool, Reply& reply) {
-  reply.data["names"] = nlohmann::ordered_json::array();
+void add_names(const control::Server& server, const config::Pool& pool, Reply& reply) {
+  reply.data["names"] = json::Value::array();
   for (const auto& named : pool.names) {
     const auto info = server.name_info(named.name);
     if (!info) continue;
@@ -16,10 +16,10 @@ void add_names(const lifecycle::Server& server, const config::Pool& pool, Reply&
     line += field("age", info->age ? config::duration_text(*info->age) : "none");
     if (!info->cause.empty()) line += field("cause", info->cause);
     reply.lines.push_back(std::move(line));
-    nlohmann::ordered_json json = {{"name", named.name.text()},
-                                   {"addresses", info->places},
-                                   {"age_ms", nullptr},
-                                   {"cause", info->cause}};
+    json::Value json = {{"name", named.name.text()},
+                        {"addresses", info->places},
+                        {"age_ms", nullptr},
+                        {"cause", info->cause}};
     if (info->age) json["age_ms"] = info->age->count();
     reply.data["names"].push_back(std::move(json));
   }

@@ -6,14 +6,15 @@
 #include <utility>
 
 #include "admin/commands.h"
+#include "admin/drain_report.h"
 
 namespace sluice::admin {
 namespace {
 
-using lifecycle::PauseEdit;
-using lifecycle::Server;
+using control::Server;
+using desired::PauseEdit;
 
-Result<PauseEdit> parse_edit(const Server& server, const Command& command) {
+Result<PauseEdit> parse_pause_edit(const Server& server, const Command& command) {
   PauseEdit edit{.pool = command.words[2]};
   if (command.words[1] == "resume") return edit;
   edit.pause.emplace();
@@ -24,43 +25,48 @@ Result<PauseEdit> parse_edit(const Server& server, const Command& command) {
   return edit;
 }
 
-size_t in_flight(const Server& server, const std::string& pool) {
-  size_t sum = 0;
-  for (const auto& info : server.backends(pool)) sum += info.state->in_flight();
-  return sum;
+BackendStates states(const Server& server, const std::string& pool) {
+  BackendStates states;
+  for (const auto& info : server.backends(pool)) states.push_back(info.state);
+  return states;
+}
+
+Error resumed(const Deeds& deeds, uint64_t made, const PauseEdit& edit) {
+  const std::string by_whom = deeds.by_whom(made, edit.pool);
+  const bool timed = edit.pause && edit.pause->until;
+  return {.code = ErrorCode::conflict,
+          .message = concat(
+              {"the pool was resumed meanwhile, ", by_whom, timed ? ", unless its time was over" : ""})};
 }
 
 /// Like a drain a barrier: every worker holds new requests, and nothing is in flight any more.
-Outcome when_quiet(Server& server, Server::Change change, const std::string& pool, Duration bound,
-                   OnReply on_reply) {
+CommandResult when_quiet(Server& server, Server::Change change, const PauseEdit& edit, Duration bound,
+                         const std::shared_ptr<Deeds>& deeds, OnReply on_reply) {
   const uint64_t made = change.generation;
-  Wait wait = server.when(
-      [&server, change, pool] {
-        return server.is_adopted(change.generation) && server.predecessors().draining() == 0 &&
-               in_flight(server, pool) == 0;
-      },
-      bound,
-      [&server, change, pool, on_reply = std::move(on_reply)](bool quiet) {
-        if (quiet && server.desired().pause(pool)) return on_reply(done(change));
-        if (quiet) {
-          return on_reply(Reply::failed(
-              {.code = ErrorCode::conflict, .message = "it was resumed, or its time was over, meanwhile"}));
+  const auto is_over = [&server, pool = edit.pool] {
+    if (!server.desired().pause(pool)) return true;
+    return server.is_adopted(server.generation()) && server.predecessors().draining() == 0 &&
+           in_flight(states(server, pool)) == 0;
+  };
+  Wait wait = when_over(
+      server, bound, is_over, [&server, pool = edit.pool] { return states(server, pool); },
+      [&server, change, edit, deeds, is_over, on_reply = std::move(on_reply)](const proxy::BackendUse& use) {
+        if (!server.desired().pause(edit.pool)) {
+          return on_reply(Reply::failed(resumed(*deeds, change.generation, edit)));
         }
-        const std::string left = std::to_string(in_flight(server, pool));
-        const std::string why = server.predecessors().draining() > 0
-                                    ? "a process from before the last upgrade still drains"
-                                    : concat({left, " requests are still in flight"});
-        on_reply(Reply::failed(
-            {.code = ErrorCode::timed_out, .message = concat({"the pool is paused, but ", why})}));
+        if (is_over()) return on_reply(done(change));
+        on_reply(still_in_flight(server,
+                                 {.so_far = "the pool is paused", .cuts_nothing = "a pause cuts none"},
+                                 states(server, edit.pool), use));
       });
   return {.wait = std::move(wait), .made = made};
 }
 
 }  // namespace
 
-Outcome pool_change(Context& context, const Command& command, OnReply on_reply) {
+CommandResult pool_change(Context& context, const Command& command, OnReply on_reply) {
   Server& server = *context.server;
-  auto edit = parse_edit(server, command);
+  auto edit = parse_pause_edit(server, command);
   if (!edit) return refuse(std::move(edit).error());
   const auto revision = parse_revision(command);
   if (!revision) return refuse(revision.error());
@@ -69,10 +75,10 @@ Outcome pool_change(Context& context, const Command& command, OnReply on_reply) 
   if (context.draft) return add_to_draft(context, *std::move(edit), *revision);
   const auto bound = waits ? config::parse_duration(command.option("--wait")) : Duration{};
   if (!bound) return refuse_usage(bound.error().message);
-  auto change = server.change([&](lifecycle::DesiredState& state) { return state.apply(*edit); }, *revision);
+  auto change = server.change([&](desired::DesiredState& state) { return state.apply(*edit); }, *revision);
   if (!change) return refuse(std::move(change).error());
   if (!waits) return when_adopted(server, *std::move(change), std::move(on_reply));
-  return when_quiet(server, *std::move(change), edit->pool, *bound, std::move(on_reply));
+  return when_quiet(server, *std::move(change), *edit, *bound, context.deeds, std::move(on_reply));
 }
 
 std::string pause_words(const Server& server, const std::string& pool) {
@@ -83,10 +89,10 @@ std::string pause_words(const Server& server, const std::string& pool) {
   return concat({" paused for=", config::duration_text(left)});
 }
 
-nlohmann::ordered_json pause_json(const Server& server, const std::string& pool) {
+json::Value pause_json(const Server& server, const std::string& pool) {
   const auto pause = server.desired().pause(pool);
   if (!pause) return nullptr;
-  nlohmann::ordered_json json = {{"left_ms", nullptr}};
+  json::Value json = {{"left_ms", nullptr}};
   if (pause->until) json["left_ms"] = (*pause->until - server.now()).count();
   return json;
 }

@@ -26,7 +26,7 @@ struct PoolCounts {
   uint64_t requests = 0;
 };
 
-std::map<std::string, PoolCounts> count_pools(const lifecycle::Server& server) {
+std::map<std::string, PoolCounts> count_pools(const control::Server& server) {
   std::map<std::string, PoolCounts> counts;
   for (const auto& [name, pool] : server.config().pools) counts[name] = {};
   for (const auto& info : server.backends("")) {
@@ -39,9 +39,9 @@ std::map<std::string, PoolCounts> count_pools(const lifecycle::Server& server) {
   return counts;
 }
 
-nlohmann::ordered_json requests_json(const lifecycle::Totals& totals) {
-  nlohmann::ordered_json requests = {{"accepted", totals.accepted}};
-  nlohmann::ordered_json failed = nlohmann::ordered_json::object();
+json::Value requests_json(const observe::Totals& totals) {
+  json::Value requests = {{"accepted", totals.accepted}};
+  json::Value failed = json::Value::object();
   for (size_t i = 0; i < observe::kDispositions; ++i) {
     const auto disposition = static_cast<observe::Disposition>(i);
     auto& place = observe::is_failed(disposition) ? failed : requests;
@@ -51,7 +51,7 @@ nlohmann::ordered_json requests_json(const lifecycle::Totals& totals) {
   return requests;
 }
 
-std::string requests_line(const lifecycle::Totals& totals) {
+std::string requests_line(const observe::Totals& totals) {
   std::string line = "requests" + field("accepted", static_cast<long long>(totals.accepted));
   for (size_t i = 0; i < observe::kDispositions; ++i) {
     const auto disposition = static_cast<observe::Disposition>(i);
@@ -63,12 +63,12 @@ std::string requests_line(const lifecycle::Totals& totals) {
 }
 
 /// The admin's changes: how many, where they are kept, and those that do not apply.
-void add_changes(const lifecycle::Server& server, Reply& reply) {
-  const lifecycle::DesiredState& desired = server.desired();
+void add_changes(const control::Server& server, Reply& reply) {
+  const desired::DesiredState& desired = server.desired();
   const std::string& path = server.config().server.state_file;
   const std::string where = path.empty() ? "none, they end with the process" : path;
   std::vector<std::string> waiting;
-  for (const auto& [change, cause] : desired.told()) {
+  for (const auto& [change, cause] : desired.describe()) {
     if (!cause.empty()) waiting.push_back(change + field("cause", cause));
   }
   const auto count = [](size_t size) { return static_cast<long long>(size); };
@@ -82,7 +82,7 @@ void add_changes(const lifecycle::Server& server, Reply& reply) {
 }
 
 /// How far the probes of backends keep up with their intervals.
-void add_probes(const lifecycle::Server& server, Reply& reply) {
+void add_probes(const control::Server& server, Reply& reply) {
   const auto probes = server.probes();
   reply.lines.push_back("probes" + field("made", static_cast<long long>(probes.begun)) +
                         field("under_way", static_cast<long long>(probes.under_way)) +
@@ -94,24 +94,60 @@ void add_probes(const lifecycle::Server& server, Reply& reply) {
                           {"late_ms", probes.late.count()}};
 }
 
+/// Where the process logs, and what could not be written there.
+void add_logs(const control::Server& server, Reply& reply) {
+  const auto& settings = server.config().server;
+  const auto add = [&reply](std::string_view key, const std::string& path, const control::LogLosses& losses) {
+    std::string line =
+        concat({key, field("path", path), field("lost_lines", static_cast<long long>(losses.lines))});
+    json::Value json = {{"path", path}, {"lost_lines", losses.lines}};
+    if (!losses.cause.empty()) {
+      line += field("cause", losses.cause);
+      json["cause"] = losses.cause;
+    }
+    reply.lines.push_back(std::move(line));
+    reply.data[std::string(key)] = std::move(json);
+  };
+  add("log", settings.log.path, server.log_losses());
+  const auto access = server.access_log_losses();
+  if (settings.access_log || access.lines > 0) {
+    add("access_log", settings.access_log ? settings.access_log->path : "none", access);
+  }
+}
+
+/// ` waiting=3/1024 oldest=970ms`
+std::string queue_words(const control::Server& server, const std::string& pool) {
+  const auto queue = server.queue(pool);
+  std::string words = concat({" waiting=", number(queue.waiting), "/", number(queue.most)});
+  if (queue.oldest) words += field("oldest", config::duration_text(*queue.oldest));
+  return words;
+}
+
+void add_queue(const control::Server& server, const std::string& pool, json::Value& json) {
+  const auto queue = server.queue(pool);
+  json["waiting"] = queue.waiting;
+  json["most_waiting"] = queue.most;
+  if (queue.oldest) json["oldest_waits_ms"] = queue.oldest->count();
+}
+
 /// The process before this one, while it finishes what it had.
-void tell_predecessor(const lifecycle::Predecessor& predecessor, Reply& reply) {
+void tell_predecessor(const control::Predecessor& predecessor, Reply& reply) {
   const std::string what = predecessor.stands_by ? "standby process" : "draining process";
   reply.lines.push_back(what + field("pid", predecessor.process) +
                         field("connections", static_cast<long long>(predecessor.totals.connections)) +
-                        field("processes_before_it", static_cast<long long>(predecessor.before_it)));
+                        field("processes_before_it", static_cast<long long>(predecessor.earlier)));
   reply.data["predecessor"] = {{"pid", predecessor.process},
                                {"connections", predecessor.totals.connections},
                                {"stands_by", predecessor.stands_by},
-                               {"predecessors", predecessor.before_it}};
+                               {"predecessors", predecessor.earlier}};
 }
 
 }  // namespace
 
 Reply status(const Context& context) {
-  const lifecycle::Server& server = *context.server;
+  const control::Server& server = *context.server;
   Reply reply;
-  const lifecycle::Totals totals = server.totals();
+  const observe::Totals totals = server.totals();
   const std::string state = server.is_stopping() ? "stopping" : "running";
   reply.lines.push_back(
       concat({"sluice ", SLUICE_VERSION, " ", state, " pid=", number(static_cast<uint64_t>(getpid())),
@@ -127,10 +163,12 @@ Reply status(const Context& context) {
                 {"generation", server.generation()},
                 {"workers", server.config().server.workers},
                 {"leaving_workers", server.leaving_workers()},
-                {"listeners", nlohmann::ordered_json::array()},
-                {"pools", nlohmann::ordered_json::array()},
+                {"listeners", json::Value::array()},
+                {"pools", json::Value::array()},
                 {"connections", totals.connections},
+                {"max_connections", server.config().server.max_connections},
                 {"connections_accepted", totals.connections_accepted},
+                {"connections_displaced", totals.connections_displaced},
                 {"requests", requests_json(totals)},
                 {"retries", totals.retries}};
   add_events(sum_events(totals.tallies, {}), reply.data);
@@ -142,14 +180,19 @@ Reply status(const Context& context) {
   if (const auto* last = server.predecessors().last()) tell_predecessor(*last, reply);
   add_probation(context, reply);
   for (const auto& [name, pool] : count_pools(server)) {
-    reply.lines.push_back(concat({"pool ", name, " healthy=", number(pool.healthy), "/",
-                                  number(pool.backends), pause_words(server, name)}));
+    reply.lines.push_back(
+        concat({"pool ", name, " healthy=", number(pool.healthy), "/", number(pool.backends),
+                queue_words(server, name), pause_words(server, name)}));
     reply.data["pools"].push_back({{"name", name}, {"backends", pool.backends}, {"healthy", pool.healthy}});
+    add_queue(server, name, reply.data["pools"].back());
   }
   reply.lines.push_back("connections" + field("open", static_cast<long long>(totals.connections)) +
-                        field("accepted", static_cast<long long>(totals.connections_accepted)));
+                        field("most", static_cast<long long>(server.config().server.max_connections)) +
+                        field("accepted", static_cast<long long>(totals.connections_accepted)) +
+                        field("closed_for_new_ones", static_cast<long long>(totals.connections_displaced)));
   reply.lines.push_back(requests_line(totals));
   add_probes(server, reply);
+  add_logs(server, reply);
   add_changes(server, reply);
   return reply;
 }
@@ -162,8 +205,7 @@ std::string pool_line(const std::string& name, const config::Pool& pool, const P
                  " requests=", number(counts.requests)});
 }
 
-nlohmann::ordered_json pool_json(const std::string& name, const config::Pool& pool,
-                                 const PoolCounts& counts) {
+json::Value pool_json(const std::string& name, const config::Pool& pool, const PoolCounts& counts) {
   return {{"name", name},
           {"balance", config::text(pool.balance.policy)},
           {"backends", counts.backends},
@@ -172,7 +214,7 @@ nlohmann::ordered_json pool_json(const std::string& name, const config::Pool& po
           {"requests", counts.requests}};
 }
 
-std::string standing_words(const upstream::Standing& standing) {
+std::string standing_words(const upstream::HealthRecord& standing) {
   std::string words;
   if (standing.ejections > 0) words += field("ejections", standing.ejections);
   if (standing.ejected > Duration::zero()) {
@@ -188,8 +230,8 @@ std::string standing_words(const upstream::Standing& standing) {
   return words;
 }
 
-/// What few backends have is told of those alone.
-std::string backend_words(const lifecycle::BackendInfo& info) {
+/// Settings that few backends have are shown only for those.
+std::string backend_words(const control::BackendInfo& info) {
   const config::Backend& backend = info.backend;
   std::string line =
       concat({backend.address.text(), " ", info.health, " weight=", number(backend.weight),
@@ -205,8 +247,8 @@ std::string backend_words(const lifecycle::BackendInfo& info) {
   return line;
 }
 
-nlohmann::ordered_json backend_json(const lifecycle::BackendInfo& info) {
-  const upstream::Standing& standing = info.standing;
+json::Value backend_json(const control::BackendInfo& info) {
+  const upstream::HealthRecord& standing = info.standing;
   return {{"pool", info.pool},
           {"address", info.backend.address.text()},
           {"state", info.health},
@@ -234,33 +276,39 @@ Reply no_pool(std::string_view pool) {
 
 }  // namespace
 
-Reply pool_list(lifecycle::Server& server) {
+Reply pool_list(control::Server& server) {
   Reply reply;
-  reply.data["pools"] = nlohmann::ordered_json::array();
+  reply.data["pools"] = json::Value::array();
   const auto& pools = server.config().pools;
   for (const auto& [name, counts] : count_pools(server)) {
-    reply.lines.push_back(pool_line(name, *pools.at(name), counts) + pause_words(server, name));
+    reply.lines.push_back(pool_line(name, *pools.at(name), counts) + queue_words(server, name) +
+                          pause_words(server, name));
     reply.data["pools"].push_back(pool_json(name, *pools.at(name), counts));
+    add_queue(server, name, reply.data["pools"].back());
     reply.data["pools"].back()["paused"] = pause_json(server, name);
   }
   return reply;
 }
 
-Reply pool_show(lifecycle::Server& server, const std::string& name) {
+Reply pool_show(control::Server& server, const std::string& name) {
   const auto found = server.config().pools.find(name);
   if (found == server.config().pools.end()) return no_pool(name);
   const config::Pool& pool = *found->second;
   const PoolCounts counts = count_pools(server).at(name);
   const EventSums events = sum_events(server.totals().tallies, name);
   Reply reply;
-  reply.lines = {pool_line(name, pool, counts) + event_words(events) + pause_words(server, name),
-                 concat({"balance = ", config::balance_text(pool.balance)})};
+  reply.lines = {pool_line(name, pool, counts) + event_words(events) + queue_words(server, name) +
+                     pause_words(server, name),
+                 concat({"balance = ", config::balance_text(pool.balance)}),
+                 concat({"probe = ", config::probe_text(pool.health)})};
   reply.data = pool_json(name, pool, counts);
   add_events(events, reply.data);
   reply.data["paused"] = pause_json(server, name);
-  reply.data["settings"] = {{"balance", config::balance_text(pool.balance)}};
+  reply.data["settings"] = {{"balance", config::balance_text(pool.balance)},
+                            {"probe", config::probe_text(pool.health)}};
+  add_queue(server, name, reply.data);
   add_names(server, pool, reply);
-  reply.data["backends"] = nlohmann::ordered_json::array();
+  reply.data["backends"] = json::Value::array();
   for (const auto& info : server.backends(name)) {
     reply.lines.push_back(concat({"backend ", backend_words(info)}));
     reply.data["backends"].push_back(backend_json(info));
@@ -268,10 +316,10 @@ Reply pool_show(lifecycle::Server& server, const std::string& name) {
   return reply;
 }
 
-Reply backend_list(lifecycle::Server& server, std::string_view pool) {
+Reply backend_list(control::Server& server, std::string_view pool) {
   if (!pool.empty() && !server.config().pools.contains(pool)) return no_pool(pool);
   Reply reply;
-  reply.data["backends"] = nlohmann::ordered_json::array();
+  reply.data["backends"] = json::Value::array();
   for (const auto& info : server.backends(pool)) {
     reply.lines.push_back(concat({info.pool, " ", backend_words(info)}));
     reply.data["backends"].push_back(backend_json(info));

@@ -10,11 +10,7 @@
 namespace sluice::admin {
 namespace {
 
-using lifecycle::RouteEdit;
-
-Error usage(std::string message) {
-  return {.code = ErrorCode::usage, .message = std::move(message)};
-}
+using desired::RouteEdit;
 
 /// Of "blue=90".
 Result<config::PoolShare> parse_share(std::string_view text) {
@@ -27,7 +23,7 @@ Result<config::PoolShare> parse_share(std::string_view text) {
                            .weight = static_cast<uint32_t>(std::min<uint64_t>(*weight, UINT32_MAX))};
 }
 
-Result<RouteEdit> parse_edit(const Command& command) {
+Result<RouteEdit> parse_split_edit(const Command& command) {
   RouteEdit edit{.route = command.words[2]};
   for (size_t i = 3; i < command.words.size(); ++i) {
     auto share = parse_share(command.words[i]);
@@ -45,9 +41,9 @@ std::string match_text(const config::FieldMatch& match) {
   return match.value ? concat({match.name, "=", *match.value}) : match.name;
 }
 
-nlohmann::ordered_json match_json(const std::optional<config::FieldMatch>& match) {
+json::Value match_json(const std::optional<config::FieldMatch>& match) {
   if (!match) return nullptr;
-  nlohmann::ordered_json json = {{"name", match->name}, {"value", nullptr}};
+  json::Value json = {{"name", match->name}, {"value", nullptr}};
   if (match->value) json["value"] = *match->value;
   return json;
 }
@@ -63,13 +59,13 @@ std::string route_line(const config::Route& route) {
   return line + field("pool", config::shares_text(config::shares(route)));
 }
 
-nlohmann::ordered_json route_json(const config::Route& route) {
-  nlohmann::ordered_json json = {{"name", route.name},
-                                 {"host", route.host},
-                                 {"path", route.path},
-                                 {"header", match_json(route.header)},
-                                 {"cookie", match_json(route.cookie)},
-                                 {"pools", nlohmann::ordered_json::array()}};
+json::Value route_json(const config::Route& route) {
+  json::Value json = {{"name", route.name},
+                      {"host", route.host},
+                      {"path", route.path},
+                      {"header", match_json(route.header)},
+                      {"cookie", match_json(route.cookie)},
+                      {"pools", json::Value::array()}};
   for (const auto& [pool, weight] : config::shares(route)) {
     json["pools"].push_back({{"pool", pool}, {"weight", weight}});
   }
@@ -80,9 +76,9 @@ nlohmann::ordered_json route_json(const config::Route& route) {
 
 }  // namespace
 
-Reply route_list(const lifecycle::Server& server) {
+Reply route_list(const control::Server& server) {
   Reply reply;
-  reply.data["routes"] = nlohmann::ordered_json::array();
+  reply.data["routes"] = json::Value::array();
   for (const config::Route& route : server.config().routes) {
     reply.lines.push_back(route_line(route));
     reply.data["routes"].push_back(route_json(route));
@@ -90,14 +86,14 @@ Reply route_list(const lifecycle::Server& server) {
   return reply;
 }
 
-Outcome route_split(Context& context, const Command& command, OnReply on_reply) {
-  auto edit = parse_edit(command);
+CommandResult route_split(Context& context, const Command& command, OnReply on_reply) {
+  auto edit = parse_split_edit(command);
   if (!edit) return refuse(std::move(edit).error());
   const auto revision = parse_revision(command);
   if (!revision) return refuse(revision.error());
   if (context.draft) return add_to_draft(context, *std::move(edit), *revision);
-  lifecycle::Server& server = *context.server;
-  auto change = server.change([&](lifecycle::DesiredState& state) { return state.apply(*edit); }, *revision);
+  control::Server& server = *context.server;
+  auto change = server.change([&](desired::DesiredState& state) { return state.apply(*edit); }, *revision);
   if (!change) return refuse(std::move(change).error());
   return when_adopted(server, *std::move(change), std::move(on_reply));
 }

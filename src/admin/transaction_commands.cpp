@@ -7,13 +7,13 @@
 
 namespace sluice::admin {
 
-Outcome begin(Context& context, const Command& command, OnReply) {
+CommandResult begin(Context& context, const Command& command, OnReply) {
   if (context.draft) return refuse_usage("a transaction has begun already: commit or abort it first");
   const auto revision = parse_revision(command);
   if (!revision) return refuse(revision.error());
   if (auto same = context.server->check_revision(*revision); !same) return refuse(std::move(same).error());
   context.draft.emplace(
-      Draft{.transaction = lifecycle::Transaction(context.server->desired()), .revision = *revision});
+      Draft{.transaction = desired::Transaction(context.server->desired()), .revision = *revision});
   const uint64_t number = context.server->generation();
   Reply reply;
   reply.ok = concat({"generation=", std::to_string(number)});
@@ -21,7 +21,7 @@ Outcome begin(Context& context, const Command& command, OnReply) {
   return now(std::move(reply));
 }
 
-Outcome add_to_draft(Context& context, lifecycle::Edit edit, Revision revision) {
+CommandResult add_to_draft(Context& context, desired::Edit edit, Revision revision) {
   if (auto same = context.server->check_revision(revision); !same) return refuse(std::move(same).error());
   if (revision) context.draft->revision = revision;
   const auto changed = context.draft->transaction.add(std::move(edit));
@@ -34,7 +34,7 @@ Outcome add_to_draft(Context& context, lifecycle::Edit edit, Revision revision) 
 }
 
 /// It ends the transaction, whatever comes of it.
-Outcome commit(Context& context, const Command& command, OnReply on_reply) {
+CommandResult commit(Context& context, const Command& command, OnReply on_reply) {
   if (!context.draft) return refuse_usage("there is no transaction: begin starts one");
   const Draft draft = *std::exchange(context.draft, std::nullopt);
   if (!draft.failure.empty()) {
@@ -44,20 +44,20 @@ Outcome commit(Context& context, const Command& command, OnReply on_reply) {
   }
   const auto revision = parse_revision(command);
   if (!revision) return refuse(revision.error());
-  lifecycle::Server& server = *context.server;
+  control::Server& server = *context.server;
   if (auto same = server.check_revision(draft.revision); !same) return refuse(std::move(same).error());
   auto change = server.change(
-      [&](lifecycle::DesiredState& state) { return draft.transaction.commit_to(state); }, *revision);
+      [&](desired::DesiredState& state) { return draft.transaction.commit_to(state); }, *revision);
   if (!change) return refuse(std::move(change).error());
   for (const auto& edit : draft.transaction.edits()) {
-    const auto* backend = std::get_if<lifecycle::BackendEdit>(&edit);
-    if (backend != nullptr && backend->verb == lifecycle::BackendEdit::Verb::ready)
-      server.clear(backend->key);
+    const auto* backend = std::get_if<desired::BackendEdit>(&edit);
+    if (backend != nullptr && backend->verb == desired::BackendEdit::Verb::ready)
+      server.forget_traffic_verdicts(backend->key);
   }
   return when_adopted(server, *std::move(change), std::move(on_reply));
 }
 
-Outcome abort(Context& context, const Command&, OnReply) {
+CommandResult abort(Context& context, const Command&, OnReply) {
   if (!context.draft) return refuse_usage("there is no transaction: begin starts one");
   context.draft.reset();
   return now({.ok = "aborted"});

@@ -1,5 +1,10 @@
 // upgrade: a takeover by a new process, and how its probation ends.
+#include <sluice/base/log.h>
+#include <sluice/base/text.h>
 #include <sluice/config/load.h>
+#include <sluice/net/process.h>
+
+#include <unistd.h>
 
 #include <utility>
 
@@ -8,7 +13,7 @@
 namespace sluice::admin {
 namespace {
 
-using lifecycle::Probation;
+using takeover::Probation;
 
 Reply pid_reply(Result<int> process) {
   if (!process) return Reply::failed(std::move(process).error());
@@ -18,30 +23,54 @@ Reply pid_reply(Result<int> process) {
   return reply;
 }
 
+/// A process of a release that does not say what file it runs leaves that out.
+std::string words_of(const takeover::Handover::NewProcess& process, const std::string& prefix) {
+  const std::string words = concat(
+      {prefix, "pid=", std::to_string(process.process), field(concat({prefix, "version"}), process.version)});
+  return process.binary.empty() ? words : words + field(concat({prefix, "binary"}), process.binary);
+}
+
+json::Value json_of(const takeover::Handover::NewProcess& process) {
+  json::Value json = {{"pid", process.process}, {"version", process.version}};
+  if (!process.binary.empty()) json["binary"] = process.binary;
+  return json;
+}
+
+/// Both processes: so that one that runs another file than was meant is seen.
+Reply upgrade_reply(Result<takeover::Handover::NewProcess> next) {
+  if (!next) return Reply::failed(std::move(next).error());
+  const takeover::Handover::NewProcess here{::getpid(), SLUICE_VERSION, net::binary_of_this_process()};
+  Reply reply;
+  reply.ok = concat({words_of(*next, ""), " ", words_of(here, "was_")});
+  reply.data = json_of(*next);
+  reply.data["was"] = json_of(here);
+  return reply;
+}
+
 Error no_probation() {
   return {.code = ErrorCode::conflict, .message = "this process is not on probation"};
 }
 
-Outcome go_back(Probation& probation, OnReply on_reply) {
-  auto wait = probation.go_back(
+CommandResult go_back(Probation& probation, OnReply on_reply) {
+  auto wait = probation.roll_back(
       "asked for by command",
       [on_reply = std::move(on_reply)](Result<int> process) { on_reply(pid_reply(std::move(process))); });
   if (!wait) return refuse(std::move(wait).error());
   return {.wait = *std::move(wait)};
 }
 
-Outcome keep(Probation& probation) {
+CommandResult keep(Probation& probation) {
   if (auto kept = probation.keep(); !kept) return refuse(std::move(kept).error());
   return now({.ok = "kept"});
 }
 
-nlohmann::ordered_json json_of(const lifecycle::Figures& figures) {
+json::Value json_of(const takeover::ErrorRate& figures) {
   return {{"answers", figures.answers}, {"failures", figures.failures}};
 }
 
 }  // namespace
 
-Outcome upgrade(Context& context, const Command& command, OnReply on_reply) {
+CommandResult upgrade(Context& context, const Command& command, OnReply on_reply) {
   if (context.draft) return refuse_usage("upgrade cannot stand between begin and commit");
   if (context.handover == nullptr) return refuse_usage("there are no upgrades here");
   const bool ends_probation = command.has("--back") || command.has("--keep");
@@ -59,10 +88,9 @@ Outcome upgrade(Context& context, const Command& command, OnReply on_reply) {
     if (!wait) return refuse(std::move(wait).error());
     for_verdict = *wait;
   }
-  auto wait = context.handover->upgrade(std::string(command.option("--binary")), for_verdict,
-                                        [on_reply = std::move(on_reply)](Result<int> new_process) {
-                                          on_reply(pid_reply(std::move(new_process)));
-                                        });
+  auto wait = context.handover->upgrade(
+      std::string(command.option("--binary")), for_verdict,
+      [on_reply = std::move(on_reply)](auto next) { on_reply(upgrade_reply(std::move(next))); });
   if (!wait) return refuse(std::move(wait).error());
   return {.wait = *std::move(wait), .waits_for_verdict = for_verdict.has_value()};
 }

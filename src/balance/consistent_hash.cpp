@@ -44,7 +44,8 @@ std::optional<size_t> ConsistentHash::choose(std::span<Candidate> candidates, co
   if (!request.key) return turns_.next(candidates, is_available);
   const Sums sums = sum(candidates);
   const bool by_weight = sums.least_weight < sums.most_weight;
-  // With this request there will be one more. Somebody is always below the bound: all together are not at it.
+  // With this request there will be one more. Some backend is always below the bound: all together are not
+  // at it.
   const double bound = bound_ / 100.0 * (sums.in_flight + 1) / sums.weight;
   std::optional<size_t> best;
   double best_score = 0;

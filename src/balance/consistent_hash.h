@@ -13,11 +13,10 @@ namespace sluice::balance {
 /// difference,
 /// - shares are exactly by weight, where a ring of 160 points a backend is some 10% off,
 /// - there is no table: nothing to keep for each of a thousand pools on each worker (Maglev: 64 Ki entries),
-/// nothing
-///   to build when a backend comes, leaves or warms up,
+/// nothing to build when a backend comes, leaves or warms up,
 /// - the next best when the best is not available or too loaded falls out of the same pass.
 /// Its price is a look at each candidate for a choice; the pool has to ask each whether it is available
-/// anyway. Loads are bounded (Mirrokni, Thorup and Zadimoghaddam 2016): nobody has more in flight than
+/// anyway. Loads are bounded (Mirrokni, Thorup and Zadimoghaddam 2016): no backend has more in flight than
 /// `bound` percent of its fair share, rounded up.
 class ConsistentHash final : public Policy {
  public:

@@ -1,4 +1,4 @@
-// Whoever has the fewest requests in flight for its weight.
+// Chooses the backend with the fewest requests in flight for its weight.
 #pragma once
 
 #include <sluice/balance/policy.h>

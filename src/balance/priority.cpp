@@ -8,7 +8,7 @@ namespace {
 using Groups = std::array<Share, kPriorities>;
 
 /// The group that takes the request: each its share of what the ones before have left, and whatever is left
-/// in the end goes to the first that has anybody.
+/// in the end goes to the first group with an available backend.
 size_t group_for(const Groups& groups, unsigned enough, double dice) {
   size_t first = kPriorities;
   for (size_t i = 0; i < kPriorities; ++i) {

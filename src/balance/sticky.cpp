@@ -7,9 +7,10 @@ namespace sluice::balance {
 std::optional<size_t> Sticky::choose(std::span<Candidate> candidates, const Request& request) {
   if (request.key) {
     const auto held = std::ranges::find(candidates, *request.key, &Candidate::id);
-    if (held != candidates.end() && held->available) return static_cast<size_t>(held - candidates.begin());
+    const bool is_there = held != candidates.end() && (held->available || held->keeps_clients);
+    if (is_there) return static_cast<size_t>(held - candidates.begin());
   }
-  // Those who lose their backend together must not all go to the same other one.
+  // Clients that lose the same backend must not all go to the same other one.
   return otherwise_->choose(candidates, {.now = request.now});
 }
 

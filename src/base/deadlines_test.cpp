@@ -1,5 +1,6 @@
 #include <sluice/base/deadlines.h>
 
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -172,6 +173,22 @@ TEST_CASE("many lengths of time, one after the other, do not pile up and all wor
   }
   CHECK(runs == 200);
   CHECK_FALSE(held.deadlines.next());
+}
+
+TEST_CASE("many lengths of time at once leave little behind, and those that are in use stay") {
+  Held held;
+  int runs = 0;
+  std::list<Deadline> deadlines;
+  for (int length = 1; length <= 200; ++length) {
+    held.deadlines.arm(deadlines.emplace_back([&] { ++runs; }), Duration{length});
+  }
+  CHECK(held.deadlines.lengths() == 200);
+  held.pass(Duration{150});
+  CHECK(runs == 150);
+  CHECK(held.deadlines.lengths() == 50);
+  held.pass(Duration{50});
+  CHECK(runs == 200);
+  CHECK(held.deadlines.lengths() <= 16);
 }
 
 }  // namespace

@@ -27,6 +27,20 @@ std::optional<LogLevel> log_level(std::string_view word) {
   return std::nullopt;
 }
 
+void append_control(std::string& out, char c) {
+  if (c == '\n') {
+    out += "\\n";
+  } else if (c == '\r') {
+    out += "\\r";
+  } else if (c == '\t') {
+    out += "\\t";
+  } else {
+    char escaped[5];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    out += escaped;
+  }
+}
+
 std::string field(std::string_view key, std::string_view value) {
   const auto needs_quotes = [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -41,9 +55,7 @@ std::string field(std::string_view key, std::string_view value) {
       text += '\\';
       text += c;
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      char escaped[5];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
-      text += escaped;
+      append_control(text, c);
     } else {
       text += c;
     }

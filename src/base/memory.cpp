@@ -13,4 +13,12 @@ void give_back_free_memory() {
 #endif
 }
 
+void clear_keeping(std::string& buffer, size_t most_bytes) {
+  if (buffer.capacity() > most_bytes) {
+    std::string().swap(buffer);  // A move would leave the room where it is.
+  } else {
+    buffer.clear();
+  }
+}
+
 }  // namespace sluice

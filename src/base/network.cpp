@@ -68,7 +68,7 @@ Result<Network> Network::parse(std::string_view text) {
   if (network.first_.ip_bytes() != address->ip_bytes()) {
     return expected(concat({"no bits behind the prefix, as in \"", network.text(), "\""}), text);
   }
-  // It would contain nobody, since contains() takes those for IPv4.
+  // It would contain no address, since contains() takes mapped ones for IPv4.
   if (bits >= 96 && plain_bytes(network.first_).size() != address->ip_bytes().size()) {
     network.first_ = Address::ip(plain_bytes(*address), 0);
     network.prefix_bits_ = bits - 96;

@@ -74,6 +74,10 @@ std::optional<uint64_t> parse_unsigned(std::string_view text) {
   return value;
 }
 
+std::string counted(uint64_t count, std::string_view noun) {
+  return concat({std::to_string(count), " ", noun, count == 1 ? "" : "s"});
+}
+
 std::string concat(std::initializer_list<std::string_view> parts) {
   size_t size = 0;
   for (const auto part : parts) size += part.size();
@@ -114,7 +118,8 @@ std::optional<std::string_view> closest_match(std::string_view word,
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
   for (const auto candidate : candidates) {
     const size_t distance = edit_distance(word, candidate);
-    if (distance >= best_distance) continue;
+    // With nothing in common it is another word: of a letter or none at all everything would be near.
+    if (distance >= best_distance || distance >= std::min(word.size(), candidate.size())) continue;
     best = candidate;
     best_distance = distance;
   }

@@ -72,6 +72,18 @@ TEST_CASE("the closest word is what was meant, and nothing when none is near") {
   CHECK(closest_match("helath", kWords) == "health");
   CHECK_FALSE(closest_match("queue", kWords));
   CHECK_FALSE(closest_match("", kWords));
+  constexpr std::array<std::string_view, 3> kShort = {"", "a", "bc"};
+  for (const std::string_view word : {"", "x", "xy", "b"}) CHECK(closest_match(word, kShort) != "");
+  CHECK_FALSE(closest_match("x", kShort));
+  CHECK_FALSE(closest_match("", kShort));
+  CHECK(closest_match("b", kShort) == std::nullopt);
+  CHECK(closest_match("bcd", kShort) == "bc");
+}
+
+TEST_CASE("a count has its noun in the right number") {
+  CHECK(counted(0, "request") == "0 requests");
+  CHECK(counted(1, "request") == "1 request");
+  CHECK(counted(2, "request") == "2 requests");
 }
 
 }  // namespace

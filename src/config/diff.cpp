@@ -18,7 +18,7 @@ const std::string* value_of(const Section& section, std::string_view key) {
   return nullptr;
 }
 
-/// A comment has no key and says nothing of its own; backends are told one by one.
+/// A comment has no key and says nothing of its own; backends are listed one by one.
 bool is_told_elsewhere(std::string_view key) {
   return key.empty() || key == "backends";
 }
@@ -105,7 +105,7 @@ void compare_backends(const std::string& pool, const std::vector<Backend>& befor
   }
 }
 
-/// Their addresses are told as backends.
+/// Their addresses are listed as backends.
 void compare_names(const std::string& pool, const std::vector<NamedBackends>& before,
                    const std::vector<NamedBackends>& after, Lines& out) {
   for (const auto& [name, like] : after) {

@@ -48,6 +48,63 @@ Value value_of(const toml::node& node) {
   return value;
 }
 
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+/// Behind the string that begins at `at`: at most at the end of its line, unless it has three quotes.
+size_t end_of_string(std::string_view toml, size_t at) {
+  const char quote = toml[at];
+  const std::string three(3, quote);
+  const bool has_lines = toml.substr(at).starts_with(three);
+  at += has_lines ? 3 : 1;
+  while (at < toml.size()) {
+    if (quote == '"' && toml[at] == '\\') {
+      at += 2;
+    } else if (has_lines && toml.substr(at).starts_with(three)) {
+      at += 3;
+      // Up to two more are the string's own.
+      for (int more = 0; more < 2 && at < toml.size() && toml[at] == quote; ++more) ++at;
+      return at;
+    } else if (!has_lines && (toml[at] == quote || toml[at] == '\n')) {
+      return at + 1;
+    } else {
+      ++at;
+    }
+  }
+  return toml.size();
+}
+
+/// The first character that is not ASCII outside strings and comments, where TOML has none; npos when there
+/// is no such. toml++ takes for unreachable what it comes to with most of them, instead of refusing them.
+size_t first_stray(std::string_view toml) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  size_t at = toml.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  while (at < toml.size()) {
+    if (toml[at] == '"' || toml[at] == '\'') {
+      at = end_of_string(toml, at);
+    } else if (toml[at] == '#') {
+      at = std::min(toml.find('\n', at), toml.size());
+    } else if (is_ascii(toml[at])) {
+      ++at;
+    } else {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+Problem stray_at(size_t at, std::string_view toml, std::string_view file_name) {
+  const auto is_continuation = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
+  const auto before = toml.substr(0, at);
+  const auto line = before.substr(before.rfind('\n') + 1);  // All of it when there is none.
+  return {.file = std::string(file_name),
+          .line = static_cast<unsigned>(std::ranges::count(before, '\n') + 1),
+          .column = static_cast<unsigned>(line.size() + 1 -
+                                          static_cast<size_t>(std::ranges::count_if(line, is_continuation))),
+          .message = "not valid TOML: a character that is not ASCII; keys and values with one need quotes"};
+}
+
 }  // namespace
 
 const Value* Value::find(std::string_view name) const {
@@ -77,6 +134,9 @@ std::string_view Value::kind_words() const {
 }
 
 std::variant<Value, Problem> parse_document(std::string_view toml, std::string_view file_name) {
+  if (const size_t at = first_stray(toml); at != std::string_view::npos) {
+    return stray_at(at, toml, file_name);
+  }
   const toml::parse_result parsed = toml::parse(toml, file_name);
   if (parsed) return value_of(parsed.table());
   const Place place = place_of(parsed.error().source());

@@ -4,17 +4,17 @@
 namespace sluice::config {
 namespace {
 
-Pool pool_with(const std::string& keys) {
+Pool pool_of(const std::string& keys) {
   return *valid(std::string(kSmallest) + keys).pools.at("shop");
 }
 
 TEST_CASE("ejection is off, and true or a table turns it on") {
-  CHECK(pool_with("").ejection == Ejection{});
+  CHECK(pool_of("").ejection == Ejection{});
   CHECK_FALSE(Ejection{}.enabled);
-  CHECK(pool_with("ejection = true").ejection == Ejection{.enabled = true});
-  CHECK(pool_with("ejection = {}").ejection == Ejection{.enabled = true});
-  CHECK(pool_with("ejection = false").ejection == Ejection{});
-  CHECK(pool_with(
+  CHECK(pool_of("ejection = true").ejection == Ejection{.enabled = true});
+  CHECK(pool_of("ejection = {}").ejection == Ejection{.enabled = true});
+  CHECK(pool_of("ejection = false").ejection == Ejection{});
+  CHECK(pool_of(
             "ejection = { failures = 3, statuses = \"5xx\", time = \"1s\", most_time = \"1m\", share = 100 }")
             .ejection == Ejection{.enabled = true,
                                   .failures = 3,
@@ -38,9 +38,9 @@ TEST_CASE("statuses are failures by choice; 501 and 505 judge the request") {
 }
 
 TEST_CASE("a drain header is a name, or a table with one") {
-  CHECK(pool_with("").drain_header.name.empty());
-  CHECK(pool_with("drain_header = \"X-Draining\"").drain_header == DrainHeader{.name = "X-Draining"});
-  CHECK(pool_with("drain_header = { name = \"X-Bye\", hold = \"2m\" }").drain_header ==
+  CHECK(pool_of("").drain_header.name.empty());
+  CHECK(pool_of("drain_header = \"X-Draining\"").drain_header == DrainHeader{.name = "X-Draining"});
+  CHECK(pool_of("drain_header = { name = \"X-Bye\", hold = \"2m\" }").drain_header ==
         DrainHeader{.name = "X-Bye", .hold = 2min});
 }
 

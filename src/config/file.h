@@ -1,4 +1,4 @@
-// A file as bytes, or the reason why not. For the control thread alone: it blocks.
+// A file as bytes, or the reason why not. For the control thread alone: it waits for the disk.
 #pragma once
 
 #include <sluice/base/result.h>
@@ -8,9 +8,11 @@
 
 namespace sluice::config {
 
-/// The error's message is the reason alone, as "No such file or directory".
+/// The error's message is the reason alone, as "No such file or directory". Of a pipe it waits for the end:
+/// for a process that serves no one yet.
 Result<std::string> read_file(const std::string& path, uint64_t most_bytes);
-/// The same; what is no regular file, as a pipe that one could wait for without end, is an error.
+/// The same for a process that serves: what is no regular file, as a pipe whose writer may never come, is an
+/// error at once.
 Result<std::string> read_regular_file(const std::string& path, uint64_t most_bytes);
 
 /// Of a file that `file` names by `path`, relative to itself. Whole, so that a printed configuration means

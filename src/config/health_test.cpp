@@ -11,16 +11,16 @@
 namespace sluice::config {
 namespace {
 
-constexpr std::string_view kStart =
+constexpr std::string_view kPoolStart =
     "[[listener]]\nbind = \"127.0.0.1:8080\"\n[pool.shop]\nbackends = [\"127.0.0.1:9001\"]\n";
 
 Health health(const std::string& text) {
-  return valid(std::string(kStart) + "health = { " + text + " }\n").pools.at("shop")->health;
+  return valid(std::string(kPoolStart) + "health = { " + text + " }\n").pools.at("shop")->health;
 }
 
 /// Of such a file, without the file's name and line.
 std::string problem(const std::string& text) {
-  const std::string all = problem_of(std::string(kStart) + "health = { " + text + " }\n");
+  const std::string all = problem_of(std::string(kPoolStart) + "health = { " + text + " }\n");
   return all.starts_with("s.toml:5:") ? all.substr(9) : all;
 }
 
@@ -114,7 +114,7 @@ std::variant<Config, Problems> judged(const std::string& ca, const std::string& 
   REQUIRE(::mkdtemp(pattern.data()) != nullptr);
   const std::filesystem::path folder = pattern;
   if (!ca.empty()) std::ofstream(folder / "ca.pem") << ca;
-  std::ofstream(folder / "s.toml") << kStart << "health = { type = \"https\", " << text << " }\n";
+  std::ofstream(folder / "s.toml") << kPoolStart << "health = { type = \"https\", " << text << " }\n";
   auto loaded = load(folder / "s.toml", {.certificates = &only_good});
   std::filesystem::remove_all(folder);
   return loaded;
@@ -158,7 +158,7 @@ TEST_CASE("settings of TLS that say nothing, or contradict each other, are refus
 }
 
 TEST_CASE("other certificates in the same file are a difference") {
-  Config before = valid(std::string(kStart) + "health = { type = \"https\" }\n");
+  Config before = valid(std::string(kPoolStart) + "health = { type = \"https\" }\n");
   Pool pool = *before.pools.at("shop");
   pool.health.tls = {.ca_path = "/a", .ca = "one"};
   before.pools["shop"] = std::make_shared<const Pool>(pool);

@@ -1,4 +1,4 @@
-// The whole file: its parts in turn, then what no single part can tell.
+// The whole file: its parts in turn, then the checks that no single part can make.
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 
@@ -14,11 +14,15 @@ namespace {
 constexpr uint64_t kLongestFile = uint64_t{16} << 20;
 
 void check_whole(const Reader& root, Config& config, Report& report) {
-  // A part that is there but broken has told its own problem already.
+  // A part that is there but broken has reported its own problem already.
   if (!root.has_any("listener")) {
     report.add("no [[listener]]: expected at least one, such as bind = \"0.0.0.0:8080\"");
   }
-  if (!root.has_any("pool") && !root.has_any("route")) {
+  if (!root.has_any("pool") && !root.has_any("route") && root.has("pool")) {
+    report.add(root.place_of("pool"), "pool",
+               "a pool has a name: expected [pool.NAME], such as [pool.app] with backends = "
+               "[\"127.0.0.1:9001\"]");
+  } else if (!root.has_any("pool") && !root.has_any("route")) {
     report.add(
         "no [pool.NAME]: expected at least one, such as [pool.app] with backends = [\"127.0.0.1:9001\"]");
   }
@@ -58,8 +62,9 @@ std::variant<Config, Problems> parse(std::string_view toml, std::string_view fil
   return report.problems;
 }
 
-std::variant<Config, Problems> load(const std::string& path, const Checks& checks) {
-  const auto text = read_file(path, kLongestFile);
+std::variant<Config, Problems> load(const std::string& path, const Checks& checks, FileKind kind) {
+  const auto text =
+      kind == FileKind::any ? read_file(path, kLongestFile) : read_regular_file(path, kLongestFile);
   if (text) return parse(*text, path, checks);
   return Problems{{.file = path, .message = concat({"cannot read it: ", text.error().message})}};
 }

@@ -1,4 +1,4 @@
-// Backends given by name, and who is asked for their addresses.
+// Backends given by name, and which servers are asked for their addresses.
 #include <sluice/config/diff.h>
 #include <sluice/config/names.h>
 
@@ -22,8 +22,12 @@ TEST_CASE("what is no address but has a host and a port is a name") {
   CHECK(name->text() == "app.internal:8080");
   CHECK(parse_host_name("localhost:1"));
   CHECK(parse_host_name("1.a:1"));
-  for (const auto text : {"localhost", "localhost:0", "localhost:65536", "localhost:http", "10.0.0.256:80",
-                          "[::1]:80", "unix:/a", "a b:1", ":1", "a..b:1", "10.1:80", ""}) {
+  REQUIRE(parse_host_name("App.Internal.:8080"));
+  CHECK(parse_host_name("App.Internal.:8080")->text() == "app.internal.:8080");
+  CHECK(parse_host_name("srv:_http._tcp.app.internal."));
+  for (const auto text :
+       {"localhost", "localhost:0", "localhost:65536", "localhost:http", "10.0.0.256:80", "[::1]:80",
+        "unix:/a", "a b:1", ":1", "a..b:1", "10.1:80", "10.1.:80", "a..:1", ".:1", "srv:.", ""}) {
     CAPTURE(text);
     CHECK_FALSE(parse_host_name(text));
   }

@@ -11,7 +11,7 @@ namespace sluice::config {
 namespace {
 
 constexpr std::array kRedirects = {301, 302, 303, 307, 308};
-constexpr uint64_t kLongestBody = uint64_t{1} << 20;
+constexpr uint64_t kLongestOwnBody = uint64_t{1} << 20;
 constexpr std::string_view kTo =
     "a URL such as \"https://{host}{target}\", or a path such as \"/new{target}\"";
 
@@ -77,8 +77,8 @@ void parse_respond(Reader& route, std::optional<FixedResponse>& respond) {
   respond.emplace();
   reader->read_number("status", respond->status, 200, 599);
   reader->read_text("body", respond->body);
-  if (respond->body.size() > kLongestBody) {
-    reader->problem("body", concat({"expected a text of at most ", size_text(kLongestBody)}));
+  if (respond->body.size() > kLongestOwnBody) {
+    reader->problem("body", concat({"expected a text of at most ", size_text(kLongestOwnBody)}));
   }
   if (!respond->body.empty() && !has_body(respond->status)) {
     reader->problem("body",

@@ -12,7 +12,7 @@ namespace {
 
 using Of = BalanceKey::Of;
 
-constexpr unsigned kLeastBound = 100;  // Below it some request would find nobody.
+constexpr unsigned kLeastBound = 100;  // Below it some request would find no backend.
 constexpr unsigned kMostBound = 10'000;
 constexpr size_t kLeastSecret = 16;
 constexpr std::string_view kHeader = "header:";

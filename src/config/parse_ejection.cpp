@@ -10,7 +10,7 @@
 namespace sluice::config {
 namespace {
 
-constexpr unsigned kMostFailures = 1'000'000;
+constexpr unsigned kMostInARow = 1'000'000;
 constexpr std::array<std::string_view, 3> kStatuses = {"none", "gateway", "5xx"};
 
 }  // namespace
@@ -23,11 +23,11 @@ void parse_ejection(Reader& pool, Ejection& ejection) {
     return;
   }
   if (given->kind != Value::Kind::table) {
-    return pool.expected("ejection", "true, false or a table", given->kind_words());
+    return pool.wrong_kind("ejection", "true, false or a table", *given);
   }
   ejection.enabled = true;
   Reader reader(*given, pool.key_path("ejection"), pool.report());
-  reader.read_number("failures", ejection.failures, 1, kMostFailures);
+  reader.read_number("failures", ejection.failures, 1, kMostInARow);
   if (const auto word = reader.read_word("statuses", {kStatuses.begin(), kStatuses.end()})) {
     ejection.statuses = static_cast<FailureStatuses>(*word);
   }
@@ -59,14 +59,14 @@ void parse_drain_header(Reader& pool, DrainHeader& header) {
 std::string ejection_text(const Ejection& ejection) {
   if (!ejection.enabled) return "false";
   return inline_table({{"failures", std::to_string(ejection.failures)},
-                       {"statuses", quoted(kStatuses[static_cast<size_t>(ejection.statuses)])},
-                       {"time", quoted(ejection.time)},
-                       {"most_time", quoted(ejection.most_time)},
+                       {"statuses", in_quotes(kStatuses[static_cast<size_t>(ejection.statuses)])},
+                       {"time", in_quotes(ejection.time)},
+                       {"most_time", in_quotes(ejection.most_time)},
                        {"share", std::to_string(ejection.share)}});
 }
 
 std::string drain_header_text(const DrainHeader& header) {
-  return inline_table({{"name", quoted(header.name)}, {"hold", quoted(header.hold)}});
+  return inline_table({{"name", in_quotes(header.name)}, {"hold", in_quotes(header.hold)}});
 }
 
 }  // namespace sluice::config

@@ -17,18 +17,24 @@ struct Refused {
   std::string_view reason;
 };
 
-// Whoever changes how a message is framed, or what belongs to one connection, makes two parties read two
+// A change to how a message is framed, or to what belongs to one connection, makes two parties read two
 // different messages.
 constexpr std::string_view kFraming = "Sluice alone says where a message ends";
 constexpr std::string_view kConnection = "it belongs to one connection, and each side has its own";
 constexpr std::string_view kAnswered = "Sluice acts on it itself";
 constexpr std::array kRefused = {
-    Refused{"Host", "use rewrite_host"}, Refused{"Upgrade", "use upgrade"},
-    Refused{"Content-Length", kFraming}, Refused{"Transfer-Encoding", kFraming},
-    Refused{"Trailer", kFraming},        Refused{"Connection", kConnection},
-    Refused{"Keep-Alive", kConnection},  Refused{"Proxy-Connection", kConnection},
-    Refused{"TE", kConnection},          Refused{"Via", "Sluice adds itself to it, and never hides a proxy"},
-    Refused{"Expect", kAnswered},        Refused{"Max-Forwards", kAnswered}};
+    Refused{"Host", "use rewrite_host"},
+    Refused{"Upgrade", "use upgrade"},
+    Refused{"Content-Length", kFraming},
+    Refused{"Transfer-Encoding", kFraming},
+    Refused{"Trailer", kFraming},
+    Refused{"Connection", kConnection},
+    Refused{"Keep-Alive", kConnection},
+    Refused{"Proxy-Connection", kConnection},
+    Refused{"TE", kConnection},
+    Refused{"Via", "Sluice adds itself to it (forwarding.via), and hides no other proxy"},
+    Refused{"Expect", kAnswered},
+    Refused{"Max-Forwards", kAnswered}};
 
 void parse_removals(Reader& reader, std::vector<std::string>& removals) {
   for (const Reader::Text& each : reader.read_texts("remove", "names of fields")) {

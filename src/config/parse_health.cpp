@@ -15,7 +15,7 @@ namespace {
 constexpr int kFirstStatus = 200;
 constexpr int kLastStatus = 599;
 constexpr int kDraining = 503;
-constexpr size_t kLongestBody = 1024;
+constexpr size_t kLongestSought = 1024;
 constexpr uint64_t kLongestCa = uint64_t{4} << 20;
 constexpr std::string_view kExpected = "a status from 200 to 599 or a range such as \"200-399\"";
 
@@ -97,7 +97,7 @@ void parse_request(Reader& reader, Health& health) {
                     concat({"\"", health.path, "\""}));
   }
   parse_expect(reader, health.expect);
-  if (reader.read("body", health.body) && (health.body.empty() || health.body.size() > kLongestBody)) {
+  if (reader.read("body", health.body) && (health.body.empty() || health.body.size() > kLongestSought)) {
     reader.problem("body", "expected 1 to 1024 bytes that the response's body contains");
   }
   if (reader.read("host", health.host) && !is_authority(health.host)) {
@@ -106,7 +106,7 @@ void parse_request(Reader& reader, Health& health) {
   parse_headers(reader, health.headers);
 }
 
-/// What a connection alone cannot tell.
+/// Settings of a request, which a probe that only connects does not send.
 void refuse_request(Reader& reader) {
   for (const std::string_view key : {"path", "expect", "body", "host", "headers"}) {
     if (reader.take(key) != nullptr) reader.problem(key, "type = \"tcp\" asks for nothing but a connection");
@@ -159,7 +159,7 @@ void parse_tls(Reader& reader, Health& health) {
   tls->finish();
 }
 
-/// A Unix socket has no ports, so nobody could tell where to ask.
+/// A Unix socket has no ports, so a backend on one cannot be probed on another port.
 void check_port(Reader& reader, const Pool& pool) {
   if (pool.health.port == 0) return;
   const auto local = std::ranges::find_if(pool.backends, &Address::is_local, &Backend::address);
@@ -178,7 +178,7 @@ void parse_health(Reader& pool_reader, Pool& pool) {
     return;
   }
   if (given->kind != Value::Kind::table) {
-    return pool_reader.expected("health", "false or a table", given->kind_words());
+    return pool_reader.wrong_kind("health", "false or a table", *given);
   }
   Reader reader(*given, pool_reader.key_path("health"), pool_reader.report());
   constexpr std::array kTypes = {ProbeType::http, ProbeType::https, ProbeType::tcp};

@@ -32,6 +32,8 @@ void parse_limits(Reader& root, Limits& limits) {
   reader->read_size("body_rate", limits.body_bytes_per_second, 0, kMostBody);
   reader->read_number("requests_per_connection", limits.requests_per_connection, 0, UINT32_MAX);
   reader->read_number("connections_per_client", limits.connections_per_client, 0, UINT32_MAX);
+  reader->read_size("response_head", limits.response_head_bytes, kKiB, 16 * kMiB);
+  reader->read_number("response_headers", limits.response_headers, 1, 10'000);
   reader->finish();
 }
 
@@ -43,6 +45,7 @@ void parse_timeouts(Reader& root, Timeouts& timeouts) {
   reader->read_duration("write", timeouts.write);
   reader->read_duration("idle", timeouts.idle);
   reader->read_duration("tunnel", timeouts.tunnel);
+  reader->read_duration("tunnel_half_closed", timeouts.tunnel_half_closed);
   reader->read_duration("linger", timeouts.linger);
   reader->finish();
 }

@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::string_view kSrv = "srv:";
 
-/// Names whose last label is a number are addresses that somebody has mistyped (WHATWG URL, 3.5).
+/// Names whose last label is a number are mistyped addresses (WHATWG URL, 3.5). A final dot says that a name
+/// is whole.
 bool is_resolvable(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
   if (!is_host_name(host)) return false;
   const auto dot = host.rfind('.');
   const auto last = dot == std::string_view::npos ? host : host.substr(dot + 1);

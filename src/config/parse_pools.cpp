@@ -10,8 +10,12 @@
 namespace sluice::config {
 namespace {
 
-constexpr size_t kLongestName = 100;
-constexpr uint32_t kMostWeight = 1000;
+/// What a backend may be besides an address.
+constexpr std::string_view kOrName =
+    ", or a name with a port (\"app.internal:8080\"), without a scheme or a path";
+
+constexpr size_t kLongestLabel = 100;
+constexpr uint32_t kMostBackendWeight = 1000;
 constexpr uint32_t kMostRequests = 1'000'000;
 constexpr uint8_t kLastPriority = 9;
 constexpr std::string_view kTagExpected =
@@ -19,7 +23,24 @@ constexpr std::string_view kTagExpected =
 constexpr std::string_view kNoPortZero = "a backend's port cannot be 0";
 
 bool is_tag(std::string_view text) {
-  return text.size() <= kLongestName && is_visible(text);
+  return text.size() <= kLongestLabel && is_visible(text);
+}
+
+/// The first setting of a pool right below [pool], which lacks the pool's name; a list is one under whatever
+/// name. One whose value is a table may as well be a pool of that name.
+const Value* nameless_setting(const Value& pools) {
+  constexpr std::array<std::string_view, 13> kSettings = {
+      "backends",   "resolve_interval", "balance",  "proxy_protocol", "keep_alive", "health",
+      "slow_start", "when_all_down",    "ejection", "drain_header",   "queue",      "retry",
+      "timeouts"};
+  for (const Value& element : pools.elements) {
+    const bool is_setting = std::ranges::find(kSettings, element.key) != kSettings.end();
+    const bool is_list = element.kind == Value::Kind::array;
+    if ((is_setting && element.kind != Value::Kind::table) || (is_list && !is_array_of_tables(element))) {
+      return &element;
+    }
+  }
+  return nullptr;
 }
 
 bool has_port(const Address& address) {
@@ -51,7 +72,7 @@ void read_tag(Reader& reader, std::string_view key, std::string& tag) {
 
 /// Of { address = ..., weight = ..., version = ... }.
 std::optional<Address> parse_backend_table(Reader reader, Backend& backend) {
-  const auto address = reader.read_address("address", "an address such as \"10.0.0.1:80\"");
+  const auto address = reader.read_address("address", "an address such as \"10.0.0.1:80\"", kOrName);
   parse_backend_settings(reader, backend);
   reader.finish();
   return address;
@@ -64,7 +85,7 @@ std::optional<Backend> parse_backend(Reader& pool, const Value& value, const std
   if (value.kind == Value::Kind::table) {
     address = parse_backend_table(Reader(value, pool.key_path(name), pool.report()), backend);
   } else if (value.kind == Value::Kind::string) {
-    address = pool.address_of(value, name);
+    address = pool.address_of(value, name, kOrName);
   } else {
     pool.report().add(value.place, pool.key_path(name),
                       concat({"expected an address or { address = ... }, got ", value.kind_words()}));
@@ -125,13 +146,14 @@ void parse_pool(Reader& reader, Pool& pool) {
   parse_retry(reader, pool.retry);
   parse_pool_timeouts(reader, pool.timeouts);
   parse_proxy_protocol(reader, pool.proxy_protocol);
+  reader.read("keep_alive", pool.keep_alive);
   reader.finish();
 }
 
 }  // namespace
 
 void parse_backend_settings(Reader& reader, Backend& backend) {
-  reader.read_number("weight", backend.weight, 1, kMostWeight);
+  reader.read_number("weight", backend.weight, 0, kMostBackendWeight);
   read_tag(reader, "version", backend.version);
   reader.read_number("max_requests", backend.max_requests, 1, kMostRequests);
   reader.read_number("priority", backend.priority, 0, kLastPriority);
@@ -143,6 +165,11 @@ void parse_pools(Reader& root, Config& config) {
   if (given == nullptr) return;
   if (given->kind != Value::Kind::table) {
     return root.expected("pool", "[pool.NAME] tables", given->kind_words());
+  }
+  if (const Value* setting = nameless_setting(*given)) {
+    return root.report().add(
+        setting->key_place, concat({"pool.", setting->key}),
+        "a pool has a name: expected [pool.NAME], such as [pool.app], above its settings");
   }
   Reader pools(*given, "pool", root.report());
   for (const Value& element : given->elements) {
@@ -163,7 +190,7 @@ Result<void> check_backend(const Backend& backend) {
     return Error{.code = ErrorCode::usage, .message = std::string(message)};
   };
   if (!has_port(backend.address)) return wrong(kNoPortZero);
-  if (backend.weight < 1 || backend.weight > kMostWeight) return wrong("expected a weight from 1 to 1000");
+  if (backend.weight > kMostBackendWeight) return wrong("expected a weight from 0 to 1000");
   if (!is_tag(backend.version) || !is_tag(backend.zone)) return wrong(kTagExpected);
   if (backend.max_requests > kMostRequests) return wrong("expected at most 1000000 requests at a time");
   if (backend.priority > kLastPriority) return wrong("expected a priority from 0 to 9");

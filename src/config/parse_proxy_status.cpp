@@ -4,7 +4,7 @@
 namespace sluice::config {
 namespace {
 
-constexpr size_t kLongestName = 100;
+constexpr size_t kLongestProxyName = 100;
 
 /// What a string of a structured field may hold (RFC 8941 3.3.3), and says something.
 bool is_printable(std::string_view text) {
@@ -20,7 +20,7 @@ void parse_proxy_status(Reader& root, ProxyStatus& settings) {
   auto reader = root.sub("proxy_status");
   if (!reader) return;
   if (reader->read("name", settings.name) &&
-      (settings.name.size() > kLongestName || !is_printable(settings.name))) {
+      (settings.name.size() > kLongestProxyName || !is_printable(settings.name))) {
     reader->problem("name", "expected a name of 1 to 100 printable ASCII characters");
   }
   reader->read("next_hop", settings.next_hop);

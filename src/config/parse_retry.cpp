@@ -32,16 +32,16 @@ void parse_retry(Reader& pool, Retry& retry) {
 
 std::string retry_text(const Retry& retry) {
   return inline_table({{"attempts", std::to_string(retry.attempts)},
-                       {"buffer", quoted(size_text(retry.buffer_bytes))},
+                       {"buffer", in_quotes(size_text(retry.buffer_bytes))},
                        {"non_idempotent", std::string(truth(retry.non_idempotent))},
                        {"idempotency_key", std::string(truth(retry.idempotency_key))},
-                       {"attempt_timeout", quoted(retry.attempt_timeout)},
+                       {"attempt_timeout", in_quotes(retry.attempt_timeout)},
                        {"budget", std::to_string(retry.budget)},
                        {"budget_minimum", std::to_string(retry.budget_minimum)},
-                       {"trust_idle", quoted(retry.trust_idle)},
+                       {"trust_idle", in_quotes(retry.trust_idle)},
                        {"partial_post", std::string(truth(retry.partial_post))},
                        {"hold", std::string(truth(retry.hold))},
-                       {"hedge", quoted(retry.hedge)}});
+                       {"hedge", in_quotes(retry.hedge)}});
 }
 
 }  // namespace sluice::config

@@ -1,8 +1,11 @@
 // [[route]]: which requests go to which pool, or get which answer.
 #include <sluice/base/text.h>
+#include <sluice/base/uri_path.h>
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "config/parse.h"
 #include "config/syntax.h"
@@ -25,10 +28,13 @@ bool is_route_host(std::string_view host) {
   return is_host_name(host);
 }
 
-/// What a request's path is compared with: "/api" and "/api/" mean the same.
-std::string_view prefix(std::string_view path) {
+/// What a request's path is compared with: "/api" and "/api/" mean the same, and so do all spellings of a
+/// path.
+std::string prefix(const Route& route) {
+  std::string scratch;
+  std::string_view path = route.path_match == PathMatch::raw ? route.path : normal_path(route.path, scratch);
   while (path.ends_with('/')) path.remove_suffix(1);
-  return path;
+  return std::string(path);
 }
 
 void parse_host(Reader& reader, std::string& host) {
@@ -38,7 +44,11 @@ void parse_host(Reader& reader, std::string& host) {
   reader.problem("host", "expected a host name such as \"shop.example\" or \"*.example\", without a port");
 }
 
-void parse_path(Reader& reader, std::string& path) {
+void parse_path(Reader& reader, Route& route) {
+  if (const auto word = reader.read_word("path_match", {"normalised", "raw"})) {
+    route.path_match = static_cast<PathMatch>(*word);
+  }
+  std::string& path = route.path;
   reader.read("path", path);
   if (path.starts_with('/') && path.find_first_of(" ?#") == std::string::npos) return;
   reader.expected("path", "a path that begins with \"/\", without spaces, \"?\" and \"#\"",
@@ -123,7 +133,7 @@ std::optional<Route> parse_route(Reader& reader, const Config& config) {
   Route route;
   parse_name(reader, route.name);
   parse_host(reader, route.host);
-  parse_path(reader, route.path);
+  parse_path(reader, route);
   parse_match(reader, "header", route.header);
   parse_match(reader, "cookie", route.cookie);
   parse_pool_of_route(reader, config, route);
@@ -148,22 +158,25 @@ bool is_same_match(const std::optional<FieldMatch>& one, const std::optional<Fie
 }  // namespace
 
 void parse_routes(Reader& root, Config& config) {
+  std::unordered_map<std::string, std::vector<size_t>> by_place;  // by host and path
+  std::unordered_set<std::string> names;
   for (Reader& reader : root.tables("route")) {
     auto route = parse_route(reader, config);
     if (!route) continue;
-    const auto is_same = [&](const Route& other) {
-      return other.host == route->host && prefix(other.path) == prefix(route->path) &&
-             is_same_match(other.header, route->header) && other.cookie == route->cookie;
+    auto& there = by_place[route->host + prefix(*route)];
+    const auto is_same = [&](size_t index) {
+      const Route& other = config.routes[index];
+      return is_same_match(other.header, route->header) && other.cookie == route->cookie;
     };
-    if (std::ranges::any_of(config.routes, is_same)) {
+    if (std::ranges::any_of(there, is_same)) {
       const bool has_condition = route->header || route->cookie;
       reader.problem("path", concat({"another route has the same host",
                                      has_condition ? ", path, header and cookie" : " and path", " already"}));
     }
-    const auto has_its_name = [&](const Route& other) { return other.name == route->name; };
-    if (!route->name.empty() && std::ranges::any_of(config.routes, has_its_name)) {
+    if (!route->name.empty() && !names.insert(route->name).second) {
       reader.problem("name", "another route has this name already");
     }
+    there.push_back(config.routes.size());
     config.routes.push_back(*std::move(route));
   }
 }

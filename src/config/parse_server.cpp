@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "config/parse.h"
 #include "config/syntax.h"
@@ -39,10 +43,38 @@ void parse_access_log(Reader reader, std::optional<AccessLog>& access_log) {
   if (!reader.has("path") || (has_path && access_log->path.empty())) {
     reader.problem("path", "expected \"stdout\", \"stderr\" or the path of a file");
   }
-  if (const auto format = reader.read_word("format", {"combined", "json"})) {
-    access_log->format = *format == 0 ? AccessLogFormat::combined : AccessLogFormat::json;
+  if (const auto format = reader.read_word("format", {"combined", "json", "host"})) {
+    access_log->format = static_cast<AccessLogFormat>(*format);
   }
   reader.finish();
+}
+
+/// As chmod takes it.
+std::optional<uint32_t> parse_mode(std::string_view text) {
+  if (text.size() < 3 || text.size() > 4 || text.find_first_not_of("01234567") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  uint32_t mode = 0;
+  for (const char digit : text) mode = mode * 8 + static_cast<uint32_t>(digit - '0');
+  return mode;
+}
+
+/// Its owner can always connect: an upgrade does.
+void parse_socket_access(Reader& reader, Server& server) {
+  std::string mode;
+  if (reader.read("admin_socket_mode", mode)) {
+    const auto bits = parse_mode(mode);
+    constexpr uint32_t kOwner = 0600;
+    const bool holds = bits && *bits <= 0777 && (*bits & kOwner) == kOwner;
+    if (holds) server.admin_socket_mode = *bits;
+    if (!holds) {
+      reader.expected("admin_socket_mode", "permissions from \"0600\" to \"0777\", such as \"0660\"", mode);
+    }
+  }
+  if (reader.read("admin_socket_group", server.admin_socket_group) &&
+      !is_visible(server.admin_socket_group)) {
+    reader.problem("admin_socket_group", "expected the name of a group, or its number");
+  }
 }
 
 }  // namespace
@@ -54,6 +86,7 @@ void parse_server(Reader& root, Server& server) {
     if (!Address::parse(concat({"unix:", server.admin_socket}))) {
       reader->problem("admin_socket", "expected the path of a Unix socket, of 1 to 107 bytes");
     }
+    parse_socket_access(*reader, server);
     const bool has_state_file = reader->read("state_file", server.state_file);
     if (has_state_file && (server.state_file.empty() || server.state_file.ends_with('/'))) {
       reader->problem("state_file", "expected the path of a file, such as \"/var/lib/sluice/state.json\"");

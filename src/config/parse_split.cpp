@@ -9,7 +9,7 @@
 namespace sluice::config {
 namespace {
 
-constexpr uint32_t kMostWeight = 1000;
+constexpr uint32_t kMostShare = 1000;
 
 bool is_known(Reader& reader, const Config& config, const std::string& name, std::string_view key) {
   if (config.pools.contains(name)) return true;
@@ -23,7 +23,7 @@ void parse_split(Reader split, Reader& route, const Config& config, std::vector<
   const size_t problems_before = route.report().problems.size();
   for (const Value& given : split.elements()) {
     PoolShare share{.pool = given.key};
-    split.read_number(given.key, share.weight, 0, kMostWeight);
+    split.read_number(given.key, share.weight, 0, kMostShare);
     is_known(split, config, given.key, given.key);
     shares.push_back(std::move(share));
   }
@@ -65,7 +65,7 @@ Result<void> check_split(const std::vector<PoolShare>& split) {
   const auto wrong = [](std::string_view message) {
     return Error{.code = ErrorCode::usage, .message = std::string(message)};
   };
-  const auto is_too_much = [](const PoolShare& share) { return share.weight > kMostWeight; };
+  const auto is_too_much = [](const PoolShare& share) { return share.weight > kMostShare; };
   if (std::ranges::any_of(split, is_too_much)) return wrong("expected weights from 0 to 1000");
   const auto has_part = [](const PoolShare& share) { return share.weight != 0; };
   if (std::ranges::none_of(split, has_part)) return wrong("expected at least one pool with a weight above 0");

@@ -49,6 +49,8 @@ constexpr std::string_view kWhole = R"(
 [server]
 workers = 2
 admin_socket = "/tmp/a.sock"
+admin_socket_mode = "660"
+admin_socket_group = "deploy"
 state_file = "/tmp/s.json"
 drain_timeout = "10s"
 takeover_timeout = "3s"
@@ -85,6 +87,7 @@ queue = { max = 0, timeout = "0s" }
 retry = { attempts = 1, buffer = "0B", non_idempotent = true }
 timeouts = { connect = "1s", response = "5m", idle = "9s", continue = "0s", tunnel_drain = "2m" }
 proxy_protocol = "v2"
+keep_alive = false
 slow_start = "20s"
 when_all_down = "try"
 
@@ -99,6 +102,8 @@ body = "1MiB"
 body_rate = "100B"
 requests_per_connection = 1000
 connections_per_client = 10
+response_head = "64KiB"
+response_headers = 300
 
 [timeouts]
 head = "5s"
@@ -119,6 +124,8 @@ TEST_CASE("the whole file reaches the values it names") {
   CHECK(config.server ==
         Server{.workers = 2,
                .admin_socket = "/tmp/a.sock",
+               .admin_socket_mode = 0660,
+               .admin_socket_group = "deploy",
                .state_file = "/tmp/s.json",
                .drain_timeout = 10s,
                .takeover_timeout = 3s,
@@ -127,9 +134,9 @@ TEST_CASE("the whole file reaches the values it names") {
                .log = {.level = LogLevel::debug, .format = LogFormat::json, .path = "/var/log/sluice.log"},
                .access_log = AccessLog{.path = "/var/log/access.log", .format = AccessLogFormat::json}});
   const std::vector<Listener> listeners = {
-      {.name = "web", .bind = address("0.0.0.0:8080"), .proxy_protocol = true, .where = "s.toml:15:8"},
-      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:19:8"},
-      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:22:8"}};
+      {.name = "web", .bind = address("0.0.0.0:8080"), .proxy_protocol = true, .where = "s.toml:17:8"},
+      {.name = "[::]:0", .bind = address("[::]:0"), .where = "s.toml:21:8"},
+      {.name = "unix:/run/web.sock", .bind = address("unix:/run/web.sock"), .where = "s.toml:24:8"}};
   CHECK(config.listeners == listeners);
   const std::vector<Route> routes = {
       {.host = "*.shop.example", .path = "/api", .strip_path = true, .pool = "api"}, {.pool = "empty"}};
@@ -140,7 +147,9 @@ TEST_CASE("the whole file reaches the values it names") {
                                 .body_bytes = 1048576,
                                 .body_bytes_per_second = 100,
                                 .requests_per_connection = 1000,
-                                .connections_per_client = 10});
+                                .connections_per_client = 10,
+                                .response_head_bytes = 65536,
+                                .response_headers = 300});
   CHECK(config.timeouts ==
         Timeouts{.head = 5s, .body = 6s, .write = 7s, .idle = 8s, .tunnel = 2h, .linger = 100ms});
   CHECK(config.forwarding ==
@@ -166,7 +175,8 @@ TEST_CASE("the whole of a pool reaches the values it names") {
       .queue = {.max = 0, .timeout = 0s},
       .retry = {.attempts = 1, .buffer_bytes = 0, .non_idempotent = true},
       .timeouts = {.connect = 1s, .response = 5min, .idle = 9s, .expect_continue = 0s, .tunnel_drain = 2min},
-      .proxy_protocol = ProxyProtocol::v2};
+      .proxy_protocol = ProxyProtocol::v2,
+      .keep_alive = false};
   CHECK(*config.pools.at("api") == api);
   CHECK(*config.pools.at("empty") == Pool{.name = "empty", .health = {.enabled = false}});
 }

@@ -51,7 +51,7 @@ Place Reader::place_of(std::string_view key) const {
 }
 
 const Value* Reader::take(std::string_view key) {
-  known_.push_back(key);
+  if (std::ranges::find(known_, key) == known_.end()) known_.push_back(key);
   return table_.find(key);
 }
 
@@ -74,7 +74,31 @@ void Reader::expected(std::string_view key, std::string_view what, std::string_v
   problem(key, concat({"expected ", what, ", got ", found}));
 }
 
+bool is_array_of_tables(const Value& value) {
+  const auto is_table = [](const Value& element) { return element.kind == Kind::table; };
+  return value.kind == Kind::array && !value.elements.empty() &&
+         std::ranges::all_of(value.elements, is_table);
+}
+
+namespace {
+
+/// As a file spells it: "route.redirect" for the redirect of route[0].
+std::string written_path(std::string path) {
+  for (auto at = path.find('['); at != std::string::npos; at = path.find('[', at)) {
+    path.erase(at, path.find(']', at) + 1 - at);
+  }
+  return path;
+}
+
+}  // namespace
+
 void Reader::wrong_kind(std::string_view key, std::string_view what, const Value& value) {
+  if (what.ends_with("a table") && is_array_of_tables(value)) {
+    const std::string path = written_path(key_path(key));
+    report_.add(value.place, key_path(key),
+                concat({"expected [", path, "], in single brackets, got [[", path, "]]"}));
+    return;
+  }
   report_.add(value.place, key_path(key), concat({"expected ", what, ", got ", value.kind_words()}));
 }
 
@@ -179,18 +203,19 @@ std::optional<size_t> Reader::read_word(std::string_view key, const std::vector<
   return std::nullopt;
 }
 
-std::optional<Address> Reader::address_of(const Value& value, std::string_view key) {
+std::optional<Address> Reader::address_of(const Value& value, std::string_view key, std::string_view also) {
   const auto* text = text_of(key, value, "an address such as \"127.0.0.1:8080\"");
   if (text == nullptr) return std::nullopt;
   const auto address = Address::parse(*text);
   if (address) return *address;
-  report_.add(value.place, key_path(key), address.error().message);
+  report_.add(value.place, key_path(key), concat({address.error().message, also}));
   return std::nullopt;
 }
 
-std::optional<Address> Reader::read_address(std::string_view key, std::string_view what) {
+std::optional<Address> Reader::read_address(std::string_view key, std::string_view what,
+                                            std::string_view also) {
   const Value* given = take(key);
-  if (given != nullptr) return address_of(*given, key);
+  if (given != nullptr) return address_of(*given, key, also);
   problem(key, concat({"missing: expected ", what}));
   return std::nullopt;
 }
@@ -207,6 +232,10 @@ std::vector<Reader> Reader::tables(std::string_view key) {
   std::vector<Reader> readers;
   const Value* given = take(key);
   if (given == nullptr) return readers;
+  if (given->kind == Kind::table) {
+    expected(key, concat({"[[", key, "]], in double brackets, for each ", key}), "a single table");
+    return readers;
+  }
   if (given->kind != Kind::array) {
     wrong_kind(key, concat({"[[", key, "]] tables"}), *given);
     return readers;

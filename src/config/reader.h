@@ -23,6 +23,9 @@ struct Report {
   void add(std::string message);
 };
 
+/// What [[name]] makes of a key.
+bool is_array_of_tables(const Value& value);
+
 class Reader {
  public:
   /// `path` is the dotted key of the table; empty for the whole file.
@@ -61,10 +64,12 @@ class Reader {
   void read_size(std::string_view key, uint64_t& value, uint64_t least, uint64_t most);
   /// One of `words`; its index.
   std::optional<size_t> read_word(std::string_view key, const std::vector<std::string_view>& words);
-  /// `what` says what the address is for, with an example, when the key is not there.
-  std::optional<Address> read_address(std::string_view key, std::string_view what);
+  /// `what` says what the address is for, with an example, when the key is not there; `also` ends the message
+  /// about one that is none.
+  std::optional<Address> read_address(std::string_view key, std::string_view what,
+                                      std::string_view also = {});
   /// The address that a value spells.
-  std::optional<Address> address_of(const Value& value, std::string_view key);
+  std::optional<Address> address_of(const Value& value, std::string_view key, std::string_view also = {});
 
   /// One string of an array, under its own key, as "route[0].upgrade[1]".
   struct Text {
@@ -85,12 +90,13 @@ class Reader {
   void problem(const Text& text, std::string message);
   /// A problem with what was expected and the text that was found.
   void expected(std::string_view key, std::string_view what, std::string_view found);
-  /// Reports the keys that nobody took. Call last.
+  /// As expected(), of a value of the wrong kind. An array of tables where a table may stand has too many
+  /// brackets.
+  void wrong_kind(std::string_view key, std::string_view what, const Value& value);
+  /// Reports the keys that were not taken. Call last.
   void finish();
 
  private:
-  void wrong_kind(std::string_view key, std::string_view what, const Value& value);
-
   const Value& table_;
   std::string path_;
   Report& report_;

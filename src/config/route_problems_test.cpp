@@ -30,7 +30,11 @@ TEST_CASE("mistakes in [[route]]") {
          {"pool = \"shop\"\n[[route]]\npool = \"shop\"",
           "3:1: route[1].path: another route has the same host and path already"},
          {"pool = \"shop\"\npath = \"/a\"\n[[route]]\npool = \"shop\"\npath = \"/a/\"",
-          "6:8: route[1].path: another route has the same host and path already"}},
+          "6:8: route[1].path: another route has the same host and path already"},
+         {"pool = \"shop\"\npath = \"/a\"\n[[route]]\npool = \"shop\"\npath = \"//x/../%61/\"",
+          "6:8: route[1].path: another route has the same host and path already"},
+         {"pool = \"shop\"\npath_match = \"exact\"",
+          "3:14: route[0].path_match: expected one of \"normalised\", \"raw\", got \"exact\""}},
         kSmallest);
 }
 
@@ -137,7 +141,7 @@ TEST_CASE("fields that frame a message or belong to a connection cannot be edite
       {"proxy-connection",
        "Proxy-Connection cannot be edited: it belongs to one connection, and each side has its own"},
       {"te", "TE cannot be edited: it belongs to one connection, and each side has its own"},
-      {"Via", "Via cannot be edited: Sluice adds itself to it, and never hides a proxy"},
+      {"Via", "Via cannot be edited: Sluice adds itself to it (forwarding.via), and hides no other proxy"},
       {"Expect", "Expect cannot be edited: Sluice acts on it itself"},
       {"Max-Forwards", "Max-Forwards cannot be edited: Sluice acts on it itself"}};
   for (const auto& [name, problem] : refused) {

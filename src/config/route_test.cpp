@@ -31,6 +31,12 @@ TEST_CASE("a route rewrites the path's prefix and the host") {
   CHECK(route("pool = \"shop\"\nstrip_path = false\nrewrite_path = \"/\"").rewrite_path == "/");
 }
 
+TEST_CASE("a route compares paths in every spelling, or byte for byte") {
+  CHECK(route("pool = \"shop\"").path_match == PathMatch::normalised);
+  CHECK(route("pool = \"shop\"\npath_match = \"normalised\"").path_match == PathMatch::normalised);
+  CHECK(route("respond = {}\npath_match = \"raw\"").path_match == PathMatch::raw);
+}
+
 TEST_CASE("a route edits fields, whose values come trimmed") {
   const Route edited = route(
       "pool = \"shop\"\n"

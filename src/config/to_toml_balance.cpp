@@ -10,17 +10,17 @@ std::string_view text(BalancePolicy policy) {
 }
 
 std::string balance_text(const Balance& balance) {
-  std::vector<std::pair<std::string, std::string>> pairs = {{"policy", quoted(text(balance.policy))}};
+  std::vector<std::pair<std::string, std::string>> pairs = {{"policy", in_quotes(text(balance.policy))}};
   if (balance.policy == BalancePolicy::hash) {
-    pairs.emplace_back("key", quoted(text(balance.key)));
+    pairs.emplace_back("key", in_quotes(text(balance.key)));
     pairs.emplace_back("bound", std::to_string(balance.bound));
   }
   if (balance.policy == BalancePolicy::sticky_cookie) {
-    pairs.emplace_back("cookie", quoted(balance.cookie));
-    pairs.emplace_back("otherwise", quoted(text(balance.otherwise)));
-    pairs.emplace_back("max_age", quoted(balance.max_age));
+    pairs.emplace_back("cookie", in_quotes(balance.cookie));
+    pairs.emplace_back("otherwise", in_quotes(text(balance.otherwise)));
+    pairs.emplace_back("max_age", in_quotes(balance.max_age));
     pairs.emplace_back("secure", std::string(truth(balance.secure)));
-    if (!balance.secret.empty()) pairs.emplace_back("secret", quoted(balance.secret));
+    if (!balance.secret.empty()) pairs.emplace_back("secret", in_quotes(balance.secret));
   }
   const Balance plain;
   if (balance.priority_share != plain.priority_share) {

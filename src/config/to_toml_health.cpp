@@ -1,6 +1,7 @@
-// A pool's health as TOML. What few pools have is told only by those that have it.
+// A pool's health as TOML. Settings that few pools have are written only for those that have them.
 #include <sluice/base/text.h>
 #include <sluice/config/health.h>
+#include <sluice/config/load.h>
 
 #include <algorithm>
 
@@ -22,21 +23,21 @@ std::string_view type_word(ProbeType type) {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 void add_request(Pairs& pairs, const Health& health) {
-  pairs.emplace_back("path", quoted(health.path));
+  pairs.emplace_back("path", in_quotes(health.path));
   pairs.emplace_back("expect", expect_text(health.expect));
-  if (!health.body.empty()) pairs.emplace_back("body", quoted(health.body));
-  if (!health.host.empty()) pairs.emplace_back("host", quoted(health.host));
+  if (!health.body.empty()) pairs.emplace_back("body", in_quotes(health.body));
+  if (!health.host.empty()) pairs.emplace_back("host", in_quotes(health.host));
   if (health.headers.empty()) return;
   Pairs headers;
-  for (const auto& [name, value] : health.headers) headers.emplace_back(quoted(name), quoted(value));
+  for (const auto& [name, value] : health.headers) headers.emplace_back(in_quotes(name), in_quotes(value));
   pairs.emplace_back("headers", inline_table(headers));
 }
 
 void add_tls(Pairs& pairs, const ProbeTls& tls) {
   if (tls == ProbeTls()) return;
   Pairs said = {{"verify", std::string(truth(tls.verify))}};
-  if (!tls.ca_path.empty()) said.emplace_back("ca", quoted(tls.ca_path));
-  if (!tls.server_name.empty()) said.emplace_back("server_name", quoted(tls.server_name));
+  if (!tls.ca_path.empty()) said.emplace_back("ca", in_quotes(tls.ca_path));
+  if (!tls.server_name.empty()) said.emplace_back("server_name", in_quotes(tls.server_name));
   pairs.emplace_back("tls", inline_table(said));
 }
 
@@ -45,6 +46,14 @@ void add_tls(Pairs& pairs, const ProbeTls& tls) {
 bool is_expected(const ExpectedStatuses& expected, int status) {
   return std::ranges::any_of(
       expected, [=](const StatusRange& range) { return range.first <= status && status <= range.last; });
+}
+
+std::string probe_text(const Health& health) {
+  if (!health.enabled) return "none";
+  const std::string every = concat({" every ", duration_text(health.interval)});
+  if (health.type == ProbeType::tcp) return concat({"a TCP connection", every});
+  const std::string_view scheme = health.type == ProbeType::https ? " over TLS" : "";
+  return concat({"GET ", health.path, scheme, every, ", expects ", expect_text(health.expect)});
 }
 
 std::string expect_text(const ExpectedStatuses& expected) {
@@ -56,14 +65,14 @@ std::string expect_text(const ExpectedStatuses& expected) {
 
 std::string health_text(const Health& health) {
   if (!health.enabled) return "false";
-  Pairs pairs = {{"type", quoted(type_word(health.type))}};
+  Pairs pairs = {{"type", in_quotes(type_word(health.type))}};
   if (health.type != ProbeType::tcp) add_request(pairs, health);
   if (health.port != 0) pairs.emplace_back("port", std::to_string(health.port));
   add_tls(pairs, health.tls);
-  pairs.emplace_back("interval", quoted(health.interval));
-  pairs.emplace_back("fast_interval", quoted(health.fast_interval));
-  pairs.emplace_back("timeout", quoted(health.timeout));
-  pairs.emplace_back("initial_delay", quoted(health.initial_delay));
+  pairs.emplace_back("interval", in_quotes(health.interval));
+  pairs.emplace_back("fast_interval", in_quotes(health.fast_interval));
+  pairs.emplace_back("timeout", in_quotes(health.timeout));
+  pairs.emplace_back("initial_delay", in_quotes(health.initial_delay));
   pairs.emplace_back("rise", std::to_string(health.rise));
   pairs.emplace_back("fall", std::to_string(health.fall));
   return inline_table(pairs);

@@ -32,6 +32,7 @@ std::vector<Route> unusual_routes() {
   return {
       {.host = "*.a.example", .path = "/x", .strip_path = true, .pool = "a.b"},
       {.path = "/y",
+       .path_match = PathMatch::raw,
        .rewrite_path = "/z",
        .rewrite_host = "b.example:80",
        .upgrade = {"websocket", "irc/6.9"},
@@ -61,18 +62,24 @@ Health unusual_health() {
           .tls = {.verify = false, .server_name = "b.example"}};
 }
 
+Server unusual_server() {
+  return {.workers = 3,
+          .admin_socket = "/a \"quoted\" \\path",
+          .admin_socket_mode = 0660,
+          .admin_socket_group = "deploy",
+          .state_file = "/var/lib/s t",
+          .drain_timeout = 1500ms,
+          .takeover_timeout = 2500ms,
+          .probation = {.time = 30s, .failures = 5, .percent = 0},
+          .max_connections = 7,
+          .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"},
+          .access_log = AccessLog{.path = "stdout", .format = AccessLogFormat::json}};
+}
+
 /// A value other than the default everywhere.
 Config unusual() {
   Config config;
-  config.server = {.workers = 3,
-                   .admin_socket = "/a \"quoted\" \\path",
-                   .state_file = "/var/lib/s t",
-                   .drain_timeout = 1500ms,
-                   .takeover_timeout = 2500ms,
-                   .probation = {.time = 30s, .failures = 5, .percent = 0},
-                   .max_connections = 7,
-                   .log = {.level = LogLevel::error, .format = LogFormat::json, .path = "/l\u00f6g"},
-                   .access_log = AccessLog{.path = "stdout", .format = AccessLogFormat::json}};
+  config.server = unusual_server();
   config.listeners = {{.name = "web", .bind = Address::parse("[::1]:80").value(), .proxy_protocol = true},
                       {.name = "local", .bind = Address::local("/run/w.sock")}};
   config.routes = unusual_routes();
@@ -103,7 +110,8 @@ Config unusual() {
                 .hold = true,
                 .hedge = 20ms},
       .timeouts = {.connect = 1ms, .response = 90s, .idle = 2h, .expect_continue = 0s, .tunnel_drain = 1s},
-      .proxy_protocol = ProxyProtocol::v1};
+      .proxy_protocol = ProxyProtocol::v1,
+      .keep_alive = false};
   config.pools["a.b"] = std::make_shared<Pool>(pool);
   config.pools["c"] = std::make_shared<Pool>(Pool{.name = "c", .health = {.enabled = false}});
   config.limits = {.head_bytes = 2048,
@@ -112,24 +120,32 @@ Config unusual() {
                    .body_bytes = 3,
                    .body_bytes_per_second = 5,
                    .requests_per_connection = 4,
-                   .connections_per_client = 6};
-  config.timeouts = {.head = 1s, .body = 2s, .write = 3s, .idle = 4s, .tunnel = 5s, .linger = 6s};
+                   .connections_per_client = 6,
+                   .response_head_bytes = 7168,
+                   .response_headers = 8};
+  config.timeouts = {
+      .head = 1s, .body = 2s, .write = 3s, .idle = 4s, .tunnel = 5s, .tunnel_half_closed = 7s, .linger = 6s};
   config.forwarding = {
       .trusted_proxies = {Network::parse("10.0.0.0/8").value(), Network::parse("::1").value()},
       .trust_unix = true,
       .say_forwarded = true,
-      .say_request_id = false};
+      .say_request_id = false,
+      .via = ""};
   return config;
 }
 
 TEST_CASE("a configuration as TOML gives the same configuration back") {
   check_round_trip(valid(kSmallest));
   check_round_trip(unusual());
+  Config named = valid(kSmallest);
+  named.forwarding.via = "edge.example:8443";
+  check_round_trip(named);
 }
 
 constexpr std::string_view kEveryDefault = R"([server]
 workers = 2
 admin_socket = "/run/sluice/admin.sock"
+admin_socket_mode = "0600"
 drain_timeout = "30s"
 takeover_timeout = "10s"
 probation = { time = "0s", failures = 10, percent = 1 }
@@ -156,8 +172,9 @@ when_all_down = "queue"
 ejection = false
 queue = { max = 1024, timeout = "5s" }
 retry = { attempts = 3, buffer = "64KiB", non_idempotent = false, idempotency_key = false, attempt_timeout = "0s", budget = 20, budget_minimum = 10, trust_idle = "100ms", partial_post = false, hold = false, hedge = "0s" }
-timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "30s" }
+timeouts = { connect = "2s", response = "1m", idle = "1m", continue = "1s", tunnel_drain = "20s" }
 proxy_protocol = "none"
+keep_alive = true
 
 [limits]
 head = "32KiB"
@@ -167,6 +184,8 @@ body = "none"
 body_rate = "0B"
 requests_per_connection = 0
 connections_per_client = 0
+response_head = "256KiB"
+response_headers = 1000
 
 [timeouts]
 head = "10s"
@@ -174,12 +193,14 @@ body = "30s"
 write = "30s"
 idle = "1m"
 tunnel = "1h"
+tunnel_half_closed = "1m"
 linger = "2s"
 
 [forwarding]
 trusted_proxies = []
 forwarded = false
 request_id = true
+via = "sluice"
 
 [proxy_status]
 name = "sluice"

@@ -5,7 +5,7 @@
 
 namespace sluice::config {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
@@ -22,8 +22,8 @@ std::string quoted(std::string_view text) {
   return out += '"';
 }
 
-std::string quoted(Duration duration) {
-  return quoted(duration_text(duration));
+std::string in_quotes(Duration duration) {
+  return in_quotes(duration_text(duration));
 }
 
 std::string_view truth(bool value) {
@@ -38,7 +38,7 @@ std::string array(const std::vector<std::string>& values) {
 
 std::string quoted_array(const std::vector<std::string>& texts) {
   std::vector<std::string> values;
-  for (const std::string& text : texts) values.push_back(quoted(text));
+  for (const std::string& text : texts) values.push_back(in_quotes(text));
   return array(values);
 }
 

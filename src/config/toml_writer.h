@@ -12,8 +12,8 @@
 namespace sluice::config {
 
 /// A TOML basic string.
-std::string quoted(std::string_view text);
-std::string quoted(Duration duration);
+std::string in_quotes(std::string_view text);
+std::string in_quotes(Duration duration);
 std::string_view truth(bool value);
 /// `[a, b]`, of values as they stand in the file.
 std::string array(const std::vector<std::string>& values);

@@ -10,11 +10,11 @@
 namespace sluice::demo {
 namespace {
 
-/// Of requests behind the one at hand; the rest stays with the kernel.
+/// Of requests behind the current one; the rest stays with the kernel.
 constexpr size_t kMostWaitingBytes = size_t{64} * 1024;
 
-/// For the peer to close after our last word. Closing first would reset the connection if more had come, and
-/// take the response with it.
+/// For the peer to close after our last response. Closing first would reset the connection if more had come,
+/// and take the response with it.
 constexpr Duration kPeerCloses{1000};
 
 /// For the first request of a connection that was made just before the application stopped.
@@ -63,7 +63,7 @@ void Client::on_deadline() {
       step_ = Step::sending;
       break;
     case Step::sending:
-      if (transport_->kept_bytes() >= kept_bytes_) break_off();
+      if (transport_->pending_bytes() >= kept_bytes_) break_off();
       break;
     case Step::reading:
       // Once stopped, an idle client's last chance is over; run() looks whether it has taken it.
@@ -200,8 +200,8 @@ void Client::wait_until_taken() {
 
 /// A peer that takes nothing at all is broken off in the end; one that is slow is not.
 void Client::watch_progress() {
-  if (deadline_.is_armed() || transport_->kept_bytes() == 0) return;
-  kept_bytes_ = transport_->kept_bytes();
+  if (deadline_.is_armed() || transport_->pending_bytes() == 0) return;
+  kept_bytes_ = transport_->pending_bytes();
   shared_.loop.deadlines().arm(deadline_, shared_.options.patience);
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("a client that is slow to read, or to send, is not idle") {
   const auto upload = app.connect();
   upload->send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345");
   app.settle();
-  CHECK(app.connect()->sees_the_end());  // So the time is over for whoever is idle.
+  CHECK(app.connect()->sees_the_end());  // So the time of an idle client is over.
   upload->send("67890");
   CHECK(upload->receives("1234567890"));
   CHECK(download->receives_bytes(kMuch));

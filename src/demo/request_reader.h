@@ -1,5 +1,5 @@
 // What a client sends, as requests one after the other. Pure. What it keeps is bounded: heads by the decoder,
-// bodies by kMostBody, and bytes behind the request at hand by its caller, who looks at waiting_bytes().
+// bodies by kMostBody, and bytes behind the current request by its caller, which checks waiting_bytes().
 #pragma once
 
 #include <sluice/base/result.h>

@@ -16,7 +16,7 @@ bool has_no_body(int status) {
   return status == 204 || status == 205 || status == 304;
 }
 
-/// Of a status that has none by definition, the length is not told either (RFC 9110 8.6).
+/// A status that has no body by definition gets no Content-Length either (RFC 9110 8.6).
 bool tells_length(int status) {
   return status != 204 && status != 304;
 }
@@ -31,7 +31,7 @@ Response::Response(Answer answer, Terms terms, std::string_view version)
     end_ = End::reset;
     return;
   }
-  // Without chunks, only the connection's end tells where the body ends.
+  // Without chunks, only the connection's end shows where the body ends.
   if (streams && terms_.to_http_1_0) terms_.close = true;
   end_ = terms_.close ? End::close : End::keep_alive;
   if (has_no_body(answer_.status)) {

@@ -17,7 +17,7 @@ class Response {
   /// What the request, and the connection, want of the response.
   struct Terms {
     bool to_head = false;      ///< no body, whatever the answer
-    bool to_http_1_0 = false;  ///< knows no chunks, and wants to be told of keep-alive
+    bool to_http_1_0 = false;  ///< knows no chunks, and needs Connection: keep-alive
     bool close = false;        ///< the connection's last
   };
   Response(Answer answer, Terms terms, std::string_view version);

@@ -42,7 +42,7 @@ class Peer final : private net::Reader {
     transport_->reset_on_close();
     transport_.reset();
   }
-  size_t unsent_bytes() const { return transport_->kept_bytes(); }
+  size_t unsent_bytes() const { return transport_->pending_bytes(); }
 
   bool receives(std::string_view text) {
     return reads_until([&] { return received_.find(text) != std::string::npos; });

@@ -11,7 +11,7 @@ namespace {
 constexpr uint8_t kMostDigits = 16;            // of a chunk's size: all of 64 bits
 constexpr uint16_t kMostOverhead = 16 * 1024;  // bytes of extensions and trailers of one body
 
-Error malformed(const char* what) {
+Error malformed_body(const char* what) {
   return {.code = ErrorCode::malformed, .message = what, .origin = Origin::internal, .status = 400};
 }
 
@@ -22,6 +22,10 @@ std::optional<unsigned> hex_digit(char c) {
   return std::nullopt;
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && c != '\t') || byte == 0x7f;
@@ -29,7 +33,8 @@ bool is_control(char c) {
 
 }  // namespace
 
-void BodyDecoder::begin(Framing framing) {
+void BodyDecoder::begin(Framing framing, From from) {
+  from_ = from;
   digits_ = 0;
   overhead_ = 0;
   trailers_.reset();
@@ -51,6 +56,17 @@ void BodyDecoder::begin(Framing framing) {
   }
 }
 
+BodyDecoder BodyDecoder::copy() const {
+  BodyDecoder copy;
+  copy.state_ = state_;
+  copy.from_ = from_;
+  copy.digits_ = digits_;
+  copy.overhead_ = overhead_;
+  copy.left_ = left_;
+  if (trailers_) copy.trailers_ = std::make_unique<std::string>(*trailers_);
+  return copy;
+}
+
 Result<BodyDecoder::Piece> BodyDecoder::next(std::string_view bytes) {
   switch (state_) {
     case State::complete:
@@ -68,9 +84,9 @@ Result<BodyDecoder::Piece> BodyDecoder::next(std::string_view bytes) {
   }
 }
 
-Result<BodyDecoder::Pieces> BodyDecoder::next_pieces(std::string_view bytes) {
-  Pieces pieces;
-  while (pieces.used < bytes.size() && pieces.count_ < Pieces::kMost && state_ != State::complete) {
+Result<BodyDecoder::Slices> BodyDecoder::next_slices(std::string_view bytes) {
+  Slices pieces;
+  while (pieces.used < bytes.size() && pieces.count_ < Slices::kMost && state_ != State::complete) {
     auto piece = next(bytes.substr(pieces.used));
     if (!piece) return std::move(piece).error();
     pieces.used += piece->used;
@@ -104,49 +120,54 @@ Result<void> BodyDecoder::step(char c) {
   switch (state_) {
     case State::chunk_size:
       if (const auto digit = hex_digit(c)) {
-        if (++digits_ > kMostDigits) return malformed("a chunk size that is too large");
+        if (++digits_ > kMostDigits) return malformed_body("a chunk size that is too large");
         left_ = left_ * 16 + *digit;
         return {};
       }
-      if (digits_ == 0) return malformed("a chunk without a size");
+      if (digits_ == 0) return malformed_body("a chunk without a size");
       if (c == '\r') return go(State::chunk_size_lf);
       if (c == ';') return go(State::chunk_extension);
-      return malformed("a chunk size with a character that is no digit");
+      if (from_ == From::backend && is_blank(c)) return go(State::chunk_blank);
+      return malformed_body("a chunk size with a character that is no digit");
+    case State::chunk_blank:
+      if (c == ';') return go(State::chunk_extension);
+      if (!is_blank(c)) return malformed_body("white space behind a chunk size");
+      return count_overhead();
     case State::chunk_extension:
       if (c == '\r') return go(State::chunk_size_lf);
-      if (is_control(c)) return malformed("a control character in a chunk extension");
+      if (is_control(c)) return malformed_body("a control character in a chunk extension");
       return count_overhead();
     case State::chunk_size_lf:
-      if (c != '\n') return malformed("a chunk size without CRLF");
+      if (c != '\n') return malformed_body("a chunk size without CRLF");
       digits_ = 0;
       return go(left_ == 0 ? State::trailer_start : State::chunk_data);
     case State::chunk_data_cr:
-      if (c != '\r') return malformed("a chunk without CRLF");
+      if (c != '\r') return malformed_body("a chunk without CRLF");
       return go(State::chunk_data_lf);
     case State::chunk_data_lf:
-      if (c != '\n') return malformed("a chunk without CRLF");
+      if (c != '\n') return malformed_body("a chunk without CRLF");
       return go(State::chunk_size);
     case State::trailer_start:
       if (c == '\r') return go(State::last_lf);
-      if (c == ' ' || c == ':' || is_control(c)) return malformed("a malformed trailer");
+      if (c == ' ' || c == ':' || is_control(c)) return malformed_body("a malformed trailer");
       state_ = State::trailer_line;
       return keep_trailer(c);
     case State::trailer_line:
       if (c == '\r') {
         state_ = State::trailer_line_lf;
       } else if (is_control(c)) {
-        return malformed("a control character in a trailer");
+        return malformed_body("a control character in a trailer");
       }
       return keep_trailer(c);
     case State::trailer_line_lf:
-      if (c != '\n') return malformed("a trailer without CRLF");
+      if (c != '\n') return malformed_body("a trailer without CRLF");
       state_ = State::trailer_start;
       return keep_trailer(c);
     case State::last_lf:
-      if (c != '\n') return malformed("a chunked body without its last CRLF");
+      if (c != '\n') return malformed_body("a chunked body without its last CRLF");
       return finish_trailers();
     default:
-      return malformed("not within a chunked body");
+      return malformed_body("not within a chunked body");
   }
 }
 
@@ -171,7 +192,7 @@ Result<void> BodyDecoder::finish_trailers() {
 }
 
 Result<void> BodyDecoder::count_overhead() {
-  if (++overhead_ > kMostOverhead) return malformed("chunk extensions or trailers over the limit");
+  if (++overhead_ > kMostOverhead) return malformed_body("chunk extensions or trailers over the limit");
   return {};
 }
 

@@ -1,10 +1,14 @@
 // Reading bodies by every framing.
 #include <sluice/http/body_decoder.h>
 
+#include <string>
+
 #include <doctest/doctest.h>
 
 namespace sluice::http {
 namespace {
+
+using namespace std::string_literals;
 
 struct Read {
   std::string body;
@@ -13,9 +17,11 @@ struct Read {
   bool complete = false;
 };
 
-Read read(Framing framing, std::string_view text, size_t piece) {
+using From = BodyDecoder::From;
+
+Read read(Framing framing, std::string_view text, size_t piece, From from = From::client) {
   BodyDecoder decoder;
-  decoder.begin(framing);
+  decoder.begin(framing, from);
   Read result;
   size_t used = 0;
   while (used < text.size() && !decoder.is_complete()) {
@@ -68,13 +74,13 @@ TEST_CASE("chunks that came together are given together, a bounded number at a t
   std::string text;
   for (int i = 0; i < 20; ++i) text += "2\r\nab\r\n";
   text += "0\r\n\r\nNEXT";
-  const auto first = decoder.next_pieces(text);
+  const auto first = decoder.next_slices(text);
   REQUIRE(first);
-  CHECK(first->data().size() == BodyDecoder::Pieces::kMost);
+  CHECK(first->data().size() == BodyDecoder::Slices::kMost);
   CHECK(first->bytes == 2 * first->data().size());
-  const auto second = decoder.next_pieces(std::string_view(text).substr(first->used));
+  const auto second = decoder.next_slices(std::string_view(text).substr(first->used));
   REQUIRE(second);
-  CHECK(second->data().size() == 20 - BodyDecoder::Pieces::kMost);
+  CHECK(second->data().size() == 20 - BodyDecoder::Slices::kMost);
   CHECK(second->data()[0] == "ab");
   CHECK(decoder.is_complete());
   CHECK(text.substr(first->used + second->used) == "NEXT");
@@ -83,15 +89,15 @@ TEST_CASE("chunks that came together are given together, a bounded number at a t
 TEST_CASE("half a chunk is given, half of what frames it is taken in") {
   BodyDecoder decoder;
   decoder.begin(kChunked);
-  const auto half = decoder.next_pieces("4\r\nab");
+  const auto half = decoder.next_slices("4\r\nab");
   REQUIRE(half);
   CHECK(half->data().size() == 1);
-  const auto rest = decoder.next_pieces("cd\r\n0\r\n\r");
+  const auto rest = decoder.next_slices("cd\r\n0\r\n\r");
   REQUIRE(rest);
   CHECK(rest->data()[0] == "cd");
   CHECK(rest->used == 8);
   CHECK_FALSE(decoder.is_complete());
-  CHECK(decoder.next_pieces("\n")->data().empty());
+  CHECK(decoder.next_slices("\n")->data().empty());
   CHECK(decoder.is_complete());
 }
 
@@ -102,6 +108,26 @@ TEST_CASE("chunked framing that breaks a rule is refused, in one piece and byte 
                            "0\r\n X: y\r\n\r\n", "0\r\n:x\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\n\rX"}) {
     CAPTURE(text);
     for (const size_t piece : {size_t{1}, size_t{100}}) CHECK(read(kChunked, text, piece).error != "");
+  }
+}
+
+TEST_CASE("a backend may put blanks before a chunk extension, a client may not (RFC 9112 7.1.1)") {
+  const std::string text = "5 ;a=b\r\nhello\r\n1\t \t; c = \"d\" ;e\r\n!\r\n0 ;f\r\n\r\nNEXT";
+  for (size_t piece = 1; piece < text.size(); ++piece) {
+    const auto result = read(kChunked, text, piece, From::backend);
+    CHECK(result.error == "");
+    CHECK(result.body == "hello!");
+    CHECK(result.rest == "NEXT");
+    CHECK(result.complete);
+    CHECK(read(kChunked, text, piece).error != "");
+  }
+  const std::string many(20'000, ' ');
+  for (const std::string& bad : {" 5;a\r\nhello\r\n"s, " ;a\r\n"s, "5 \r\nhello\r\n"s, "5 5\r\nhello\r\n"s,
+                                 "5 \n"s, "5\v;a\r\n"s, "5 \r;a\r\n"s, "5" + many + ";a\r\nhello\r\n"}) {
+    CAPTURE(bad.substr(0, 20));
+    for (const size_t piece : {size_t{1}, size_t{30'000}}) {
+      CHECK(read(kChunked, bad, piece, From::backend).error != "");
+    }
   }
 }
 

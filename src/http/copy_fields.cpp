@@ -36,7 +36,7 @@ bool is_nominated(const Head& head, std::string_view name) {
   return nominated;
 }
 
-/// The same name to who takes fields as CGI variables (RFC 3875 4.1.18), where '-' and '_' are one.
+/// The same name as a CGI variable (RFC 3875 4.1.18), where '-' and '_' are one.
 bool is_same_variable(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {
@@ -61,6 +61,18 @@ FieldName disguised(std::string_view name) {
 }
 
 }  // namespace
+
+bool has_line_of(std::string_view lines, std::string_view name) {
+  for (size_t end = 0; (end = lines.find("\r\n")) != std::string_view::npos; lines.remove_prefix(end + 2)) {
+    const auto line = lines.substr(0, end);
+    if (equals_ignoring_case(line.substr(0, line.find(':')), name)) return true;
+  }
+  return false;
+}
+
+bool is_edited(const FieldEdits* edits, std::string_view name) {
+  return edits != nullptr && (is_removed(*edits, name) || has_line_of(edits->added, name));
+}
 
 void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits,
                  Disguises disguises) {
@@ -116,8 +128,12 @@ void append_framing(std::string& out, const Framing& framing) {
   }
 }
 
-std::string_view via_line(Version version) {
-  return version.minor == 0 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n";
+void append_via(std::string& out, Version version, const FieldEdits* edits) {
+  const std::string_view name = edits == nullptr ? kDefaultVia : std::string_view(edits->via);
+  if (name.empty()) return;
+  out += version.minor == 0 ? "Via: 1.0 " : "Via: 1.1 ";
+  out += name;
+  out += "\r\n";
 }
 
 }  // namespace sluice::http

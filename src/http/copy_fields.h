@@ -19,7 +19,13 @@ inline constexpr uint32_t kNeverForwarded = bit(FieldName::connection) | bit(Fie
                                             bit(FieldName::trailer) | bit(FieldName::transfer_encoding) |
                                             bit(FieldName::upgrade) | bit(FieldName::content_length);
 
-/// Whether fields go on that are one of FieldName's to who reads '_' as '-', such as X_Forwarded_For.
+/// Whether the edits (may be null) take this field away or give one: then it is theirs to say.
+bool is_edited(const FieldEdits* edits, std::string_view name);
+/// Whether one of these lines, each with its CRLF, is a field of this name.
+bool has_line_of(std::string_view lines, std::string_view name);
+
+/// Whether fields are copied that a backend which reads '_' as '-' takes for one of FieldName's, such as
+/// X_Forwarded_For.
 enum class Disguises : uint8_t { kept, dropped };
 
 /// Appends the fields whose bit is not in `dropped`, that Connection does not name, and that the edits (may
@@ -30,6 +36,8 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
 void append_number(std::string& out, uint64_t number, int base);
 /// "Content-Length: 5\r\n" or "Transfer-Encoding: chunked\r\n", or nothing.
 void append_framing(std::string& out, const Framing& framing);
-std::string_view via_line(Version version);
+/// The Via line of a message that came with this version, by the edits' name (RFC 9110 7.6.3); nothing when
+/// they ask for none. `edits` may be null.
+void append_via(std::string& out, Version version, const FieldEdits* edits);
 
 }  // namespace sluice::http

@@ -51,6 +51,24 @@ TEST_CASE("nobody else's word is taken for who the client is") {
         "GET / HTTP/1.1\r\nHost: h\r\n" + kForwarded + "Via: 1.1 sluice\r\n\r\n");
 }
 
+TEST_CASE("a client of a Unix socket has no address to tell of; a trusted one's list goes on as it is") {
+  RequestHead head;
+  const std::string line = "GET / HTTP/1.1\r\nHost: h\r\n";
+  const std::string proto = "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nVia: 1.1 sluice\r\n\r\n";
+  const std::string listed = line + "X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n";
+  REQUIRE(decode_request(listed + "\r\n", head).error == "");
+  for (const bool is_trusted : {false, true}) {
+    std::string out;
+    write_request_head(out, head, {.client_ip = "unix", .client_is_trusted = is_trusted});
+    CHECK(out == (is_trusted ? listed : line) + proto);
+  }
+  RequestHead plain;
+  REQUIRE(decode_request(line + "\r\n", plain).error == "");
+  std::string out;
+  write_request_head(out, plain, {.client_ip = "unix", .client_is_trusted = true});
+  CHECK(out == line + proto);
+}
+
 TEST_CASE("framing is written anew") {
   CHECK(to_backend("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 007\r\n\r\n")
             .ends_with("Content-Length: 7\r\n\r\n"));
@@ -89,12 +107,17 @@ TEST_CASE("a response goes on with its fields, and with the framing towards the 
         "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n");
 }
 
-TEST_CASE("without a body the Content-Length still tells of the one there would have been") {
-  ResponseHead head;
-  REQUIRE(decode_response("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", head, true).error == "");
-  std::string out;
-  write_response_head(out, head, {});
-  CHECK(out == "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nVia: 1.1 sluice\r\n\r\n");
+TEST_CASE("without a body the Content-Length is that of the body there would have been, written anew") {
+  for (const char* length : {"Content-Length: 99", "Content-Length:\t99 \t", "content-length: 99\t"}) {
+    for (const char* status : {"200 OK", "304 Not Modified"}) {
+      ResponseHead head;
+      const std::string start = std::string("HTTP/1.1 ") + status + "\r\n";
+      REQUIRE(decode_response(start + length + "\r\nA: b\r\n\r\n", head, true).error == "");
+      std::string out;
+      write_response_head(out, head, {});
+      CHECK(out == start + "A: b\r\nVia: 1.1 sluice\r\nContent-Length: 99\r\n\r\n");
+    }
+  }
 }
 
 TEST_CASE("what has no known end is chunked for HTTP/1.1 and until the close for HTTP/1.0") {
@@ -184,6 +207,40 @@ TEST_CASE("an upgrade and TE: trailers are asked for anew, in one Connection") {
         "a\r\nConnection: upgrade\r\nVia: 1.1 sluice\r\n\r\n");
 }
 
+TEST_CASE("Via names Sluice as the configuration says, or not at all; what is there already goes on") {
+  const std::string theirs = "Via: 1.0 first\r\n";
+  for (const auto& [name, ours] :
+       {std::pair<std::string, std::string>{"edge:80", "Via: 1.1 edge:80\r\n"}, {"", ""}}) {
+    CAPTURE(name);
+    const FieldEdits edits{.via = name};
+    CHECK(!edits.empty());
+    RequestHead head;
+    REQUIRE(decode_request("GET / HTTP/1.1\r\nHost: h\r\n" + theirs + "\r\n", head).error == "");
+    std::string out;
+    write_request_head(out, head, {.client_ip = "192.0.2.7", .edits = &edits});
+    CHECK(out == "GET / HTTP/1.1\r\nHost: h\r\n" + theirs + kForwarded + ours + "\r\n");
+    CHECK(to_client("HTTP/1.1 200 OK\r\n" + theirs + "\r\n", {.framing = {}, .edits = &edits}) ==
+          "HTTP/1.1 200 OK\r\n" + theirs + ours + "\r\n");
+  }
+  CHECK(FieldEdits{}.empty());
+}
+
+TEST_CASE("a response without a Date gets one, unless its route has a word on that") {
+  const std::string date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  const auto answered = [&](const std::string& fields, const FieldEdits* edits = nullptr) {
+    return to_client("HTTP/1.1 200 OK\r\n" + fields + "\r\n", {.framing = {}, .date = date, .edits = edits});
+  };
+  CHECK(answered("A: b\r\n") == "HTTP/1.1 200 OK\r\nA: b\r\n" + date + "Via: 1.1 sluice\r\n\r\n");
+  CHECK(answered("date: x\r\n") == "HTTP/1.1 200 OK\r\ndate: x\r\nVia: 1.1 sluice\r\n\r\n");
+  const FieldEdits removed{.removed = {"date"}};
+  CHECK(answered("", &removed).find(date) == std::string::npos);
+  const FieldEdits added{.added = "A: b\r\nDATE: y\r\n"};
+  CHECK(answered("", &added).find(date) == std::string::npos);
+  CHECK(own_response({.status = 404}, {.date = date}).bytes.find(date) != std::string::npos);
+  CHECK(own_response({.status = 404, .extra_fields = "Date: y\r\n"}, {.date = date}).bytes.find(date) ==
+        std::string::npos);
+}
+
 TEST_CASE("Max-Forwards counts down for TRACE and OPTIONS, and nobody else") {
   CHECK(forwarded("Max-Forwards: 7\r\n", {}, "OPTIONS * HTTP/1.1").ends_with("Max-Forwards: 6\r\n\r\n"));
   CHECK(forwarded("Max-Forwards: 7\r\n", {}).starts_with("Max-Forwards: 7\r\n"));
@@ -210,6 +267,26 @@ TEST_CASE("the client behind trusted proxies is the last one that no trusted pro
   CHECK(client("X-Forwarded-For: [2001:db8::1]:7\r\n") == "2001:db8::1");
   CHECK(client("X-Forwarded-For: 1.2.3.4, unknown, 10.0.0.1\r\n") == "10.0.0.1");
   CHECK(client("X-Forwarded-For: 10.1.1.1\r\n") == "10.1.1.1");
+  CHECK(client("X-Forwarded-For: 1.2.3.4, , 10.0.0.1,\r\nX-Forwarded-For:\r\n") == "1.2.3.4");
+  CHECK(client("X-Forwarded-For: ,,\r\n") == "10.0.0.9");
+}
+
+TEST_CASE("a client is the same one however a proxy spells its address") {
+  const auto client = [](const std::string& element) {
+    RequestHead head;
+    REQUIRE(
+        decode_request("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: " + element + "\r\n\r\n", head).error ==
+        "");
+    return original_client(head, "10.0.0.9", [](std::string_view ip) { return ip == "10.0.0.9"; });
+  };
+  for (const std::string element :
+       {"2001:db8::7", "2001:DB8::7", "[2001:db8::0007]:80", "2001:0db8:0::0:7"}) {
+    CHECK(client(element) == "2001:db8::7");
+  }
+  for (const std::string element :
+       {"203.0.113.7", "203.0.113.7:80", "::ffff:203.0.113.7", "[::FFFF:cb00:7107]:1"}) {
+    CHECK(client(element) == "203.0.113.7");
+  }
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct Known {
 constexpr std::array kKnown = {
     Known{"te", FieldName::te},
     Known{"via", FieldName::via},
+    Known{"date", FieldName::date},
     Known{"host", FieldName::host},
     Known{"expect", FieldName::expect},
     Known{"trailer", FieldName::trailer},
@@ -29,13 +30,17 @@ constexpr std::array kKnown = {
     Known{"keep-alive", FieldName::keep_alive},
     Known{"max-forwards", FieldName::max_forwards},
     Known{"x-request-id", FieldName::x_request_id},
+    Known{"authorization", FieldName::authorization},
     Known{"content-length", FieldName::content_length},
     Known{"x-forwarded-for", FieldName::x_forwarded_for},
     Known{"proxy-connection", FieldName::proxy_connection},
+    Known{"www-authenticate", FieldName::www_authenticate},
     Known{"x-forwarded-host", FieldName::x_forwarded_host},
     Known{"x-forwarded-port", FieldName::x_forwarded_port},
     Known{"transfer-encoding", FieldName::transfer_encoding},
     Known{"x-forwarded-proto", FieldName::x_forwarded_proto},
+    Known{"proxy-authenticate", FieldName::proxy_authenticate},
+    Known{"proxy-authorization", FieldName::proxy_authorization},
 };
 constexpr size_t kLongest = kKnown.back().text.size();
 
@@ -127,12 +132,18 @@ std::string RequestHead::origin_target() const {
   const auto absolute = absolute_form(target());
   if (!absolute) return std::string(target());
   if (absolute->rest.starts_with('/')) return std::string(absolute->rest);
-  if (absolute->rest.empty() && method() == "OPTIONS") return "*";  // RFC 9112 3.2.4
+  if (is_about_server()) return "*";
   return concat({"/", absolute->rest});
 }
 
 bool RequestHead::is_absolute_form() const {
   return absolute_form(target()).has_value();
+}
+
+bool RequestHead::is_about_server() const {
+  if (method() != "OPTIONS") return false;
+  const auto absolute = absolute_form(target());
+  return absolute ? absolute->rest.empty() : target() == "*";
 }
 
 bool RequestHead::is_idempotent() const {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kLongestMethod = 64;
 constexpr unsigned kMostBlankLines = 16;  // before one request
+constexpr size_t kMostOfAName = 64;
 
 }  // namespace
 
@@ -30,7 +31,8 @@ struct HeadDecoder::Parser {
   bool complete = false;
   bool in_field_name = false;
   bool method_read = false;
-  bool in_blank_line = false;  // its CR has come
+  bool in_blank_line = false;    // its CR has come
+  bool tabs_are_spaces = false;  // to llhttp, in the rest of this head
   unsigned blank_lines = 0;
 
   uint32_t offset(const char* at) const { return before + static_cast<uint32_t>(at - piece); }
@@ -141,6 +143,34 @@ Error error_of(HeadDecoder::Of of, ErrorCode code, std::string message, int stat
           .status = request ? status : 502};
 }
 
+/// What is wrong with the last line of `read`, at whose last byte llhttp stopped for `reason`; and which line
+/// that is, so that it can be found in an application.
+std::string wrong_line(std::string_view read, std::string_view reason) {
+  const std::string_view before = read.substr(0, read.size() - std::min<size_t>(read.size(), 1));
+  const size_t end = before.rfind('\n');
+  const bool ends_wrongly = (end != std::string_view::npos && (end == 0 || before[end - 1] != '\r')) ||
+                            (read.ends_with('\n') && !before.ends_with('\r'));
+  if (ends_wrongly) return "a line that does not end in CRLF";
+  if (end == std::string_view::npos) return concat({reason, ", in the status line"});
+  const auto line = read.substr(end + 1);
+  const auto name = line.substr(0, std::min(line.find(':'), kMostOfAName));
+  return concat({reason, ", in the field \"", name, "\""});
+}
+
+/// Whether the start line ends in a version that we speak. llhttp 9 calls it invalid when only the CRLF
+/// behind it is not one; 8.1 lets a bare LF pass.
+bool has_our_version(std::string_view bytes) {
+  const size_t end = bytes.find_first_of("\r\n");
+  if (end == std::string_view::npos) return false;
+  const auto line = bytes.substr(0, end);
+  return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
+}
+
+std::string with_spaces_for_tabs(std::string text) {
+  std::ranges::replace(text, '\t', ' ');
+  return text;
+}
+
 /// Each field's line ends where the next one begins; the last one's, before the head's last CRLF. Returns a
 /// bit for each FieldName that is there.
 uint32_t finish_fields(std::vector<Field>& fields, std::string_view bytes) {
@@ -159,7 +189,7 @@ uint32_t finish_fields(std::vector<Field>& fields, std::string_view bytes) {
 }  // namespace
 
 /// Reads a request's method up to the space behind it, which is left; returns how many bytes that took. Any
-/// token is one (RFC 9110 9.1); llhttp is told of a GET instead, since it refuses what is not on its list.
+/// token is one (RFC 9110 9.1); llhttp gets a GET instead, since it refuses what is not on its list.
 Result<size_t> HeadDecoder::take_method(std::string_view bytes, Head& head) {
   Parser& state = parser();
   state.begun = true;
@@ -181,29 +211,62 @@ Result<size_t> HeadDecoder::take_method(std::string_view bytes, Head& head) {
   return end;
 }
 
-/// Feeds `bytes` to llhttp and appends what belongs to the head to it; returns how much that is.
-Result<size_t> HeadDecoder::feed(std::string_view bytes, Head& head) {
+/// Has llhttp read `bytes`, which come behind the first `before` bytes of the head.
+HeadDecoder::Fed HeadDecoder::execute(std::string_view bytes, size_t before, Head& head) {
   Parser& state = parser();
   state.fields = &head.fields_;
   state.piece = bytes.data();
-  state.before = static_cast<uint32_t>(head.bytes_.size());
-  const size_t room = limits_.bytes - std::min(limits_.bytes, head.bytes_.size());
+  state.before = static_cast<uint32_t>(before);
+  const int status = llhttp_execute(&state.llhttp, bytes.data(), bytes.size());
+  const char* const stop = llhttp_get_error_pos(&state.llhttp);
+  const size_t read = stop == nullptr ? bytes.size() - 1 : static_cast<size_t>(stop - bytes.data());
+  return {.status = status, .stopped_at = before + read};
+}
+
+/// A tab behind the digits of Content-Length is white space like any other (RFC 9110 5.5), but llhttp takes
+/// only spaces there. In a backend's head it reads spaces for tabs instead, from the first byte on; our own
+/// checks read what has come. A client's head stays refused: what stands in front of us might not see a
+/// length.
+HeadDecoder::Fed HeadDecoder::execute_response(std::string_view bytes, Head& head) {
+  const size_t before = head.bytes_.size();
+  if (parser().tabs_are_spaces) return execute(with_spaces_for_tabs(std::string(bytes)), before, head);
+  const Fed fed = execute(bytes, before, head);
+  const bool is_tab = fed.status == HPE_INVALID_CONTENT_LENGTH && bytes[fed.stopped_at - before] == '\t';
+  if (!is_tab) return fed;
+  reset();
+  is_fresh_ = false;
+  parser().tabs_are_spaces = true;
+  head.fields_.clear();
+  return execute(with_spaces_for_tabs(concat({head.bytes_, bytes})), 0, head);
+}
+
+/// Feeds `bytes` to llhttp and appends what belongs to the head to it; returns how much that is.
+Result<size_t> HeadDecoder::feed(std::string_view bytes, Head& head) {
+  Parser& state = parser();
+  const size_t before = head.bytes_.size();
+  const size_t room = limits_.bytes - std::min(limits_.bytes, before);
   const size_t size = std::min(bytes.size(), room + 1);  // One more than allowed is enough to know.
-  const llhttp_errno_t status = llhttp_execute(&state.llhttp, bytes.data(), size);
   const bool is_request = of_ == Of::request;
+  const std::string_view given = bytes.substr(0, size);
+  const auto [status, stopped_at] = is_request ? execute(given, before, head) : execute_response(given, head);
   if (is_request && state.url_size > limits_.target_bytes) {
     return error_of(of_, ErrorCode::too_large, "the request target is over the limit", 414);
   }
   const bool fields_over = head.fields_.size() > limits_.fields;
   if (status != HPE_OK && !state.complete) {
     const bool version = status == HPE_INVALID_VERSION;
-    const char* reason = llhttp_get_error_reason(&state.llhttp);
+    if (version && has_our_version(concat({head.bytes_, bytes.substr(0, size)}))) {
+      return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
+    }
+    const char* words = llhttp_get_error_reason(&state.llhttp);
+    const std::string_view reason = words != nullptr && *words != '\0' ? words : "malformed head";
+    if (is_request) return error_of(of_, ErrorCode::malformed, std::string(reason), version ? 505 : 400);
     return error_of(of_, ErrorCode::malformed,
-                    reason != nullptr && *reason != '\0' ? reason : "malformed head", version ? 505 : 400);
+                    wrong_line(concat({head.bytes_, bytes.substr(0, stopped_at - before + 1)}), reason), 502);
   }
   size_t used = size;
   // llhttp stops at the last LF and has not consumed it.
-  if (state.complete) used = static_cast<size_t>(llhttp_get_error_pos(&state.llhttp) - bytes.data());
+  if (state.complete) used = stopped_at - before;
   head.bytes_.append(bytes.substr(0, used));
   if (head.bytes_.size() > limits_.bytes) {
     return error_of(of_, ErrorCode::too_large, "the head is over the limit", 431);
@@ -213,7 +276,7 @@ Result<size_t> HeadDecoder::feed(std::string_view bytes, Head& head) {
 }
 
 /// A few blank lines before a request are to be ignored (RFC 9112 2.2); they are no part of the head. False
-/// for a bare CR, and for more of them than anybody sends by mistake.
+/// for a bare CR, and for more of them than a client sends by mistake.
 bool HeadDecoder::skip_blank_lines(std::string_view& bytes) {
   Parser& state = parser();
   while (!state.begun && !bytes.empty()) {

@@ -169,6 +169,34 @@ TEST_CASE("a response's body is framed by its fields, its status and the request
   CHECK(kind("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true) == Kind::none);
 }
 
+TEST_CASE("a response that is refused says which rule it broke, and in which field") {
+  const auto wrong = [](const std::string& text) {
+    std::string first;
+    for (const size_t piece : {text.size(), size_t{1}}) {  // However it comes.
+      HeadDecoder decoder(HeadDecoder::Of::response, {});
+      ResponseHead head;
+      std::string error;
+      for (size_t i = 0; i < text.size() && error.empty(); i += piece) {
+        const auto progress = decoder.decode(std::string_view(text).substr(i, piece), head, false);
+        if (!progress) error = progress.error().message;
+      }
+      if (first.empty()) first = error;
+      CHECK(error == first);
+    }
+    return first;
+  };
+  const auto says = [&](const std::string& text, const std::string& word) {
+    return wrong(text).find(word) != std::string::npos;
+  };
+  CHECK(says("HTTP/1.1 200 OK\nA: b\n\nhi", "CRLF"));
+  CHECK(says("HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n", "CRLF"));
+  CHECK(says("HTTP/1.1 200 OK\r\nA-Ok: 1\r\nX Bad: 1\r\n\r\n", "X"));  // llhttp 9.2 stops behind it.
+  CHECK(says("HTTP/1.1 200 OK\r\nX-Bad: a\x01z\r\n\r\n", "X-Bad"));
+  CHECK(says("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "Content-Length"));
+  CHECK(says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", "Content-Length"));
+  CHECK(says("nonsense\r\n\r\n", "status line"));
+}
+
 TEST_CASE("a response that breaks a rule is the backend's fault") {
   for (const char* text :
        {"garbage\r\n\r\n", "HTTP/1.1 99 Low\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",

@@ -45,4 +45,19 @@ std::optional<std::string_view> find_cookie(const Head& head, std::string_view n
   return std::nullopt;
 }
 
+std::string_view without_port(std::string_view authority) {
+  if (const auto bracket = authority.rfind(']'); bracket != std::string_view::npos) {
+    return authority.substr(bracket + 1).starts_with(':') ? authority.substr(0, bracket + 1) : authority;
+  }
+  const auto colon = authority.find(':');
+  const bool has_port = colon != std::string_view::npos && colon == authority.rfind(':');
+  return has_port ? authority.substr(0, colon) : authority;
+}
+
+std::string_view bare_host(std::string_view authority) {
+  std::string_view host = without_port(authority);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return host;
+}
+
 }  // namespace sluice::http

@@ -43,5 +43,31 @@ TEST_CASE("a value may hold what would end a name") {
   CHECK(find_cookie(head_with("Cookie: t=a=b==\r\n"), "t") == "a=b==");
 }
 
+TEST_CASE("an authority loses its port, and an IPv6 address in it no part of its own") {
+  CHECK(without_port("shop.example:8080") == "shop.example");
+  CHECK(without_port("shop.example") == "shop.example");
+  CHECK(without_port("[::1]:80") == "[::1]");
+  CHECK(without_port("[::1]") == "[::1]");
+  CHECK(without_port("[2001:db8::1]:") == "[2001:db8::1]");
+  CHECK(without_port("2001:db8::1") == "2001:db8::1");
+  CHECK(without_port("::1") == "::1");
+  CHECK(without_port("[v1.a:b]") == "[v1.a:b]");
+  CHECK(without_port("[v1.a:b]:80") == "[v1.a:b]");
+  CHECK(without_port("[::1]x:80") == "[::1]x:80");
+  CHECK(without_port("[") == "[");
+  CHECK(without_port("") == "");
+}
+
+TEST_CASE("a bare host has neither port nor brackets") {
+  CHECK(bare_host("shop.example:8080") == "shop.example");
+  CHECK(bare_host("shop.example") == "shop.example");
+  CHECK(bare_host("[::1]:80") == "::1");
+  CHECK(bare_host("[::1]") == "::1");
+  CHECK(bare_host("::1") == "::1");
+  CHECK(bare_host("[") == "[");
+  CHECK(bare_host("[]") == "");
+  CHECK(bare_host("") == "");
+}
+
 }  // namespace
 }  // namespace sluice::http

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "http/copy_fields.h"
 #include "http/framing.h"
@@ -138,7 +139,7 @@ bool prefers_json(const RequestHead& head) {
   return json > text;
 }
 
-std::string own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding) {
+OwnResponseBytes own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding) {
   const std::string code = std::to_string(response.status);
   const auto phrase = reason_phrase(response.status);
   std::string made;
@@ -153,6 +154,7 @@ std::string own_response(const OwnResponse& response, const OwnResponseForwardin
   }
   const std::string_view body = response.has_body ? response.body : std::string_view(made);
   std::string out = concat({"HTTP/1.1 ", code, " ", phrase, "\r\n"});
+  if (!has_line_of(response.extra_fields, "date")) out += forwarding.date;
   const bool may_have_content = response.status != 204 && response.status != 304;
   if (may_have_content) {
     if (!type.empty()) out += concat({"Content-Type: ", type, "\r\n"});
@@ -162,8 +164,9 @@ std::string own_response(const OwnResponse& response, const OwnResponseForwardin
   if (forwarding.say_keep_alive) out += "Connection: keep-alive\r\n";
   out += response.extra_fields;
   out += "\r\n";
-  if (may_have_content && !forwarding.to_head) out += body;
-  return out;
+  if (!may_have_content || forwarding.to_head) return {.bytes = std::move(out)};
+  out += body;
+  return {.bytes = std::move(out), .content_size = body.size()};
 }
 
 }  // namespace sluice::http

@@ -27,7 +27,7 @@ constexpr unsigned char kTcp6 = 0x21;
 constexpr size_t kAddressSizes2[] = {0, 12, 36, 216};                          // of UNSPEC, INET, INET6, UNIX
 constexpr std::string_view kMappedPrefix("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);  // RFC 4291 2.5.5.2
 
-Error malformed(const char* what) {
+Error malformed_header(const char* what) {
   return {.code = ErrorCode::malformed, .message = what, .origin = Origin::downstream};
 }
 
@@ -63,11 +63,12 @@ Result<ProxyHeader> parse_line(std::string_view line) {
   }
   if (words[0] == "UNKNOWN") return ProxyHeader{};
   const bool is_ipv6 = words[0] == "TCP6";
-  if (words.size() != 5) return malformed("a PROXY header that is not of five words");
+  if (words.size() != 5) return malformed_header("a PROXY header that is not of five words");
   ProxyHeader header;
   header.source = parse_ip(words[1], words[3], is_ipv6);
   header.destination = parse_ip(words[2], words[4], is_ipv6);
-  if (!header.source || !header.destination) return malformed("a PROXY header with a malformed address");
+  if (!header.source || !header.destination)
+    return malformed_header("a PROXY header with a malformed address");
   return header;
 }
 
@@ -79,16 +80,16 @@ Read read_v1(std::string_view bytes) {
   const auto room = bytes.substr(0, kLongest1);
   const auto kind = room.substr(std::min(room.size(), kSignature1.size()));
   if (std::none_of(std::begin(kKinds1), std::end(kKinds1), [&](auto each) { return begins(kind, each); })) {
-    return malformed("a PROXY header of an unknown family");
+    return malformed_header("a PROXY header of an unknown family");
   }
   const auto end = room.find_first_of("\r\n");
   const bool has_return = end != std::string_view::npos && room[end] == '\r';
-  if (end != std::string_view::npos && !has_return) return malformed("a PROXY header without CRLF");
+  if (end != std::string_view::npos && !has_return) return malformed_header("a PROXY header without CRLF");
   if (!has_return || end + 1 == room.size()) {
-    if (room.size() == kLongest1) return malformed("a PROXY header that is too long");
+    if (room.size() == kLongest1) return malformed_header("a PROXY header that is too long");
     return std::optional<ProxyHeaderRead>();
   }
-  if (room[end + 1] != '\n') return malformed("a PROXY header without CRLF");
+  if (room[end + 1] != '\n') return malformed_header("a PROXY header without CRLF");
   auto header = parse_line(room.substr(kSignature1.size(), end - kSignature1.size()));
   if (!header) return std::move(header).error();
   return std::optional(ProxyHeaderRead{.header = *std::move(header), .length_bytes = end + 2});
@@ -108,19 +109,19 @@ Read read_v2(std::string_view bytes) {
   if (bytes.size() <= kCommandAt) return std::optional<ProxyHeaderRead>();
   const unsigned char command = byte_at(bytes, kCommandAt);
   if (command != kLocal && command != kProxy) {
-    return malformed("a PROXY header of an unknown version or command");
+    return malformed_header("a PROXY header of an unknown version or command");
   }
   if (bytes.size() <= kFamilyAt) return std::optional<ProxyHeaderRead>();
-  // LOCAL says nothing about anybody: what its family is must not matter.
+  // LOCAL names no client: its family must not matter.
   const unsigned char family = command == kLocal ? 0 : byte_at(bytes, kFamilyAt);
-  if (!is_known(family)) return malformed("a PROXY header of an unknown family");
+  if (!is_known(family)) return malformed_header("a PROXY header of an unknown family");
   if (bytes.size() < kHead2) return std::optional<ProxyHeaderRead>();
   const size_t length = (size_t{byte_at(bytes, 14)} << 8U) | byte_at(bytes, 15);
   const size_t whole = kHead2 + length;
-  if (whole > kLongest2) return malformed("a PROXY header that is too long");
+  if (whole > kLongest2) return malformed_header("a PROXY header that is too long");
   const bool is_unspecified = (family & 15U) == 0;
   if (!is_unspecified && length < kAddressSizes2[family >> 4U]) {
-    return malformed("a PROXY header without its addresses");
+    return malformed_header("a PROXY header without its addresses");
   }
   if (bytes.size() < whole) return std::optional<ProxyHeaderRead>();
   ProxyHeaderRead read{.header = {}, .length_bytes = whole};
@@ -145,7 +146,7 @@ std::optional<std::pair<Address, Address>> in_one_family(const Address& source, 
   return std::pair(mapped(source), mapped(destination));
 }
 
-void append_number(std::string& out, uint16_t number) {
+void append_big_endian(std::string& out, uint16_t number) {
   out += static_cast<char>(number >> 8U);
   out += static_cast<char>(number & 0xffU);
 }
@@ -155,7 +156,7 @@ void append_number(std::string& out, uint16_t number) {
 Read read_proxy_header(std::string_view bytes) {
   if (begins(bytes, kSignature2)) return read_v2(bytes);
   if (begins(bytes, kSignature1)) return read_v1(bytes);
-  return malformed("no PROXY header");
+  return malformed_header("no PROXY header");
 }
 
 std::string proxy_header_v1(const Address& source, const Address& destination) {
@@ -177,11 +178,11 @@ std::string proxy_header_v2(const Address& source, const Address& destination) {
   const auto& [from, to] = *both;
   out += static_cast<char>(kProxy);
   out += static_cast<char>(from.family() == Address::Family::ipv4 ? kTcp4 : kTcp6);
-  append_number(out, static_cast<uint16_t>(2 * from.ip_bytes().size() + 4));
+  append_big_endian(out, static_cast<uint16_t>(2 * from.ip_bytes().size() + 4));
   out += from.ip_bytes();
   out += to.ip_bytes();
-  append_number(out, from.port());
-  append_number(out, to.port());
+  append_big_endian(out, from.port());
+  append_big_endian(out, to.port());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <sluice/http/forwarding.h>
 
 #include <optional>
+#include <utility>
 
 #include "http/copy_fields.h"
 #include "http/framing.h"
@@ -11,7 +12,7 @@
 namespace sluice::http {
 namespace {
 
-/// What Sluice says itself, whoever else has said it.
+/// Fields that Sluice writes itself, whatever the client has sent.
 constexpr uint32_t kOurs = bit(FieldName::x_forwarded_for) | bit(FieldName::x_forwarded_host) |
                            bit(FieldName::x_forwarded_proto) | bit(FieldName::x_forwarded_port) |
                            bit(FieldName::host);
@@ -40,7 +41,7 @@ std::string_view last(const RequestHead& head, FieldName wanted) {
   return value;
 }
 
-/// A trusted client's own word, else ours.
+/// A trusted client's own value, else ours.
 void append_believed(std::string& out, const RequestHead& head, bool is_trusted, FieldName field,
                      std::string_view name, std::string_view ours) {
   const auto theirs = is_trusted ? last(head, field) : std::string_view();
@@ -80,12 +81,23 @@ void append_forwarded(std::string& out, const RequestHead& head, const RequestFo
   append_line(out, "", forwarding.proto);
 }
 
+/// A client of a Unix socket has no address that would be of use: a trusted one's list is sent on as it is.
+void append_forwarded_for(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
+  const bool has_address = forwarding.client_ip != "unix";
+  const size_t before = out.size();
+  out += "X-Forwarded-For: ";
+  const size_t begin = out.size();
+  if (forwarding.client_is_trusted) append_list(out, head, FieldName::x_forwarded_for);
+  if (has_address) return append_line(out, "", forwarding.client_ip);
+  if (out.size() == begin) return out.resize(before);
+  out.resize(out.size() - 2);  // The comma behind the last one.
+  out += "\r\n";
+}
+
 void append_forwarding_fields(std::string& out, const RequestHead& head,
                               const RequestForwarding& forwarding) {
   const bool is_trusted = forwarding.client_is_trusted;
-  out += "X-Forwarded-For: ";
-  if (is_trusted) append_list(out, head, FieldName::x_forwarded_for);
-  append_line(out, "", forwarding.client_ip);
+  append_forwarded_for(out, head, forwarding);
   append_believed(out, head, is_trusted, FieldName::x_forwarded_proto,
                   "X-Forwarded-Proto: ", forwarding.proto);
   append_believed(out, head, is_trusted, FieldName::x_forwarded_host, "X-Forwarded-Host: ", head.host());
@@ -159,8 +171,9 @@ void write_request_head(std::string& out, const RequestHead& head, const Request
   if (max_forwards) dropped |= bit(FieldName::max_forwards);
   copy_fields(out, head, dropped, forwarding.edits, Disguises::dropped);
   append_forwarding_fields(out, head, forwarding);
-  out += via_line(head.version);
+  append_via(out, head.version, forwarding.edits);
   append_hop_fields(out, head, forwarding.upgrade);
+  if (forwarding.close && forwarding.upgrade.empty()) out += "Connection: close\r\n";
   if (max_forwards) {
     out += "Max-Forwards: ";
     append_number(out, *max_forwards, 10);
@@ -173,8 +186,11 @@ void write_request_head(std::string& out, const RequestHead& head, const Request
 
 namespace {
 
-/// "1.2.3.4", "1.2.3.4:5", "::1", "[::1]" and "[::1]:5" as the IP alone; empty for anything else.
-std::string_view ip_of_element(std::string_view element) {
+constexpr std::string_view kMapped = "::ffff:";
+
+/// "1.2.3.4", "1.2.3.4:5", "::1", "[::1]" and "[::1]:5" as the IP alone, as RFC 5952 spells it; a
+/// mapped IPv4 address as IPv4; empty for anything else.
+std::string ip_of_element(std::string_view element) {
   std::string_view ip = element;
   if (element.starts_with('[')) {
     ip = element.substr(1, element.find(']') - 1);
@@ -182,7 +198,11 @@ std::string_view ip_of_element(std::string_view element) {
     ip = element.substr(0, element.find(':'));
   }
   const bool is_ipv6 = ip.find(':') != std::string_view::npos;
-  return Address::parse(is_ipv6 ? concat({"[", ip, "]:1"}) : concat({ip, ":1"})) ? ip : std::string_view();
+  const auto address = Address::parse(is_ipv6 ? concat({"[", ip, "]:1"}) : concat({ip, ":1"}));
+  if (!address) return {};
+  std::string text = address->ip_text();
+  const bool is_mapped = text.starts_with(kMapped) && text.find('.') != std::string::npos;
+  return is_mapped ? text.substr(kMapped.size()) : text;
 }
 
 }  // namespace
@@ -192,18 +212,17 @@ std::string original_client(const RequestHead& head, std::string_view peer_ip,
   std::string list;
   append_list(list, head, FieldName::x_forwarded_for);
   std::string_view left = list;
-  std::string_view client = peer_ip;
+  std::string client(peer_ip);
   while (!left.empty() && is_trusted(client)) {
-    left = trim(left);
-    if (left.ends_with(',')) left.remove_suffix(1);
     const auto comma = left.rfind(',');
     const auto element = trim(comma == std::string_view::npos ? left : left.substr(comma + 1));
     left = comma == std::string_view::npos ? std::string_view() : left.substr(0, comma);
-    const auto ip = ip_of_element(element);
+    if (element.empty()) continue;  // RFC 9110 5.6.1.2
+    std::string ip = ip_of_element(element);
     if (ip.empty()) break;
-    client = ip;
+    client = std::move(ip);
   }
-  return std::string(client);
+  return client;
 }
 
 }  // namespace sluice::http

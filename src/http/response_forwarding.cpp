@@ -1,5 +1,7 @@
 // The response head, as the client gets it.
+#include <sluice/base/text.h>
 #include <sluice/http/forwarding.h>
+#include <sluice/http/lookup.h>
 
 #include "http/copy_fields.h"
 
@@ -14,13 +16,18 @@ void append_status_line(std::string& out, const ResponseHead& head) {
   out += "\r\n";
 }
 
+/// Without a body of its own a Content-Length says how long the body would have been (RFC 9110 8.6). It is
+/// written anew, as with a body: backends may put white space around it that clients do not take.
+void append_length_of_none(std::string& out, const ResponseHead& head, const Framing& framing) {
+  const bool may_have = framing.kind == Framing::Kind::none && head.status >= 200 && head.status != 204;
+  if (!may_have || !head.has(FieldName::content_length)) return;
+  const auto length = parse_unsigned(trim(find_field(head, "Content-Length").value_or("")));
+  if (length) append_framing(out, {.kind = Framing::Kind::length, .length = *length});
+}
+
 /// Trailers can follow only what is chunked; then their announcement stays.
-uint32_t dropped_of(const ResponseHead& head, const ResponseForwarding& forwarding) {
+uint32_t dropped_of(const ResponseForwarding& forwarding) {
   uint32_t dropped = kNeverForwarded;
-  // Without a body of its own a Content-Length tells of the body that there would have been (RFC 9110 8.6).
-  const bool tells_length =
-      forwarding.framing.kind == Framing::Kind::none && head.status >= 200 && head.status != 204;
-  if (tells_length) dropped &= ~bit(FieldName::content_length);
   if (forwarding.framing.kind == Framing::Kind::chunked) dropped &= ~bit(FieldName::trailer);
   if (forwarding.upgraded) dropped &= ~bit(FieldName::upgrade);
   return dropped;
@@ -30,11 +37,13 @@ uint32_t dropped_of(const ResponseHead& head, const ResponseForwarding& forwardi
 
 void write_response_head(std::string& out, const ResponseHead& head, const ResponseForwarding& forwarding) {
   append_status_line(out, head);
-  copy_fields(out, head, dropped_of(head, forwarding), forwarding.edits, Disguises::kept);
+  copy_fields(out, head, dropped_of(forwarding), forwarding.edits, Disguises::kept);
+  if (!head.has(FieldName::date) && !is_edited(forwarding.edits, "date")) out += forwarding.date;
   if (forwarding.upgraded) out += "Connection: upgrade\r\n";
-  out += via_line(head.version);
+  append_via(out, head.version, forwarding.edits);
   if (forwarding.edits != nullptr) out += forwarding.edits->added;
   append_framing(out, forwarding.framing);
+  append_length_of_none(out, head, forwarding.framing);
   if (forwarding.close) out += "Connection: close\r\n";
   if (forwarding.say_keep_alive) out += "Connection: keep-alive\r\n";
   out += "\r\n";

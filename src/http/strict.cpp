@@ -59,13 +59,14 @@ size_t control_characters(std::string_view bytes) {
 }
 
 /// Lines end in CRLF and nowhere else is a CR or LF; the fields lie end to end, so that none is folded or
-/// hidden. Returns what is wrong, or nothing.
-std::optional<std::string_view> wrong_with_lines(const Head& head) {
+/// hidden. Returns what is wrong, or nothing; `at` is the name of the field, when it is one.
+std::optional<std::string_view> wrong_with_lines(const Head& head, std::string_view& at) {
   const std::string_view bytes = head.bytes();
   const auto first_end = bytes.find("\r\n");
   if (first_end == std::string_view::npos) return "a line that does not end in CRLF";
   size_t next = first_end + 2;
   for (const Field& field : head.fields()) {
+    at = head.name(field);
     if (field.begin != next) return "a folded or empty field line";
     const auto line = bytes.substr(field.begin, field.end - field.begin);
     if (!line.ends_with("\r\n")) return "a line that does not end in CRLF";
@@ -73,6 +74,7 @@ std::optional<std::string_view> wrong_with_lines(const Head& head) {
     if (line[field.name_size] != ':') return "white space before the colon of a field";
     next = field.end;
   }
+  at = {};
   if (bytes.substr(next) != "\r\n") return "a line that does not end in CRLF";
   // The start line, the fields and the empty line have two each, at their ends.
   if (control_characters(bytes) != 2 * (head.fields().size() + 2)) return "a control character in the head";
@@ -115,7 +117,8 @@ bool is_ipv6(std::string_view text) {
 }
 
 /// host [ ":" port ] (RFC 9110 7.2), where a name has only the characters that names are made of: what
-/// RFC 3986 allows beyond them ("!$&'()*+,;=") only helps those who want two parties to read two hosts.
+/// RFC 3986 allows beyond them ("!$&'()*+,;=") only helps an attacker that wants two parties to read two
+/// hosts.
 bool is_authority(std::string_view text) {
   std::string_view port;
   if (text.starts_with('[')) {
@@ -157,7 +160,8 @@ std::optional<Error> wrong_with_host(const RequestHead& head) {
   const size_t hosts = head.count(FieldName::host);
   if (hosts > 1) return bad("more than one Host");
   if (hosts == 0 && head.version.minor == 1) return bad("no Host");
-  if (hosts == 1 && !is_authority(head.find(FieldName::host))) return bad("a malformed Host");
+  const std::string_view host = head.find(FieldName::host);
+  if (!host.empty() && !is_authority(host)) return bad("a malformed Host");
   return std::nullopt;
 }
 
@@ -186,7 +190,8 @@ bool expects_something_else(const RequestHead& head) {
   return false;
 }
 
-/// Fields that mean something only in a head: whoever reads them from a trailer reads another message.
+/// False for fields that mean something only in a head: a party that reads them from a trailer reads another
+/// message.
 bool may_be_trailer(std::string_view name) {
   switch (field_name(name)) {
     case FieldName::other:
@@ -254,7 +259,8 @@ Result<void> check_request(const RequestHead& head) {
     return is_missing ? bad("a request line without an HTTP version")
                       : bad("an HTTP version other than 1.0 and 1.1", 505);
   }
-  if (const auto wrong = wrong_with_lines(head)) return bad(*wrong);
+  std::string_view at;
+  if (const auto wrong = wrong_with_lines(head, at)) return bad(*wrong);
   if (!is_request_line(head, head.bytes().substr(0, head.bytes().find("\r\n")))) {
     return bad("a malformed request line");
   }
@@ -270,7 +276,8 @@ Result<void> check_request(const RequestHead& head) {
 }
 
 Result<void> check_response(const ResponseHead& head) {
-  auto wrong = wrong_with_lines(head);
+  std::string_view at;
+  auto wrong = wrong_with_lines(head, at);
   if (!wrong && (head.version.major != 1 || head.version.minor > 1)) {
     wrong = "an HTTP version other than 1.0 and 1.1";
   }
@@ -280,7 +287,7 @@ Result<void> check_response(const ResponseHead& head) {
   if (!wrong && has_monstrous_connection(head)) wrong = "too much in Connection";
   if (!wrong && (head.status < 100 || head.status > 999)) wrong = "a status code out of range";
   if (!wrong) return {};
-  Error error = bad(*wrong, 502);
+  Error error = bad(at.empty() ? *wrong : concat({*wrong, ": ", at}), 502);
   error.origin = Origin::upstream;
   return error;
 }

@@ -21,10 +21,8 @@ bool has_connection_option(const Head& head, std::string_view option) {
 }  // namespace
 
 std::string_view wanted_upgrade(const RequestHead& head, std::span<const std::string> allowed) {
-  if (!head.has(FieldName::upgrade) || head.method() != "GET" || head.version.minor != 1 ||
-      head.framing.has_body() || !has_connection_option(head, "upgrade")) {
-    return {};
-  }
+  if (!head.has(FieldName::upgrade) || head.version.minor != 1) return {};
+  if (head.is_head() || head.method() == "TRACE" || !has_connection_option(head, "upgrade")) return {};
   std::string_view wanted;
   for (const Field& field : head.fields()) {
     if (field.name != FieldName::upgrade) continue;

@@ -25,7 +25,7 @@ bool accepted(const std::string& text, std::string_view protocol = "websocket") 
   return accepts_upgrade(head, protocol);
 }
 
-TEST_CASE("an upgrade is what an HTTP/1.1 GET asks for by Connection and an allowed protocol") {
+TEST_CASE("an upgrade is what an HTTP/1.1 request asks for by Connection and an allowed protocol") {
   const std::string get = "GET / HTTP/1.1";
   CHECK(wanted(get, "Connection: Upgrade\r\nUpgrade: WebSocket\r\n") == "WebSocket");
   CHECK(wanted(get, "Connection: keep-alive, upgrade\r\nUpgrade: h2c, echo\r\n") == "echo");
@@ -35,13 +35,19 @@ TEST_CASE("an upgrade is what an HTTP/1.1 GET asks for by Connection and an allo
   CHECK(wanted(get, "Connection: upgrade, http2-settings\r\nUpgrade: h2c\r\n") == "");
   CHECK(wanted(get, "Connection: upgrade\r\nUpgrade: ,\r\n") == "");
   CHECK(wanted("GET / HTTP/1.0", "Connection: upgrade\r\nUpgrade: websocket\r\n") == "");
-  CHECK(wanted("POST / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket\r\n") == "");
-  CHECK(wanted(get, "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n") == "");
+  CHECK(wanted("HEAD / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket\r\n") == "");
   RequestHead head;
   REQUIRE(
       decode_request(get + "\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", head).error ==
       "");
   CHECK(wanted_upgrade(head, {}) == "");
+}
+
+TEST_CASE("an upgrade may be asked for by POST, with a body or without one") {
+  const std::string upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+  CHECK(wanted("POST / HTTP/1.1", upgrade) == "websocket");
+  CHECK(wanted("POST / HTTP/1.1", upgrade + "Content-Length: 3\r\n") == "websocket");
+  CHECK(wanted("PUT / HTTP/1.1", upgrade + "Transfer-Encoding: chunked\r\n") == "websocket");
 }
 
 TEST_CASE("only a 101 that switches to just that protocol begins a tunnel") {

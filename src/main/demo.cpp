@@ -2,8 +2,8 @@
 #include <sluice/admin/admin_server.h>
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
+#include <sluice/control/server.h>
 #include <sluice/demo/demo_app.h>
-#include <sluice/lifecycle/server.h>
 #include <sluice/net/signals.h>
 #include <sluice/observe/events.h>
 #include <sluice/observe/log_writer.h>
@@ -47,12 +47,7 @@ std::string demo_config(const Apps& apps, const std::string& admin_socket) {
                  "\"\n[[listener]]\nbind = \"127.0.0.1:0\"\n[pool.demo]\nbackends = [", backends, "]\n"});
 }
 
-int fail(const Error& error) {
-  std::fprintf(stderr, "sluice: %s\n", error.message.c_str());
-  return exit_code(error.code);
-}
-
-void print_welcome(const lifecycle::Server& server, const Apps& apps, const std::string& socket) {
+void print_welcome(const control::Server& server, const Apps& apps, const std::string& socket) {
   const std::string proxy = server.listeners().front().address.text();
   std::printf("Sluice demo: the proxy is on http://%s/hello, its admin socket is %s\n\n", proxy.c_str(),
               socket.c_str());
@@ -83,13 +78,12 @@ int run_demo() {
   const std::string socket = concat({"/tmp/sluice-demo-", std::to_string(getpid()), ".sock"});
   auto parsed = config::parse(demo_config(*apps, socket), kDemoFile);
   if (const auto* problems = std::get_if<config::Problems>(&parsed)) return fail(config::as_error(*problems));
-  auto admin = admin::AdminServer::open(loop, log, socket);
+  auto config = std::get<config::Config>(std::move(parsed));
+  auto admin = admin::AdminServer::open(loop, log, config.server);
   if (!admin) return fail(admin.error());
-  lifecycle::Server server(loop, log, kDemoFile, [&loop] { loop.stop(); });
-  if (auto started =
-          server.start(std::get<config::Config>(std::move(parsed)), {.log = writer->get(), .events = &log});
-      !started)
-    return fail(started.error());
+  control::Server server(loop, log, kDemoFile, [&loop] { loop.stop(); });
+  auto started = server.start(std::move(config), {.log = writer->get(), .events = &log});
+  if (!started) return fail(started.error());
   (*admin)->serve(server, kDemoFile);
   net::Signals signals(loop);
   for (const int stop : {SIGTERM, SIGINT, SIGQUIT}) signals.on(stop, [&] { server.stop(); });

@@ -11,7 +11,7 @@
 #include <climits>
 #include <utility>
 
-#include "net/handle.h"
+#include "net/poll.h"
 #include "net/sockets.h"
 #include "net/stream_transport.h"
 
@@ -20,7 +20,31 @@ namespace {
 
 constexpr size_t kBatch = 64;  // a turn: the rest waits for the next, so that connections are served too
 constexpr size_t kAll = size_t{1} << 20;
+constexpr size_t kMostFailed = 1000;
 constexpr Duration kPauseAtLimit{100};
+
+/// accept(2): what is pending already on the connection that it takes from the queue, or what a firewall says
+/// of it. The next one may be good.
+bool is_of_one_connection(int why) {
+  switch (why) {
+    case EINTR:
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
 
 }  // namespace
 
@@ -32,19 +56,18 @@ struct Acceptor::Impl {
         keeps_reserve(reserve == Reserve::keep),
         on_connection(std::make_shared<const OnConnection>(std::move(callback))),
         again([this] { poll(); }) {
-    CHECK(uv_poll_init(loop.raw(), handle.get(), descriptor) == 0);
-    handle.initialised(this);
     poll();
   }
 
   void poll() {
+    if (watching.initialise(loop.raw(), descriptor, this) != 0) return pause_at_limit();
     const auto on_ready = [](uv_poll_t* raw, int status, int) {
       auto* self = owner_of<Impl>(raw);
       if (self == nullptr) return;
       if (status != 0) return self->pause_at_limit();  // libuv has stopped watching.
       self->accept_batch();
     };
-    CHECK(uv_poll_start(handle.get(), UV_READABLE, on_ready) == 0);
+    if (watching.start(UV_READABLE, on_ready) != 0) pause_at_limit();
   }
 
   void accept_batch() {
@@ -80,17 +103,19 @@ struct Acceptor::Impl {
     return true;
   }
 
-  /// The next connection's descriptor, or -1 when there is none for now.
+  /// The next connection's descriptor, or -1 when there is none for now. So many that have failed in a row
+  /// are no accident any more: something forbids all of them.
   int accept_one() {
-    while (true) {
+    for (size_t failed = 0; failed < kMostFailed; ++failed) {
       peer_address.size = sizeof peer_address.storage;
       const int connection =
           ::accept4(descriptor, peer_address.get(), &peer_address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (connection >= 0) return connection;
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EAGAIN) pause_at_limit();
-      return -1;
+      if (errno == EAGAIN) return -1;
+      if (!is_of_one_connection(errno)) break;
     }
+    pause_at_limit();
+    return -1;
   }
 
   /// The kernel hands out the lowest descriptor that is free.
@@ -102,9 +127,9 @@ struct Acceptor::Impl {
 
   Address peer() const { return is_local ? Address::local("") : from_socket_address(peer_address); }
 
-  /// Out of descriptors or memory: the kernel's queue holds the clients meanwhile.
+  /// Out of descriptors, memory or places in the loop: the kernel's queue holds the clients meanwhile.
   void pause_at_limit() {
-    uv_poll_stop(handle.get());
+    watching.stop();
     if (!paused) loop.deadlines().arm(again, kPauseAtLimit);
   }
 
@@ -113,7 +138,7 @@ struct Acceptor::Impl {
   bool is_local;
   bool keeps_reserve;
   std::shared_ptr<const OnConnection> on_connection;
-  Handle<uv_poll_t> handle;
+  Poll watching;
   Deadline again;
   Alive alive;
   bool paused = false;
@@ -130,7 +155,7 @@ Acceptor::~Acceptor() = default;
 void Acceptor::pause() {
   impl_->paused = true;
   impl_->again.disarm();
-  uv_poll_stop(impl_->handle.get());
+  impl_->watching.stop();
 }
 
 void Acceptor::resume() {

@@ -3,12 +3,37 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
 #include <ctime>
 #include <thread>
 #include <vector>
 
 #include "net/test_tools.h"
+
+namespace {
+
+/// What the next calls of accept4() in this program fail with, the last one first; each takes a connection
+/// out of the queue as the kernel does, when it is about one.
+thread_local std::vector<int> accept_errors;
+
+int accept_from_kernel(int socket, sockaddr* address, socklen_t* size, int flags) {
+  return static_cast<int>(::syscall(SYS_accept4, socket, address, size, flags));
+}
+
+}  // namespace
+
+/// In place of the C library's.
+extern "C" int accept4(int socket, sockaddr* address, socklen_t* size, int flags) {
+  if (accept_errors.empty()) return accept_from_kernel(socket, address, size, flags);
+  const int lost = accept_from_kernel(socket, nullptr, nullptr, flags);
+  if (lost < 0) return lost;
+  ::close(lost);
+  errno = accept_errors.back();
+  accept_errors.pop_back();
+  return -1;
+}
 
 namespace sluice::net {
 namespace {
@@ -132,6 +157,17 @@ TEST_CASE("loops that share the queue of a Unix socket accept each connection on
   two.loop.post([&] { two.loop.stop(); });
   other.join();
   CHECK(one.accepted.size() + two.accepted.size() == 50);
+}
+
+TEST_CASE("an error that is one connection's does not hold up those behind it") {
+  const auto socket = test::listen();
+  Accepting at;
+  const Acceptor acceptor(at.loop, socket, at.keep);
+  accept_errors = {ECONNABORTED, EPROTO, ENETDOWN,   ENOPROTOOPT, EHOSTDOWN, ENONET,
+                   EHOSTUNREACH, EPERM,  EOPNOTSUPP, ENETUNREACH, ECONNRESET};
+  const auto sockets = clients(socket.address(), accept_errors.size() + 2);
+  CHECK(at.loop.run_until([&] { return at.accepted.size() == 2; }, kShort));
+  CHECK(accept_errors.empty());
 }
 
 /// Lowers the limit of descriptors to what is open, until dropped.

@@ -1,17 +1,21 @@
 #include <sluice/net/connector.h>
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "net/errors.h"
 #include "net/sockets.h"
 #include "net/stream_transport.h"
+#include "net/watching.h"
 
 namespace sluice::net {
 namespace {
 
-/// One connection being opened. Owns itself until libuv, or a later turn, has told how it went: also when it
-/// was cancelled, since libuv uses the request until then.
+constexpr std::string_view kQueueFull = "the queue of its listener is full";
+
+/// One connection being opened. Owns itself until libuv, or a later turn, has reported the outcome: also when
+/// it was cancelled, since libuv uses the request until then.
 class Connecting {
  public:
   Connecting(Loop& loop, const Address& address)
@@ -39,17 +43,37 @@ class Connecting {
     };
     if (address_.is_local()) {
       uv_pipe_connect(&request_, &stream_.get()->pipe, address_.path().c_str(), on_connect);
+      take_watch_or_close();
       return 0;
     }
     uv_tcp_nodelay(&stream_.get()->tcp, 1);
     const SocketAddress target = to_socket_address(address_);
-    return uv_tcp_connect(&request_, &stream_.get()->tcp, target.get(), on_connect);
+    const int connecting = uv_tcp_connect(&request_, &stream_.get()->tcp, target.get(), on_connect);
+    if (connecting == 0) take_watch_or_close();
+    return connecting;
+  }
+
+  /// When this closes the stream, libuv reports it in a later turn.
+  void take_watch_or_close() {
+    int descriptor = -1;
+    if (uv_fileno(&stream_.get()->handle, &descriptor) != 0) return;
+    // libuv does not watch a Unix socket whose connect() has failed.
+    if (address_.is_local() && !has_peer(descriptor)) return;
+    without_watch_ = take_watch(loop_.raw(), descriptor);
+    if (without_watch_ != 0) stream_.close();
+  }
+
+  static bool has_peer(int descriptor) {
+    SocketAddress peer;
+    peer.size = sizeof peer.storage;
+    return ::getpeername(descriptor, peer.get(), &peer.size) == 0;
   }
 
   void finish(int how) {
     const std::unique_ptr<Connecting> self(this);  // Lives to the end of this call.
     if (!pending_.is_waited_for()) return;
-    const int status = status_ != 0 ? status_ : how;
+    const int begun = status_ != 0 ? status_ : without_watch_;
+    const int status = begun != 0 ? begun : how;
     if (status != 0) {
       stream_.close();
       return pending_.fire(why(status));
@@ -62,6 +86,7 @@ class Connecting {
     Error error = reason(status);
     // A Unix socket's full queue, or no local port left: like a refusal, nothing was sent.
     if (status == UV_EAGAIN || status == UV_EADDRNOTAVAIL) error.code = ErrorCode::refused;
+    if (status == UV_EAGAIN) error.message = kQueueFull;
     return error;
   }
 
@@ -69,7 +94,8 @@ class Connecting {
   Address address_;
   Handle<Stream> stream_;
   uv_connect_t request_{};
-  int status_ = 0;  // of the start
+  int status_ = 0;         // of the start
+  int without_watch_ = 0;  // why there is no place in the loop for it
   Pending<Result<std::unique_ptr<Transport>>> pending_;
   Later later_;
 };
@@ -78,6 +104,10 @@ class Connecting {
 
 Wait connect(Loop& loop, const Address& address, OnConnected on_connected) {
   return Connecting::start(std::make_unique<Connecting>(loop, address), std::move(on_connected));
+}
+
+bool is_queue_full(const Error& error) {
+  return error.code == ErrorCode::refused && error.message == kQueueFull;
 }
 
 Result<std::unique_ptr<Transport>> adopt(Loop& loop, Descriptor connection) {

@@ -11,7 +11,7 @@ namespace {
 using test::kLong;
 using test::kShort;
 
-/// Connects, waits for the outcome, and checks that it was not told too early.
+/// Connects, waits for the outcome, and checks that it was not reported too early.
 Result<std::unique_ptr<Transport>> outcome(Loop& loop, const Address& address) {
   std::optional<Result<std::unique_ptr<Transport>>> told;
   const Wait wait =
@@ -22,7 +22,7 @@ Result<std::unique_ptr<Transport>> outcome(Loop& loop, const Address& address) {
   return *std::move(told);
 }
 
-/// An address of which nobody listens any more.
+/// An address on which no socket listens any more.
 Address nobody() {
   return test::listen().address();
 }

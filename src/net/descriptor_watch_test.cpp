@@ -11,14 +11,14 @@
 namespace sluice::net {
 namespace {
 
-struct Pair {
-  Pair() {
+struct SocketPair {
+  SocketPair() {
     int raw[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, raw) == 0);
     here = raw[0];
     there = raw[1];
   }
-  ~Pair() {
+  ~SocketPair() {
     ::close(here);
     ::close(there);
   }
@@ -29,7 +29,7 @@ struct Pair {
 
 TEST_CASE("a watch tells what it is asked for, and nothing else") {
   Loop loop;
-  const Pair pair;
+  const SocketPair pair;
   int reads = 0;
   int writes = 0;
   DescriptorWatch watch(loop, pair.here, [&](bool readable, bool writable) {
@@ -49,7 +49,7 @@ TEST_CASE("a watch tells what it is asked for, and nothing else") {
 
 TEST_CASE("a watch may be dropped in its own callback") {
   Loop loop;
-  const Pair pair;
+  const SocketPair pair;
   std::optional<DescriptorWatch> watch;
   watch.emplace(loop, pair.here, [&](bool, bool) { watch.reset(); });
   watch->watch_for(true, true);

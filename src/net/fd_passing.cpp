@@ -1,6 +1,7 @@
 #include <sluice/base/alive.h>
 #include <sluice/base/text.h>
 #include <sluice/net/fd_passing.h>
+#include <sluice/net/later.h>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -13,8 +14,8 @@
 #include <utility>
 
 #include "net/errors.h"
-#include "net/handle.h"
 #include "net/passed_descriptors.h"
+#include "net/poll.h"
 #include "net/sockets.h"
 
 namespace sluice::net {
@@ -62,7 +63,7 @@ Error malformed(std::string message) {
   return {.code = ErrorCode::malformed, .message = std::move(message)};
 }
 
-/// Who knows nothing of messages answers in text: that is what a person wants to read.
+/// A peer that does not know these messages answers in text: that is what a person wants to read.
 Error no_message(std::string_view received) {
   const auto line = received.substr(0, std::min(received.find('\n'), kLongestComplaint));
   const bool is_text = std::ranges::all_of(line, [](char c) { return c >= ' ' && c <= '~'; });
@@ -73,28 +74,37 @@ Error no_message(std::string_view received) {
 }  // namespace
 
 struct MessageChannel::Impl {
-  Impl(Loop& loop, Descriptor the_connection, std::string_view received_before)
-      : connection(std::move(the_connection)),
+  Impl(Loop& loop_used, Descriptor the_connection, std::string_view received_before)
+      : loop(loop_used),
+        connection(std::move(the_connection)),
+        later(this,
+              [](void* self) {
+                auto& impl = *static_cast<Impl*>(self);
+                if (impl.reader != nullptr) impl.on_ready(0, 0);
+              }),
         received(received_before),
         came_before(!received_before.empty()) {
     ::fcntl(connection.get(), F_SETFL, ::fcntl(connection.get(), F_GETFL) | O_NONBLOCK);
-    CHECK(uv_poll_init(loop.raw(), handle.get(), connection.get()) == 0);
-    handle.initialised(this);
+    if (const int status = initialise(); status != 0) failure = reason(status);
   }
 
+  int initialise() { return poll.initialise(loop.raw(), connection.get(), this); }
+
+  /// When the loop cannot watch the connection, the reader gets the error in a later turn.
   void watch() {
     const int reading = reader != nullptr ? UV_READABLE : 0;
-    // What came before, and what is broken, is told in a later turn: the socket is writable then.
+    // What came before, and a failure, reach the reader in a later turn: the socket is writable then.
     const int writing = !outgoing.empty() || untold() ? UV_WRITABLE : 0;
     const auto on_ready = [](uv_poll_t* raw, int status, int events) {
       auto* self = owner_of<Impl>(raw);
       if (self != nullptr) self->on_ready(status, events);
     };
-    if ((reading | writing) == 0) {
-      uv_poll_stop(handle.get());
-    } else {
-      CHECK(uv_poll_start(handle.get(), reading | writing, on_ready) == 0);
-    }
+    if ((reading | writing) == 0) return poll.stop();
+    int status = initialise();
+    if (status == 0) status = poll.start(reading | writing, on_ready);
+    if (status == 0) return;
+    if (!failure) failure = reason(status);
+    loop.run_later(later);
   }
 
   bool untold() const { return reader != nullptr && (failure || came_before); }
@@ -111,7 +121,7 @@ struct MessageChannel::Impl {
     if (still_here) watch();
   }
 
-  /// Who has ended the connection may have said why: that has come by now.
+  /// A peer that has ended the connection may have sent the reason first: it has arrived by now.
   void fail(const Alive::Watch& still_here) {
     if (std::exchange(came_before, false) && !deliver(still_here)) return;
     while (receive(still_here)) {
@@ -119,9 +129,9 @@ struct MessageChannel::Impl {
     if (still_here && reader != nullptr) end(*std::exchange(failure, std::nullopt));
   }
 
-  /// Tells the reader once, and nothing after.
+  /// Reports the end to the reader, once; nothing follows.
   void end(Error why) {
-    uv_poll_stop(handle.get());
+    poll.stop();
     outgoing.clear();
     is_over = true;
     if (MessageReader* told = std::exchange(reader, nullptr)) told->on_end(std::move(why));
@@ -142,7 +152,7 @@ struct MessageChannel::Impl {
     }
   }
 
-  /// One read; false when there is nothing more for now, or nobody to tell.
+  /// One read; false when there is nothing more for now, or no reader.
   bool receive(const Alive::Watch& still_here) {
     std::array<char, 65536> bytes;
     ControlBuffer control;
@@ -190,14 +200,16 @@ struct MessageChannel::Impl {
     return reader != nullptr;
   }
 
+  Loop& loop;
   Descriptor connection;
-  Handle<uv_poll_t> handle;
+  Poll poll;
+  Later later;
   Alive alive;
   MessageReader* reader = nullptr;
   std::string received;
   std::deque<Descriptor> descriptors;  // that came, for messages that are not whole yet
   std::deque<Outgoing> outgoing;
-  std::optional<Error> failure;  // still to be told
+  std::optional<Error> failure;  // still to be reported
   bool came_before;              // what was received, and is still to be looked at
   bool is_over = false;
 };
@@ -216,12 +228,7 @@ MessageChannel::MessageChannel(Loop& loop, Descriptor connection, std::string_vi
 MessageChannel::~MessageChannel() = default;
 
 Result<Peer> MessageChannel::peer() const {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(impl_->connection.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return error_of("cannot tell who is at the other end", -errno);
-  }
-  return Peer{.process = credentials.pid, .user = credentials.uid};
+  return peer_of(impl_->connection.get());
 }
 
 void MessageChannel::start_reading(MessageReader& reader) {

@@ -14,6 +14,7 @@
 namespace sluice::net {
 namespace {
 
+using test::inode;
 using test::kLong;
 using test::RawSocket;
 
@@ -38,12 +39,6 @@ struct Ends {
   Descriptor left;
   Descriptor right;
 };
-
-uint64_t inode(int descriptor) {
-  struct stat about {};
-  REQUIRE(::fstat(descriptor, &about) == 0);
-  return about.st_ino;
-}
 
 std::vector<Descriptor> pipes(size_t count) {
   std::vector<Descriptor> all;

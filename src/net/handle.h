@@ -41,7 +41,7 @@ class Handle {
     uv_close(handle, free_struct);
   }
 
-  /// Cuts the owner off without closing: whoever finds the handle without an owner closes it with
+  /// Cuts the owner off without closing: code that later finds the handle without an owner closes it with
   /// free_struct.
   uv_handle_t* abandon() {
     initialised_ = false;

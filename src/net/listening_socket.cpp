@@ -12,13 +12,18 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 #include "net/errors.h"
+#include "net/listening_table.h"
 #include "net/sockets.h"
 
 namespace sluice::net {
 namespace {
+
+/// The highest number an interface could have: nothing arrives there.
+constexpr int kNoInterface = std::numeric_limits<int>::max();
 
 int backlog() {
   int value = 4096;
@@ -38,7 +43,8 @@ void set_option(int descriptor, int level, int option) {
   ::setsockopt(descriptor, level, option, &one, sizeof one);
 }
 
-/// Removes the file of a socket on which nobody listens any more. What is no socket, or answers, stays.
+/// Removes the file of a Unix socket on which no process listens any more. What is no socket, or answers,
+/// stays.
 Result<void> remove_stale_file(const Address& address) {
   struct stat file;
   if (::lstat(address.path().c_str(), &file) != 0) return {};
@@ -76,7 +82,35 @@ Result<void> bind_to(int descriptor, const Address& address, const SocketAddress
 
 }  // namespace
 
+bool overlap(const Address& one, const Address& other) {
+  if (one.is_local() || one.family() != other.family() || one.port() != other.port()) return false;
+  const auto is_any = [](const Address& address) {
+    return address.ip_bytes().find_first_not_of('\0') == std::string_view::npos;
+  };
+  return one.ip_bytes() == other.ip_bytes() || is_any(one) || is_any(other);
+}
+
+std::optional<uint64_t> socket_id(int descriptor) {
+  struct stat socket;
+  if (::fstat(descriptor, &socket) != 0) return std::nullopt;
+  return socket.st_ino;
+}
+
 Result<ListeningSocket> ListeningSocket::open(const Address& address, Sharing sharing) {
+  auto socket = bind(address, sharing);
+  if (!socket) return socket;
+  if (auto listening = socket->listen(); !listening) return std::move(listening).error();
+  return socket;
+}
+
+Result<void> ListeningSocket::listen() {
+  if (listens_) return {};
+  if (::listen(descriptor_, backlog()) != 0) return cannot_listen(address_, errno);
+  listens_ = true;
+  return {};
+}
+
+Result<ListeningSocket> ListeningSocket::bind(const Address& address, Sharing sharing) {
   SocketAddress target = to_socket_address(address);
   const int descriptor = new_socket(address, target.storage.ss_family);
   if (descriptor < 0) return cannot_listen(address, errno);
@@ -90,7 +124,6 @@ Result<ListeningSocket> ListeningSocket::open(const Address& address, Sharing sh
     ::getsockname(descriptor, target.get(), &target.size);
     socket.address_ = from_socket_address(target);
   }
-  if (::listen(descriptor, backlog()) != 0) return cannot_listen(address, errno);
   return socket;
 }
 
@@ -109,19 +142,28 @@ Result<ListeningSocket> ListeningSocket::adopt(Descriptor descriptor) {
   }
   ::fcntl(descriptor.get(), F_SETFL, ::fcntl(descriptor.get(), F_GETFL) | O_NONBLOCK);
   ::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
-  set_option(descriptor.get(), IPPROTO_TCP, TCP_NODELAY);  // Whoever made it may not have thought of it.
+  set_option(descriptor.get(), IPPROTO_TCP, TCP_NODELAY);  // The process that made it may not have.
   ListeningSocket socket(descriptor.release(), from_socket_address(name));
+  socket.listens_ = true;
   socket.take_new_connections();
   return socket;
 }
 
-Result<void> ListeningSocket::check_free(const Address& address) {
+Result<void> ListeningSocket::check_free(const Address& address, const SocketIds& ours) {
   if (address.is_local()) return {};
   const SocketAddress target = to_socket_address(address);
   const int descriptor = new_socket(address, target.storage.ss_family);
   if (descriptor < 0) return cannot_listen(address, errno);
   const ListeningSocket closes(descriptor, address);
-  return bind_to(descriptor, address, target);
+  auto bound = bind_to(descriptor, address, target);
+  if (bound || ours.empty()) return bound;
+  bool is_by_ours = false;
+  for (const Listed& listed : listening_sockets(address.family())) {
+    if (!overlap(listed.address, address)) continue;
+    if (!ours.contains(listed.id)) return bound;
+    is_by_ours = true;
+  }
+  return is_by_ours ? Result<void>() : bound;
 }
 
 ListeningSocket::ListeningSocket(int descriptor, Address address)
@@ -131,7 +173,8 @@ ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       address_(std::move(other.address_)),
       file_(std::exchange(other.file_, std::nullopt)),
-      removes_file_(std::exchange(other.removes_file_, false)) {}
+      removes_file_(std::exchange(other.removes_file_, false)),
+      listens_(other.listens_) {}
 
 ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
   if (this == &other) return *this;
@@ -140,6 +183,7 @@ ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
   address_ = std::move(other.address_);
   file_ = std::exchange(other.file_, std::nullopt);
   removes_file_ = std::exchange(other.removes_file_, false);
+  listens_ = other.listens_;
   return *this;
 }
 
@@ -151,6 +195,8 @@ ListeningSocket::~ListeningSocket() {
 
 void ListeningSocket::take_file() {
   if (!address_.is_local()) return;
+  // To clients the kernel names the process that called listen() last (SO_PEERCRED).
+  if (listens_) ::listen(descriptor_, backlog());
   struct stat file;
   if (::lstat(address_.path().c_str(), &file) != 0) return;
   file_ = {.device = file.st_dev, .inode = file.st_ino};
@@ -161,7 +207,7 @@ void ListeningSocket::leave_file() {
   removes_file_ = false;
 }
 
-/// Somebody may have put a socket of their own there since.
+/// Another process may have put its own socket there since.
 bool ListeningSocket::is_reachable() const {
   if (!address_.is_local()) return true;
   struct stat file;
@@ -183,7 +229,9 @@ bool ListeningSocket::shares_address() const {
 Result<ListeningSocket> ListeningSocket::duplicate() const {
   const int copy = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return cannot_listen(address_, errno);
-  return ListeningSocket(copy, address_);
+  ListeningSocket socket(copy, address_);
+  socket.listens_ = listens_;
+  return socket;
 }
 
 void ListeningSocket::refuse_new_connections() {
@@ -202,6 +250,22 @@ void ListeningSocket::refuse_new_connections() {
   }};
   const sock_fprog filter{.len = static_cast<unsigned short>(program.size()), .filter = program.data()};
   ::setsockopt(descriptor_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+/// A socket that is bound to an interface is passed over for all that comes by another one. Any process may
+/// bind it once; to undo that takes privileges.
+void ListeningSocket::yield_address() {
+  if (address_.is_local()) return refuse_new_connections();
+  if (::setsockopt(descriptor_, SOL_SOCKET, SO_BINDTOIFINDEX, &kNoInterface, sizeof kNoInterface) != 0) {
+    refuse_new_connections();
+  }
+}
+
+bool ListeningSocket::has_yielded() const {
+  int interface = 0;
+  socklen_t size = sizeof interface;
+  return ::getsockopt(descriptor_, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &size) == 0 &&
+         interface == kNoInterface;
 }
 
 void ListeningSocket::take_new_connections() {

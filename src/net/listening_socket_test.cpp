@@ -1,4 +1,6 @@
-// Listening sockets: who may listen where, whose file a Unix socket is, and closing without losing anyone.
+// Listening sockets: which addresses are free, which process owns a Unix socket's file, and closing without
+// losing a client.
+#include <sluice/base/text.h>
 #include <sluice/net/listening_socket.h>
 
 #include <fcntl.h>
@@ -75,6 +77,82 @@ TEST_CASE("check_free finds those who listen, also those who would share") {
   CHECK(ListeningSocket::check_free(Address::local("/nowhere")));
 }
 
+TEST_CASE("an address that overlaps ours is free for us, and nobody else") {
+  for (const auto* const text : {"127.0.0.1", "[::1]"}) {
+    const auto narrow = listen(*Address::parse(concat({text, ":0"})), Sharing::reuse_port);
+    const bool is_ipv4 = narrow.address().family() == Address::Family::ipv4;
+    const auto port = std::to_string(narrow.address().port());
+    const auto all = *Address::parse(concat({is_ipv4 ? "0.0.0.0:" : "[::]:", port}));
+    const auto other = *Address::parse(concat({is_ipv4 ? "127.0.0.2:" : "[::2]:", port}));
+    CHECK(overlap(narrow.address(), all));
+    CHECK(overlap(all, narrow.address()));
+    CHECK_FALSE(overlap(narrow.address(), other));
+    CHECK_FALSE(overlap(all, Address::local("/a")));
+    CHECK_FALSE(ListeningSocket::check_free(all));
+    CHECK_FALSE(ListeningSocket::check_free(all, {*narrow.id() + 1'000'000}));
+    CHECK(ListeningSocket::check_free(all, {*narrow.id()}));
+    const auto wide = listen(all, Sharing::reuse_port);
+    CHECK_FALSE(ListeningSocket::check_free(all, {*narrow.id()}));
+    CHECK(ListeningSocket::check_free(all, {*narrow.id(), *wide.id()}));
+  }
+}
+
+TEST_CASE("what is only bound takes nobody's clients, and keeps the address") {
+  const auto narrow = listen(any_port(), Sharing::reuse_port);
+  const auto all = *Address::parse(concat({"0.0.0.0:", std::to_string(narrow.address().port())}));
+  auto wide = ListeningSocket::bind(all, Sharing::reuse_port);
+  REQUIRE(wide);
+  const auto first = RawSocket::connect(narrow.address());
+  accept(narrow);
+  CHECK_FALSE(ListeningSocket::check_free(all));
+  REQUIRE(wide->listen());
+  REQUIRE(wide->listen());
+  const auto elsewhere =
+      RawSocket::connect(*Address::parse(concat({"127.0.0.2:", std::to_string(narrow.address().port())})));
+  accept(*wide);
+}
+
+TEST_CASE("a socket that yields its address keeps its queue, and new clients go to one that overlaps it") {
+  for (const auto* const text : {"127.0.0.1", "[::1]"}) {
+    std::optional<ListeningSocket> narrow =
+        listen(*Address::parse(concat({text, ":0"})), Sharing::reuse_port);
+    const Address address = narrow->address();
+    const bool is_ipv4 = address.family() == Address::Family::ipv4;
+    auto queued = RawSocket::connect(address);
+    const auto wide =
+        listen(*Address::parse(concat({is_ipv4 ? "0.0.0.0:" : "[::]:", std::to_string(address.port())})),
+               Sharing::reuse_port);
+    CHECK_FALSE(narrow->has_yielded());
+    narrow->yield_address();
+    REQUIRE(narrow->has_yielded());
+    const auto next = RawSocket::connect(address);
+    accept(wide);
+    auto accepted = accept(*narrow);
+    accepted.send("answer");
+    CHECK(queued.receive() == "answer");
+    const auto again = listen(address, Sharing::reuse_port);
+    const auto last = RawSocket::connect(address);
+    accept(again);
+    narrow.reset();
+    accepted.close();
+    CHECK(queued.receive().empty());
+  }
+}
+
+TEST_CASE("a socket that yields its address gets no client of those that share it already") {
+  auto first = std::make_unique<ListeningSocket>(listen(any_port(), Sharing::reuse_port));
+  const Address address = first->address();
+  const auto second = listen(address, Sharing::reuse_port);
+  first->yield_address();
+  std::vector<RawSocket> clients;
+  for (int i = 0; i < 32; ++i) clients.push_back(RawSocket::connecting(address));
+  accept(second);
+  pollfd queue{.fd = first->descriptor(), .events = POLLIN, .revents = 0};
+  CHECK(::poll(&queue, 1, static_cast<int>(test::kShort.count())) == 0);
+  first.reset();
+  for (const auto& client : clients) CHECK(client.is_connected(kLong));
+}
+
 TEST_CASE("an address may be listened on again while its old connections end") {
   auto first = std::make_unique<ListeningSocket>(listen());
   const Address address = first->address();
@@ -86,7 +164,7 @@ TEST_CASE("an address may be listened on again while its old connections end") {
 }
 
 TEST_CASE("[::] leaves IPv4 to others") {
-  // The kernel chose a port that is free for IPv6; somebody else may have just that one for IPv4.
+  // The kernel chose a port that is free for IPv6; another socket may have just that one for IPv4.
   bool has_both = false;
   for (int attempt = 0; attempt < 20 && !has_both; ++attempt) {
     const auto six = listen(*Address::parse("[::]:0"));

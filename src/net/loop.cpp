@@ -15,7 +15,7 @@ namespace {
 
 using Task = std::function<void()>;
 
-/// libuv's cached time. Between runs nobody refreshes it, so it is then asked for anew.
+/// libuv's cached time. Between runs the loop does not refresh it, so now() does.
 class LoopClock final : public Clock {
  public:
   explicit LoopClock(uv_loop_t& loop) : loop_(loop) {}
@@ -131,7 +131,7 @@ void Loop::run() {
 }
 
 bool Loop::run_until(const std::function<bool()>& done, Duration bound) {
-  // `done` may look at what other threads or processes do, of which no event tells.
+  // `done` may look at what other threads or processes do, which no event reports.
   constexpr Duration kLook{5};
   Deadlines& deadlines = impl_->deadlines;
   bool late = false;
@@ -157,8 +157,8 @@ void Loop::stop() {
 void Loop::post(Task task) {
   const std::lock_guard lock(impl_->mutex);
   impl_->tasks.push_back(std::move(task));
-  // One wake-up is enough for all that is posted before the loop takes it. Sent under the lock, so that a
-  // loop that a task of ours ends is not told afterwards.
+  // One wake-up is enough for all that is posted before the loop takes it. Sent under the lock: else
+  // a task could end the loop first, and the wake-up would come after it.
   if (impl_->tasks.size() == 1) uv_async_send(impl_->posted.get());
 }
 

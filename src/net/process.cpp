@@ -1,7 +1,16 @@
+#include <sluice/net/descriptor.h>
 #include <sluice/net/later.h>
 #include <sluice/net/process.h>
 
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "net/errors.h"
@@ -99,6 +108,50 @@ void Process::send_signal(int signal_number) {
 Wait Process::when_ended(std::function<void(ExitStatus)> callback) {
   if (!impl_->is_running) impl_->loop.run_later(impl_->later);
   return impl_->ended.wait(std::move(callback));
+}
+
+std::string binary_of_this_process() {
+  constexpr std::string_view kGone = " (deleted)";
+  std::error_code failure;
+  std::string path = std::filesystem::read_symlink("/proc/self/exe", failure).string();
+  if (path.ends_with(kGone)) path.resize(path.size() - kGone.size());
+  return failure ? std::string() : path;
+}
+
+namespace {
+
+/// Whether it is the file that this process runs.
+bool is_this_program(const std::filesystem::path& path) {
+  std::error_code failure;
+  return std::filesystem::equivalent(path, "/proc/self/exe", failure) && !failure;
+}
+
+}  // namespace
+
+std::string program_path(const std::string& started_as) {
+  std::error_code failure;
+  const auto absolute = [&](const std::filesystem::path& path) {
+    return std::filesystem::absolute(path, failure).string();
+  };
+  if (started_as.find('/') != std::string::npos) {
+    if (is_this_program(started_as)) return absolute(started_as);
+  } else if (const char* path = std::getenv("PATH"); path != nullptr && !started_as.empty()) {
+    for (std::string_view left = path; !left.empty();) {
+      const auto end = std::min(left.find(':'), left.size());
+      const auto candidate = std::filesystem::path(left.substr(0, end)) / started_as;
+      if (is_this_program(candidate)) return absolute(candidate);
+      left.remove_prefix(std::min(end + 1, left.size()));
+    }
+  }
+  return binary_of_this_process();
+}
+
+void wait_until_ended(int process, Duration bound) {
+  if (process <= 0) return;
+  const Descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  if (!handle.is_open()) return;
+  pollfd entry{.fd = handle.get(), .events = POLLIN, .revents = 0};
+  static_cast<void>(::poll(&entry, 1, static_cast<int>(bound.count())));
 }
 
 }  // namespace sluice::net

@@ -41,7 +41,7 @@ TEST_CASE("a child's exit code is told, in a later turn also when it has ended b
   CHECK_FALSE(status);
   CHECK(loop.run_until([&] { return status.has_value(); }, kLong));
   CHECK(status->code == 3);
-  process->send_signal(SIGTERM);  // To nobody.
+  process->send_signal(SIGTERM);  // No process is left to get it.
 }
 
 TEST_CASE("a child that a signal ends says which") {

@@ -3,15 +3,15 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 
 #include "net/passed_descriptors.h"
 
@@ -21,6 +21,9 @@ namespace {
 constexpr int kFirstGiven = 3;
 constexpr uint64_t kMostGiven = 65536;
 constexpr size_t kLongestName = 255;
+constexpr size_t kMostWaiting = 1000;  // messages
+constexpr std::string_view kAlive = "WATCHDOG=1";
+constexpr std::string_view kKeep = "FDSTORE=1\nFDNAME=";
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
@@ -49,10 +52,72 @@ std::vector<ServiceManager::Given> read_given() {
 
 }  // namespace
 
+/// Messages on their way to the manager, in their order.
+struct ServiceManager::Outbox {
+  struct Message {
+    std::string lines;
+    std::vector<Descriptor> descriptors;
+  };
+
+  explicit Outbox(std::string_view path) {
+    if (path.size() < 2 || path.size() > sizeof address.sun_path) return;
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // An abstract one.
+    address_size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  }
+
+  /// False when the manager's queue is full. Any other failure is no reason to try again.
+  bool send(std::string_view lines, const std::vector<int>& descriptors) {
+    const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket.is_open() || address_size == 0) return true;
+    iovec piece{.iov_base = const_cast<char*>(lines.data()), .iov_len = lines.size()};
+    ControlBuffer control;
+    msghdr header{};
+    header.msg_name = &address;
+    header.msg_namelen = address_size;
+    header.msg_iov = &piece;
+    header.msg_iovlen = 1;
+    attach_descriptors(header, control, descriptors);
+    return ::sendmsg(socket.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+  }
+
+  bool send_waiting() {
+    while (!waiting.empty()) {
+      std::vector<int> descriptors;
+      for (const auto& each : waiting.front().descriptors) descriptors.push_back(each.get());
+      if (!send(waiting.front().lines, descriptors)) return false;
+      waiting.pop_front();
+    }
+    return true;
+  }
+
+  void wait(std::string_view lines, const std::vector<int>& descriptors) {
+    if (lines == kAlive) return;  // It says something of now alone, and the next is not far.
+    Message message{.lines = std::string(lines), .descriptors = {}};
+    for (const int each : descriptors) {
+      if (auto copy = Descriptor::duplicate_of(each)) message.descriptors.push_back(*std::move(copy));
+    }
+    if (waiting.size() >= kMostWaiting) waiting.pop_front();
+    waiting.push_back(std::move(message));
+    if (on_waiting) on_waiting();
+  }
+
+  sockaddr_un address{};
+  socklen_t address_size = 0;
+  std::deque<Message> waiting;
+  std::function<void()> on_waiting;
+};
+
+ServiceManager::ServiceManager() = default;
+ServiceManager::ServiceManager(ServiceManager&& other) noexcept = default;
+ServiceManager::~ServiceManager() = default;
+
 ServiceManager ServiceManager::from_environment(Role role) {
   ServiceManager manager;
-  manager.socket_ = variable("NOTIFY_SOCKET");
-  const bool is_watched = role == Role::heir || variable("WATCHDOG_PID").empty() || is_for_us("WATCHDOG_PID");
+  manager.outbox_ = std::make_unique<Outbox>(variable("NOTIFY_SOCKET"));
+  const bool is_watched =
+      role == Role::successor || variable("WATCHDOG_PID").empty() || is_for_us("WATCHDOG_PID");
   const auto microseconds = parse_unsigned(variable("WATCHDOG_USEC"));
   if (is_watched && microseconds && *microseconds >= 1000 && *microseconds < uint64_t{1} << 50) {
     manager.watchdog_ = Duration(static_cast<Duration::rep>(*microseconds / 1000));
@@ -63,28 +128,21 @@ ServiceManager ServiceManager::from_environment(Role role) {
 }
 
 void ServiceManager::tell(std::string_view lines, const std::vector<int>& descriptors) const {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_.size() < 2 || socket_.size() > sizeof address.sun_path) return;
-  std::memcpy(address.sun_path, socket_.data(), socket_.size());
-  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // An abstract one.
-  const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open()) return;
-  const timeval bound{.tv_sec = 1, .tv_usec = 0};  // Whatever ails it, this process goes on.
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof bound);
-  iovec piece{.iov_base = const_cast<char*>(lines.data()), .iov_len = lines.size()};
-  ControlBuffer control;
-  msghdr header{};
-  header.msg_name = &address;
-  header.msg_namelen = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  attach_descriptors(header, control, descriptors);
-  static_cast<void>(::sendmsg(socket.get(), &header, MSG_NOSIGNAL));
+  if (!outbox_) return;
+  if (outbox_->send_waiting() && outbox_->send(lines, descriptors)) return;
+  outbox_->wait(lines, descriptors);
+}
+
+void ServiceManager::on_waiting(std::function<void()> callback) {
+  if (outbox_) outbox_->on_waiting = std::move(callback);
+}
+
+bool ServiceManager::send_waiting() const {
+  return !outbox_ || outbox_->send_waiting();
 }
 
 void ServiceManager::keep(std::string_view name, const std::vector<int>& descriptors) const {
-  const std::string lines = concat({"FDSTORE=1\nFDNAME=", name});
+  const std::string lines = concat({kKeep, name});
   for (size_t begin = 0; begin < descriptors.size(); begin += kMostDescriptorsInMessage) {
     const size_t end = std::min(descriptors.size(), begin + kMostDescriptorsInMessage);
     tell(lines, {descriptors.begin() + static_cast<ptrdiff_t>(begin),
@@ -92,7 +150,12 @@ void ServiceManager::keep(std::string_view name, const std::vector<int>& descrip
   }
 }
 
+/// Copies that still wait go, too: they would keep a socket open that is to close.
 void ServiceManager::forget(std::string_view name) const {
+  if (!outbox_) return;
+  std::erase_if(outbox_->waiting, [lines = concat({kKeep, name})](const Outbox::Message& message) {
+    return message.lines == lines;
+  });
   tell(concat({"FDSTOREREMOVE=1\nFDNAME=", name}));
 }
 

@@ -1,9 +1,8 @@
-// What a service manager is told, and what it gives, with a datagram socket in its place.
+// What a service manager receives, and what it gives, with a datagram socket in its place.
 #include <sluice/net/service_manager.h>
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cstddef>
@@ -34,7 +33,7 @@ class Environment {
   std::vector<const char*> names_;
 };
 
-/// Listens for what it is told.
+/// Receives what is sent to it.
 struct Manager {
   explicit Manager(const std::string& name)
       : socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
@@ -62,12 +61,7 @@ struct Manager {
   std::deque<Descriptor> descriptors;
 };
 
-uint64_t inode(int descriptor) {
-  struct stat about {};
-  REQUIRE(::fstat(descriptor, &about) == 0);
-  return about.st_ino;
-}
-
+using test::inode;
 using test::RawSocket;
 using Role = ServiceManager::Role;
 
@@ -110,7 +104,7 @@ TEST_CASE("a name for a descriptor has no character that may not be in one") {
   CHECK(descriptor_name(std::string(300, 'a')).size() == 255);
 }
 
-TEST_CASE("the watchdog is for the process that it names, and for its heir") {
+TEST_CASE("the watchdog is for the process that it names, and for its successor") {
   const std::string own = std::to_string(::getpid());
   const auto watchdog = [](const std::string& pid, Role role) {
     const Environment environment({{"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", pid}});
@@ -118,9 +112,38 @@ TEST_CASE("the watchdog is for the process that it names, and for its heir") {
   };
   CHECK(watchdog(own, Role::first) == Duration{3000});
   CHECK_FALSE(watchdog("1", Role::first));
-  CHECK(watchdog("1", Role::heir) == Duration{3000});
+  CHECK(watchdog("1", Role::successor) == Duration{3000});
   const Environment nonsense({{"WATCHDOG_USEC", "soon"}});
   CHECK_FALSE(ServiceManager::from_environment(Role::first).watchdog());
+}
+
+TEST_CASE("a manager that does not read is not waited for, and gets the messages in their order later") {
+  const test::TemporaryFolder folder;
+  Manager reader(folder.file("notify"));
+  const Environment environment({{"NOTIFY_SOCKET", folder.file("notify")}});
+  auto manager = ServiceManager::from_environment(Role::first);
+  int waiting = 0;
+  manager.on_waiting([&] { ++waiting; });
+  int sent = 0;
+  while (waiting == 0 && sent < 10'000) manager.tell("STATUS=" + std::to_string(sent++));
+  REQUIRE(waiting == 1);
+  const auto kept = test::listen();
+  const auto closed = test::listen();
+  manager.tell("WATCHDOG=1");
+  manager.keep("web", {kept.descriptor()});
+  manager.keep("gone", {closed.descriptor()});
+  manager.forget("gone");
+  CHECK_FALSE(manager.send_waiting());
+  std::vector<std::string> heard;
+  while (!manager.send_waiting()) heard.push_back(reader.hear());
+  for (auto text = reader.hear(); text != "nothing"; text = reader.hear()) heard.push_back(text);
+  std::vector<std::string> expected;
+  for (int i = 0; i < sent; ++i) expected.push_back("STATUS=" + std::to_string(i));
+  expected.emplace_back("FDSTORE=1\nFDNAME=web");
+  expected.emplace_back("FDSTOREREMOVE=1\nFDNAME=gone");
+  CHECK(heard == expected);
+  REQUIRE(reader.descriptors.size() == 1);
+  CHECK(inode(reader.descriptors.front().get()) == inode(kept.descriptor()));
 }
 
 TEST_CASE("sockets for another process are left alone") {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "net/errors.h"
+#include "net/watching.h"
 
 namespace sluice::net {
 namespace {
@@ -24,7 +25,7 @@ class Batch {
  public:
   /// Takes the first pieces, as many as fit, and returns the others.
   std::span<const std::string_view> take(std::span<const std::string_view> pieces) {
-    while (!pieces.empty() && count_ < kMostPieces) {
+    while (!pieces.empty() && count_ < kMaxSlices) {
       const auto piece = pieces.front();
       pieces = pieces.subspan(1);
       if (piece.empty()) continue;
@@ -56,10 +57,10 @@ class Batch {
   }
 
  private:
-  static constexpr size_t kMostPieces = 24;
+  static constexpr size_t kMaxSlices = 24;
   static constexpr size_t kTogether = 2048;
 
-  std::array<iovec, kMostPieces> pieces_;
+  std::array<iovec, kMaxSlices> pieces_;
   size_t count_ = 0;
   size_t size_ = 0;
 };
@@ -100,9 +101,9 @@ StreamTransport::StreamTransport(Loop& loop, Handle<Stream> stream, Address peer
 void StreamTransport::start_reading(Reader& reader) {
   const bool was_reading = std::exchange(reader_, &reader) != nullptr;
   if (was_reading) return;
-  // It broke before: the end is told again, to this reader. (The kernel tells an error but once.)
+  // It broke before: this reader gets the error, too. (The kernel reports an error only once.)
   if (read_error_ != 0) return loop_.run_later(later_);
-  // libuv only tells when there is something to read. It is given no buffer and so reads nothing (its
+  // libuv only reports that there is something to read. It gets no buffer and so reads nothing (its
   // documented ENOBUFS): recv() costs less than its read(), and tells a reset from an end, which libuv mixes
   // up at POLLHUP.
   const auto no_buffer = [](uv_handle_t*, size_t, uv_buf_t* buffer) { *buffer = uv_buf_init(nullptr, 0); };
@@ -112,8 +113,10 @@ void StreamTransport::start_reading(Reader& reader) {
     if (status == UV_ENOBUFS) return self->receive();
     self->end_reading(static_cast<int>(status));
   };
-  const int status = uv_read_start(raw(), no_buffer, on_readable);
+  int status = uv_read_start(raw(), no_buffer, on_readable);
+  if (status == 0) status = take_watch(loop_.raw(), descriptor_);
   if (status == 0) return;
+  uv_read_stop(raw());
   read_error_ = status;
   loop_.run_later(later_);
 }
@@ -123,7 +126,7 @@ void StreamTransport::stop_reading() {
   uv_read_stop(raw());
 }
 
-/// Once a turn: when there is more, the loop says so again, and the others had theirs in between.
+/// Once a turn: when there is more, the loop reports it again, after the other connections had their turn.
 void StreamTransport::receive() {
   const auto scratch = loop_.scratch();
   const ssize_t count = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
@@ -197,7 +200,8 @@ void StreamTransport::write_kept() {
   const auto on_written = [](uv_write_t* request, int status) {
     if (auto* self = owner_of<StreamTransport>(request->handle)) self->on_written(status);
   };
-  const int status = uv_write(&write.request, raw(), &buffer, 1, on_written);
+  int status = take_watch(loop_.raw(), descriptor_);  // What is in flight cannot be stopped.
+  if (status == 0) status = uv_write(&write.request, raw(), &buffer, 1, on_written);
   if (status != 0) break_off(status);
 }
 
@@ -226,7 +230,7 @@ Wait StreamTransport::when_writable(std::function<void(Result<void>)> callback) 
   return writable_.wait(std::move(callback));
 }
 
-size_t StreamTransport::kept_bytes() const {
+size_t StreamTransport::pending_bytes() const {
   return kept_write() == nullptr ? 0 : uv_stream_get_write_queue_size(raw()) + kept_write()->next.size();
 }
 
@@ -275,9 +279,14 @@ bool StreamTransport::has_hung_up() const {
   return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+bool StreamTransport::has_broken() const {
+  pollfd asked{.fd = descriptor_, .events = 0, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 size_t StreamTransport::unacknowledged() const {
   int count = 0;
-  return kept_bytes() + (::ioctl(descriptor_, SIOCOUTQ, &count) == 0 ? static_cast<size_t>(count) : 0);
+  return pending_bytes() + (::ioctl(descriptor_, SIOCOUTQ, &count) == 0 ? static_cast<size_t>(count) : 0);
 }
 
 }  // namespace sluice::net

@@ -38,8 +38,8 @@ struct Stream {
 
 class StreamTransport final : public Transport {
  public:
-  /// Takes over a connected, non-blocking descriptor, and closes it whatever happens. TCP_NODELAY is its
-  /// caller's.
+  /// Takes over a connected, non-blocking descriptor, and closes it whatever happens. The caller sets
+  /// TCP_NODELAY.
   static Result<std::unique_ptr<Transport>> adopt(Loop& loop, int descriptor, Address peer);
 
   /// `stream` is connected.
@@ -49,14 +49,16 @@ class StreamTransport final : public Transport {
   void stop_reading() override;
   Flow write(std::span<const std::string_view> pieces) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
-  size_t kept_bytes() const override;
+  size_t pending_bytes() const override;
   std::string kept() const override;
   void shutdown() override;
   void reset_on_close() override;
   bool is_stale() const override;
   bool has_hung_up() const override;
+  bool has_broken() const override;
   size_t unacknowledged() const override;
   const Address& peer() const override { return peer_; }
+  Result<Peer> peer_process() const override { return peer_of(descriptor_); }
   Result<Descriptor> duplicate() const override { return Descriptor::duplicate_of(descriptor_); }
 
  private:
@@ -75,7 +77,7 @@ class StreamTransport final : public Transport {
   Loop& loop_;
   Handle<Stream> stream_;
   int descriptor_;
-  int read_error_ = 0;   // negated errno, to be told in a later turn
+  int read_error_ = 0;   // negated errno, to be reported in a later turn
   int write_error_ = 0;  // negated errno: nothing can be written any more
   bool is_shut_down_ = false;
   Reader* reader_ = nullptr;

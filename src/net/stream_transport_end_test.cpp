@@ -10,10 +10,9 @@ namespace {
 using test::Collector;
 using test::fill;
 using test::Kind;
+using test::kKinds;
 using test::Pair;
 using test::write;
-
-constexpr Kind kKinds[] = {Kind::tcp, Kind::local};
 
 TEST_CASE("a transport may be dropped in every state") {
   using Prepare = std::function<void(Pair&, Collector&, Wait&)>;

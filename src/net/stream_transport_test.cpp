@@ -1,5 +1,5 @@
-// Transports over TCP and Unix sockets: what is written arrives, back-pressure holds, and the end is told
-// once.
+// Transports over TCP and Unix sockets: what is written arrives, back-pressure holds, and the end is
+// reported once.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -13,11 +13,10 @@ namespace {
 using test::Collector;
 using test::fill;
 using test::Kind;
+using test::kKinds;
 using test::Pair;
 using test::pattern;
 using test::write;
-
-constexpr Kind kKinds[] = {Kind::tcp, Kind::local};
 
 TEST_CASE("what is written arrives, pieces in their order, both ways") {
   for (const Kind kind : kKinds) {
@@ -30,7 +29,7 @@ TEST_CASE("what is written arrives, pieces in their order, both ways") {
     const std::vector<std::string_view> pieces = {"HTTP/1.1 ", "", "200 OK", "\r\n\r\n"};
     CHECK(pair.a->write(pieces) == Flow::open);
     CHECK(write(*pair.b, "GET /") == Flow::open);
-    CHECK(pair.a->kept_bytes() == 0);
+    CHECK(pair.a->pending_bytes() == 0);
     CHECK(pair.until([&] { return at_b.bytes == "HTTP/1.1 200 OK\r\n\r\n" && at_a.bytes == "GET /"; }));
   }
 }
@@ -58,13 +57,13 @@ TEST_CASE("a slow reader blocks the writer, and then gets every byte") {
     Pair pair(kind);
     pair.open();
     std::string written = fill(*pair.a, 1'000'000);
-    CHECK(pair.a->kept_bytes() >= 1'000'000);
+    CHECK(pair.a->pending_bytes() >= 1'000'000);
     CHECK(write(*pair.a, "the end") == Flow::blocked);
     written += "the end";
     int told = 0;
     const Wait wait = pair.a->when_writable([&](Result<void> how) {
       CHECK(how);
-      CHECK(pair.a->kept_bytes() == 0);
+      CHECK(pair.a->pending_bytes() == 0);
       ++told;
     });
     pair.settle();
@@ -73,7 +72,7 @@ TEST_CASE("a slow reader blocks the writer, and then gets every byte") {
     pair.b->start_reading(reader);
     CHECK(pair.until([&] { return told == 1 && reader.bytes.size() >= written.size(); }));
     CHECK(reader.bytes == written);
-    CHECK(pair.a->kept_bytes() == 0);
+    CHECK(pair.a->pending_bytes() == 0);
     CHECK(write(*pair.a, "more") == Flow::open);
   }
 }
@@ -87,10 +86,10 @@ TEST_CASE("another owner goes on with the connection where the kernel stopped ta
     written += "the end of the first";
     write(*pair.a, "the end of the first");
     pair.b->start_reading(reader);  // So that some of what is kept leaves.
-    const size_t all = pair.a->kept_bytes();
-    REQUIRE(pair.until([&] { return pair.a->kept_bytes() < all && pair.a->kept_bytes() > 0; }));
+    const size_t all = pair.a->pending_bytes();
+    REQUIRE(pair.until([&] { return pair.a->pending_bytes() < all && pair.a->pending_bytes() > 0; }));
     const std::string kept = pair.a->kept();
-    CHECK(kept.size() == pair.a->kept_bytes());
+    CHECK(kept.size() == pair.a->pending_bytes());
     auto connection = pair.a->duplicate();
     REQUIRE(connection);
     pair.a.reset();
@@ -117,7 +116,7 @@ TEST_CASE("bytes keep their order when writes go on while something is kept") {
     pair.a->write(
         std::vector<std::string_view>{piece.substr(0, 10), piece.substr(std::min<size_t>(10, piece.size()))});
     written += piece;
-    pair.loop.run_until([&] { return pair.a->kept_bytes() < 300'000; }, test::kLong);
+    pair.loop.run_until([&] { return pair.a->pending_bytes() < 300'000; }, test::kLong);
   }
   CHECK(pair.until([&] { return reader.bytes.size() >= written.size(); }));
   CHECK((reader.bytes == whole));
@@ -211,7 +210,7 @@ TEST_CASE("writing to a broken connection blocks, and the error comes by when_wr
     REQUIRE(pair.until([&] { return reader.ended; }));
     CHECK(write(*pair.a, "anyone?") == Flow::blocked);
     CHECK(write(*pair.a, "anyone?") == Flow::blocked);
-    CHECK(pair.a->kept_bytes() == 0);
+    CHECK(pair.a->pending_bytes() == 0);
     std::optional<Error> error;
     const Wait wait = pair.a->when_writable([&](Result<void> how) {
       REQUIRE_FALSE(how);
@@ -236,7 +235,7 @@ TEST_CASE("a connection that breaks while something is kept tells the writer") {
     raw.reset();
     CHECK(pair.until([&] { return error.has_value(); }));
     CHECK(error->code == ErrorCode::reset);
-    CHECK(pair.a->kept_bytes() == 0);
+    CHECK(pair.a->pending_bytes() == 0);
     CHECK(write(*pair.a, "more") == Flow::blocked);
   }
 }

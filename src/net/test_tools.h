@@ -30,6 +30,12 @@ namespace sluice::net::test {
 constexpr Duration kLong{10000};  // nothing that works takes this long
 constexpr Duration kShort{50};    // for what must not happen
 
+inline uint64_t inode(int descriptor) {
+  struct stat about {};
+  REQUIRE(::fstat(descriptor, &about) == 0);
+  return about.st_ino;
+}
+
 /// A folder that goes with the test.
 class TemporaryFolder {
  public:
@@ -49,7 +55,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// Keeps what it is told; `then` runs after each call, and may destroy the transport and this.
+/// Keeps what it receives; `then` runs after each call, and may destroy the transport and this.
 struct Collector final : Reader {
   std::string bytes;
   bool ended = false;
@@ -139,6 +145,7 @@ inline ListeningSocket listen(const Address& address = any_port(), Sharing shari
 }
 
 enum class Kind { tcp, local };
+constexpr Kind kKinds[] = {Kind::tcp, Kind::local};
 
 /// Two transports connected to each other, or one of them to a raw socket, on one loop.
 struct Pair {
@@ -191,7 +198,7 @@ inline std::string pattern(size_t size) {
 inline std::string fill(Transport& transport, size_t kept) {
   static const std::string whole = pattern(size_t{24} * 1024 * 1024);
   std::string written;
-  while (transport.kept_bytes() < kept) {
+  while (transport.pending_bytes() < kept) {
     const auto piece = std::string_view(whole).substr(written.size(), 100'000);
     REQUIRE_FALSE(piece.empty());
     write(transport, piece);

@@ -1,6 +1,8 @@
 // What one line of the access log looks like. Pure.
 #include "observe/access_line.h"
 
+#include <sluice/base/log.h>
+
 #include <array>
 #include <charconv>
 
@@ -26,6 +28,10 @@ void append_escaped(std::string& out, std::string_view text, Spaces spaces) {
       out += c;
       continue;
     }
+    if (c == '\n' || c == '\r' || c == '\t') {
+      append_control(out, c);
+      continue;
+    }
     out += "\\x";
     out += kHex[byte >> 4U];
     out += kHex[byte & 15U];
@@ -43,6 +49,12 @@ void append_pair(std::string& out, std::string_view key, std::string_view value)
   if (value.empty()) return;
   out += key;
   append_escaped(out, value, Spaces::escaped);
+}
+
+void append_pair_time(std::string& out, std::string_view key, const std::optional<Duration>& time) {
+  if (!time) return;
+  out += key;
+  append_number(out, static_cast<uint64_t>(time->count()));
 }
 
 void append_combined(std::string& out, const AccessRecord& record) {
@@ -67,8 +79,16 @@ void append_combined(std::string& out, const AccessRecord& record) {
   append_number(out, record.attempts);
   out += " generation=";
   append_number(out, record.generation);
+  append_pair(out, " listener=", record.listener);
+  append_pair(out, " route=", record.route);
+  append_pair_time(out, " held_ms=", record.held);
+  append_pair_time(out, " backend_ms=", record.backend_took);
   out += " ms=";
   append_number(out, static_cast<uint64_t>(record.took.count()));
+  if (!record.probe.empty()) {  // Words, which only quotes hold together.
+    out += " probe=";
+    append_quoted(out, record.probe);
+  }
   out += '\n';
 }
 
@@ -87,6 +107,10 @@ void append_json_number(std::string& out, std::string_view key, uint64_t value) 
   append_number(out, value);
 }
 
+void append_json_time(std::string& out, std::string_view key, const std::optional<Duration>& time) {
+  if (time) append_json_number(out, key, static_cast<uint64_t>(time->count()));
+}
+
 void append_json(std::string& out, const AccessRecord& record) {
   out += "{\"time\":\"";
   append_iso_time(out, record.time);
@@ -100,6 +124,10 @@ void append_json(std::string& out, const AccessRecord& record) {
   append_json_number(out, "sent", record.sent);
   append_json_number(out, "received", record.received);
   append_json_number(out, "ms", static_cast<uint64_t>(record.took.count()));
+  append_json_time(out, "held_ms", record.held);
+  append_json_time(out, "backend_ms", record.backend_took);
+  append_json_text(out, "listener", record.listener);
+  append_json_text(out, "route", record.route);
   append_json_text(out, "pool", record.pool);
   append_json_text(out, "backend", record.backend);
   append_json_number(out, "attempts", record.attempts);
@@ -107,13 +135,19 @@ void append_json(std::string& out, const AccessRecord& record) {
   append_json_text(out, "request_id", record.request_id);
   append_json_text(out, "referer", record.referer);
   append_json_text(out, "user_agent", record.user_agent);
+  append_json_text(out, "probe", record.probe);
   out += "}\n";
 }
 
 }  // namespace
 
 void append_access_line(std::string& out, AccessFormat format, const AccessRecord& record) {
-  format == AccessFormat::json ? append_json(out, record) : append_combined(out, record);
+  if (format == AccessFormat::json) return append_json(out, record);
+  if (format == AccessFormat::host) {
+    append_escaped(out, record.host.empty() ? "-" : record.host, Spaces::escaped);
+    out += ' ';
+  }
+  append_combined(out, record);
 }
 
 void append_access_notice(std::string& out, AccessFormat format, LogTime time, std::string_view notice) {

@@ -2,41 +2,36 @@
 #include <sluice/base/text.h>
 #include <sluice/observe/access_log.h>
 
-#include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
 #include <utility>
 
 #include "observe/access_line.h"
-#include "observe/output_file.h"
+#include "observe/line_file.h"
 
 namespace sluice::observe {
 namespace {
 
-constexpr size_t kFull = size_t{32} * 1024;   // of a worker's buffer
-constexpr size_t kLine = size_t{4} * 1024;    // room for one more behind that
-constexpr size_t kLarge = size_t{1} << 20U;   // of a batch whose memory is given back
-constexpr std::chrono::seconds kPatience{5};  // at the end, with a file that takes nothing
-
-uint64_t count_lines(std::string_view text) {
-  return static_cast<uint64_t>(std::ranges::count(text, '\n'));
-}
+constexpr size_t kFull = size_t{32} * 1024;       // of a worker's buffer
+constexpr size_t kLine = size_t{4} * 1024;        // room for one more behind that
+constexpr size_t kLarge = size_t{1} << 20U;       // of a batch whose memory is given back
+constexpr std::chrono::seconds kFilePatience{5};  // at the end, with a file that takes nothing
 
 }  // namespace
 
-/// What waits for the thread, and how the two ends speak.
+/// What waits for the thread, and how the two ends signal each other.
 struct AccessSink::Backlog {
   explicit Backlog(size_t most) : most_bytes(most) { lines.reserve(most); }
 
   const size_t most_bytes;
-  std::atomic<uint64_t> dropped{0};
+  Losses losses;
   std::mutex mutex;
   std::condition_variable changed;
   std::condition_variable ended;
-  std::string lines;  // guarded by mutex, as are the next. Never grows: nobody waits for it to be copied.
+  std::string lines;  // guarded by mutex, as are the next. Never grows: no worker waits for a copy.
   bool reopen = false;
+  bool writing = false;
   bool ending = false;
   bool over = false;
 };
@@ -44,7 +39,7 @@ struct AccessSink::Backlog {
 /// The thread's own part.
 class AccessSink::Writer {
  public:
-  Writer(std::shared_ptr<Backlog> backlog, std::string path, AccessFormat format, OutputFile file)
+  Writer(std::shared_ptr<Backlog> backlog, std::string path, AccessFormat format, LineFile file)
       : backlog_(std::move(backlog)), path_(std::move(path)), format_(format), file_(std::move(file)) {}
 
   void run() {
@@ -60,11 +55,13 @@ class AccessSink::Writer {
       const bool is_last = backlog.ending;
       const bool reopens = std::exchange(backlog.reopen, false);
       std::swap(batch, backlog.lines);
+      backlog.writing = true;
       lock.unlock();
       write_batch(batch);
       clear(batch);
       if (reopens) open_anew();
       lock.lock();
+      backlog.writing = false;
       backlog.over = is_last;
     }
     backlog.ended.notify_all();
@@ -79,20 +76,19 @@ class AccessSink::Writer {
   }
 
   void write_batch(std::string_view batch) {
-    auto& dropped = backlog_->dropped;
-    const auto left = put(batch);
-    if (!left.empty()) dropped.fetch_add(count_lines(left), std::memory_order_relaxed);
-    const uint64_t in_all = dropped.load(std::memory_order_relaxed);
-    if (in_all == told_) return;
-    const bool is_told =
-        put_notice("access log lines dropped" + field("count", static_cast<long long>(in_all - told_)));
-    if (is_told) told_ = in_all;
+    Losses& losses = backlog_->losses;
+    file_.put(batch, losses);
+    const uint64_t in_all = losses.lines();
+    if (in_all == noticed_) return;
+    const bool is_taken =
+        put_notice("access log lines dropped" + field("count", static_cast<long long>(in_all - noticed_)));
+    if (is_taken) noticed_ = in_all;
   }
 
   void open_anew() {
     auto file = OutputFile::open(path_);
     if (file) {
-      file_ = *std::move(file);
+      file_ = LineFile(*std::move(file));
       return;
     }
     put_notice(
@@ -102,24 +98,14 @@ class AccessSink::Writer {
   bool put_notice(std::string_view notice) {
     std::string line;
     append_access_notice(line, format_, wall_time(), notice);
-    return put(line).empty();
-  }
-
-  /// What the file did not take. A line that it took a part of, on a full disk, does not spoil the next.
-  std::string_view put(std::string_view lines) {
-    if (is_torn_ && file_.write("\n") == 1) is_torn_ = false;
-    if (is_torn_) return lines;
-    const size_t written = file_.write(lines);
-    if (written > 0) is_torn_ = lines[written - 1] != '\n';
-    return lines.substr(written);
+    return file_.put_notice(line, backlog_->losses);
   }
 
   std::shared_ptr<Backlog> backlog_;
   std::string path_;
   AccessFormat format_;
-  OutputFile file_;
-  uint64_t told_ = 0;  // of the dropped lines
-  bool is_torn_ = false;
+  LineFile file_;
+  uint64_t noticed_ = 0;  // in the file, of the lines that were lost
 };
 
 Result<std::shared_ptr<AccessSink>> AccessSink::open(const std::string& path, AccessFormat format,
@@ -127,7 +113,7 @@ Result<std::shared_ptr<AccessSink>> AccessSink::open(const std::string& path, Ac
   auto file = OutputFile::open(path);
   if (!file) return std::move(file).error();
   auto backlog = std::make_shared<Backlog>(most_bytes);
-  Writer writer(backlog, path, format, *std::move(file));
+  Writer writer(backlog, path, format, LineFile(*std::move(file)));
   return std::shared_ptr<AccessSink>(new AccessSink(std::move(backlog), format, std::move(writer)));
 }
 
@@ -137,14 +123,30 @@ AccessSink::AccessSink(std::shared_ptr<Backlog> backlog, AccessFormat format, Wr
       thread_([writer = std::move(writer)]() mutable { writer.run(); }) {}
 
 AccessSink::~AccessSink() {
-  Backlog& backlog = *backlog_;
-  std::unique_lock lock(backlog.mutex);
-  backlog.ending = true;
-  backlog.changed.notify_one();
-  const bool may_wait = std::this_thread::get_id() == opener_;
-  const bool is_over = may_wait && backlog.ended.wait_for(lock, kPatience, [&] { return backlog.over; });
+  if (std::this_thread::get_id() == opener_) finish(std::chrono::steady_clock::now() + kFilePatience);
+  if (!thread_.joinable()) return;
+  end();
+  thread_.detach();
+}
+
+void AccessSink::end() {
+  const std::lock_guard lock(backlog_->mutex);
+  backlog_->ending = true;
+  backlog_->changed.notify_one();
+}
+
+void AccessSink::finish(std::chrono::steady_clock::time_point until) {
+  if (!thread_.joinable()) return;
+  end();
+  std::unique_lock lock(backlog_->mutex);
+  const bool is_over = backlog_->ended.wait_until(lock, until, [this] { return backlog_->over; });
   lock.unlock();
   is_over ? thread_.join() : thread_.detach();
+}
+
+bool AccessSink::is_idle() const {
+  const std::lock_guard lock(backlog_->mutex);
+  return !backlog_->writing && !backlog_->reopen && backlog_->lines.empty();
 }
 
 void AccessSink::hand_in(std::string_view lines) {
@@ -156,11 +158,11 @@ void AccessSink::hand_in(std::string_view lines) {
     }
   }
   if (lines.empty()) return backlog_->changed.notify_one();
-  backlog_->dropped.fetch_add(count_lines(lines), std::memory_order_relaxed);
+  backlog_->losses.add(count_lines(lines), Losses::kTooSlow);
 }
 
-uint64_t AccessSink::dropped() const {
-  return backlog_->dropped.load(std::memory_order_relaxed);
+const Losses& AccessSink::losses() const {
+  return backlog_->losses;
 }
 
 void AccessSink::reopen() {

@@ -1,4 +1,4 @@
-// The access log: lines that nothing can break, and a file that never makes anybody wait.
+// The access log: lines that nothing can break, and a file that no worker waits for.
 #include <sluice/observe/access_log.h>
 
 #include <sys/resource.h>
@@ -55,6 +55,31 @@ TEST_CASE("the JSON format is one object a line, without what there is nothing o
       "\n");
 }
 
+TEST_CASE(
+    "times and route are there where there is something to say, and the host format has the host in front") {
+  AccessRecord record = kRecord;
+  record.listener = "public";
+  record.route = "web";
+  record.held = Duration{0};
+  record.backend_took = Duration{5};
+  CHECK(line(AccessFormat::host, record) == "shop " + line(AccessFormat::combined, record));
+  CHECK(line(AccessFormat::combined, record)
+            .ends_with(" listener=public route=web held_ms=0 backend_ms=5 ms=7\n"));
+  CHECK(line(AccessFormat::json, record)
+            .find(R"("ms":7,"held_ms":0,"backend_ms":5,"listener":"public","route":"web","pool":)") !=
+        std::string::npos);
+  record.probe = "127.0.0.1:9001: GET /ping: 404, expected 200";
+  CHECK(line(AccessFormat::combined, record)
+            .ends_with(" ms=7 probe=\"127.0.0.1:9001: GET /ping: 404, expected 200\"\n"));
+  CHECK(line(AccessFormat::json, record)
+            .ends_with(R"(,"probe":"127.0.0.1:9001: GET /ping: 404, expected 200"})"
+                       "\n"));
+  record.host = "a b";
+  CHECK(line(AccessFormat::host, record).starts_with("a\\x20b 192.0.2.1 "));
+  record.host = {};
+  CHECK(line(AccessFormat::host, record).starts_with("- 192.0.2.1 "));
+}
+
 TEST_CASE("a request of which nothing is known has a line all the same") {
   CHECK(line(AccessFormat::combined, {}) ==
         "- - - [01/Jan/1970:00:00:00 +0000] \"-\" 0 0 \"-\" \"-\" attempts=0 generation=0 ms=0\n");
@@ -68,6 +93,8 @@ std::string json_of_every_byte() {
     std::snprintf(escaped.data(), escaped.size(), "\\u%04x", static_cast<unsigned>(byte));
     if (byte >= 0x80) {
       out += "\\ufffd";
+    } else if (byte == '\n' || byte == '\r' || byte == '\t') {
+      out += byte == '\n' ? "\\n" : byte == '\r' ? "\\r" : "\\t";
     } else if (byte < 0x20 || byte == 0x7f) {
       out += escaped.data();
     } else {
@@ -98,8 +125,8 @@ TEST_CASE("escapes are Apache's, and no value makes a pair of its own") {
   record.user_agent = "\x80\xff\" reason=forged\n127.0.0.1 - -";
   record.request_id = "a reason=forged";
   const auto combined = line(AccessFormat::combined, record);
-  CHECK(combined.find("\"GET /\\x22\\x5c\\x0a HTTP/1.1\"") != std::string::npos);
-  CHECK(combined.find("\"\\x80\\xff\\x22 reason=forged\\x0a127.0.0.1 - -\"") != std::string::npos);
+  CHECK(combined.find("\"GET /\\x22\\x5c\\n HTTP/1.1\"") != std::string::npos);
+  CHECK(combined.find("\"\\x80\\xff\\x22 reason=forged\\n127.0.0.1 - -\"") != std::string::npos);
   CHECK(combined.find(" request_id=a\\x20reason=forged attempts=") != std::string::npos);
 }
 
@@ -230,7 +257,7 @@ TEST_CASE("at its bound the backlog drops lines, never waits, counts each and sa
   const Fifo fifo(folder.path("log"));
   Sink sink = open(folder.path("log"), AccessFormat::combined, 200'000);
   work(sink, "a", kLines);  // Against a file that takes nothing: it would never end if it waited.
-  const uint64_t dropped = sink->dropped();
+  const uint64_t dropped = sink->losses().lines();
   CHECK(dropped > 0);
   std::string text;
   std::thread reader([&] { text = fifo.read_all(); });
@@ -254,7 +281,7 @@ TEST_CASE("at its bound the backlog drops lines, never waits, counts each and sa
 TEST_CASE("lines that a full disk does not take are counted as dropped") {
   const Sink sink = open("/dev/full");
   work(sink, "a", 5);
-  wait_until([&] { return sink->dropped() == 5; });
+  wait_until([&] { return sink->losses().lines() == 5; });
 }
 
 TEST_CASE("a line that the file took a part of does not spoil the next") {
@@ -265,9 +292,9 @@ TEST_CASE("a line that the file took a part of does not spoil the next") {
   const rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
   work(sink, "a", 20);
-  wait_until([&] { return sink->dropped() > 0; });
+  wait_until([&] { return sink->losses().lines() > 0; });
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
-  const uint64_t whole = 20 - sink->dropped();
+  const uint64_t whole = 20 - sink->losses().lines();
   work(sink, "b", 1);
   const auto lines = [&] { return lines_of(read_file(folder.path("log"))); };
   wait_until([&] { return lines().size() == whole + 3; });

@@ -70,7 +70,8 @@ constexpr std::array<CauseEntry, kCauses> kEntries = {{
      "a backend that drains gave the request back"},
 
     {Cause::client_gone, "client_gone", D::client_abort, 0, "", "the client went away"},
-    {Cause::stopped, "stopped", D::failed_stopped, 0, "", "the process stopped"},
+    {Cause::stopped, "stopped", D::failed_stopped, 503, "proxy_internal_error",
+     "the process stopped before there was a response"},
 }};
 
 consteval bool is_in_order() {

@@ -38,8 +38,10 @@ TEST_CASE("a cause's disposition and status agree") {
       case Disposition::failed_bad_request:
         CHECK(each.status >= 400);
         break;
-      case Disposition::client_abort:
       case Disposition::failed_stopped:
+        CHECK(each.status == 503);
+        break;
+      case Disposition::client_abort:
         CHECK(each.status == 0);
         break;
     }

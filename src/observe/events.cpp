@@ -30,15 +30,34 @@ size_t value_length(std::string_view text) {
   return text.size();
 }
 
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/// Undoes what field() has done.
 std::string unquoted(std::string_view value) {
   if (!value.starts_with('"')) return std::string(value);
   value.remove_prefix(1);
   if (value.ends_with('"')) value.remove_suffix(1);
   std::string plain;
   for (size_t i = 0; i < value.size(); ++i) {
-    const bool is_escaped =
-        value[i] == '\\' && i + 1 < value.size() && (value[i + 1] == '"' || value[i + 1] == '\\');
-    plain += value[is_escaped ? ++i : i];
+    const char next = value[i] == '\\' && i + 1 < value.size() ? value[i + 1] : '\0';
+    const bool has_code = next == 'x' && i + 3 < value.size();
+    const int high = has_code ? hex_digit(value[i + 2]) : -1;
+    const int low = has_code ? hex_digit(value[i + 3]) : -1;
+    if (next == 'n' || next == 'r' || next == 't') {
+      plain += next == 'n' ? '\n' : next == 'r' ? '\r' : '\t';
+      ++i;
+    } else if (high >= 0 && low >= 0) {
+      plain += static_cast<char>(high * 16 + low);
+      i += 3;
+    } else if (next == '"' || next == '\\') {
+      plain += next;
+      ++i;
+    } else {
+      plain += value[i];
+    }
   }
   return plain;
 }
@@ -65,6 +84,13 @@ EventParts parts_of(std::string_view text) {
   return parts;
 }
 
+bool is_number(std::string_view value) {
+  if (value.starts_with('-')) value.remove_prefix(1);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const bool is_plain = !value.empty() && value.size() <= 15 && std::ranges::all_of(value, is_digit);
+  return is_plain && (value.size() == 1 || value.front() != '0');
+}
+
 std::string event_line(const LoggedEvent& event) {
   std::string line = std::to_string(event.number) + ' ';
   append_log_line(line, LogFormat::text, event.time, event.level, event.text);
@@ -78,7 +104,7 @@ std::string event_time(const LoggedEvent& event) {
   return text;
 }
 
-/// Somebody who waits for what comes after `since`.
+/// One wait for what comes after `since`.
 struct Events::Waiting {
   uint64_t since = 0;
   bool is_cancelled = false;
@@ -96,7 +122,7 @@ void Events::write(LogLevel level, std::string_view line) {
                      .level = level,
                      .text = valid_utf8(line.substr(0, kLongestText))});
     if (kept_.size() > kMost) kept_.pop_front();
-    // Not from here: who writes is in the middle of something.
+    // Not from here: the caller is in the middle of something.
     if (!waiting_.empty() && !tell_.is_armed()) deadlines_.arm(tell_, kSoon);
   }
   log_.write(level, line);
@@ -130,13 +156,13 @@ void Events::tell() {
   }
 }
 
-Events::Place Events::follow() {
+Events::Subscription Events::follow() {
   if (*followers_ >= kMostFollowers) return nullptr;
   ++*followers_;
   return {followers_.get(), [count = followers_](unsigned* followers) { --*followers; }};
 }
 
-void Events::continue_from(std::vector<LoggedEvent> earlier) {
+void Events::seed(std::vector<LoggedEvent> earlier) {
   if (earlier.empty()) return;
   const uint64_t before = earlier.back().number + kGap;
   newest_ += before;
@@ -146,7 +172,7 @@ void Events::continue_from(std::vector<LoggedEvent> earlier) {
   while (kept_.size() > kMost) kept_.pop_front();
 }
 
-void Events::go_on_behind(std::vector<LoggedEvent> noted, uint64_t newest) {
+void Events::append_from(std::vector<LoggedEvent> noted, uint64_t newest) {
   for (LoggedEvent& event : noted) {
     newest = std::max(newest, event.number);
     if (event.number > newest_) kept_.push_back(std::move(event));

@@ -5,7 +5,7 @@
 namespace sluice::observe {
 namespace {
 
-struct Lines final : Log {
+struct LineLog final : Log {
   void write(LogLevel, std::string_view line) override { all.emplace_back(line); }
   std::vector<std::string> all;
 };
@@ -13,7 +13,7 @@ struct Lines final : Log {
 struct Noted {
   HeldClock clock;
   Deadlines deadlines{clock};
-  Lines lines;
+  LineLog lines;
   Events events{lines, deadlines};
 
   void turn() {
@@ -78,7 +78,7 @@ TEST_CASE("who waits is told in the next turn, and only of what came after it as
 
 TEST_CASE("only so many follow at a time") {
   Noted noted;
-  std::vector<Events::Place> places;
+  std::vector<Events::Subscription> places;
   for (unsigned i = 0; i < Events::kMostFollowers; ++i) places.push_back(noted.events.follow());
   CHECK(places.back() != nullptr);
   CHECK(noted.events.follow() == nullptr);
@@ -92,7 +92,7 @@ TEST_CASE("events go on from those of the process before, and no number is given
   old_one.events.info("backend down");
   Noted new_one;
   new_one.events.warning("few descriptors");
-  new_one.events.continue_from(old_one.events.since(0));
+  new_one.events.seed(old_one.events.since(0));
   old_one.events.info("handed over");
   new_one.events.info("started");
   CHECK(new_one.since(0) == Texts{"1 started", "2 backend down", "1003 few descriptors", "1004 started"});
@@ -103,13 +103,13 @@ TEST_CASE("who comes back goes on behind the process that had gone on from it, a
   Noted old_one;
   old_one.events.info("started");
   Noted new_one;
-  new_one.events.continue_from(old_one.events.since(0));
+  new_one.events.seed(old_one.events.since(0));
   old_one.events.info("handed over");
   new_one.events.info("worse");
-  old_one.events.go_on_behind(new_one.events.since(0), 0);
+  old_one.events.append_from(new_one.events.since(0), 0);
   old_one.events.info("came back");
   CHECK(old_one.since(0) == Texts{"1 started", "2 handed over", "1002 worse", "2003 came back"});
-  old_one.events.go_on_behind({}, 5000);
+  old_one.events.append_from({}, 5000);
   old_one.events.info("alone");
   CHECK(old_one.since(2003) == Texts{"6001 alone"});
 }
@@ -137,7 +137,18 @@ TEST_CASE("what is no UTF-8 is replaced") {
 
 TEST_CASE("an event is one line, whatever it says") {
   LoggedEvent event{.number = 7, .level = LogLevel::warning, .text = "odd\nname"};
-  CHECK(event_line(event) == "7 1970-01-01T00:00:00.000Z warning odd\\x0aname");
+  CHECK(event_line(event) == "7 1970-01-01T00:00:00.000Z warning odd\\nname");
+}
+
+TEST_CASE("values come out of a line as they went in, and numbers can be told from texts") {
+  for (const std::string value : {"a\nb", "\r\t\x01\x7f", "say \"x\\n\"", "\\x41", "plain", ""}) {
+    const auto parts = parts_of("fact" + field("key", value));
+    REQUIRE(parts.fields.size() == 1);
+    CHECK(parts.fields[0].second == value);
+  }
+  for (const char* number : {"0", "7", "-3", "123456789012345"}) CHECK(is_number(number));
+  for (const char* text : {"", "-", "007", "1.5", "1e3", "1234567890123456", "0x1"})
+    CHECK_FALSE(is_number(text));
 }
 
 }  // namespace

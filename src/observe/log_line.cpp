@@ -1,5 +1,7 @@
 #include "observe/log_line.h"
 
+#include <sluice/observe/events.h>
+
 #include <array>
 #include <cstdio>
 
@@ -8,14 +10,6 @@ namespace {
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
-/// `prefix`: "\\x" or "\\u00", as the format wants it.
-void append_escaped(std::string& out, const char* prefix, char c) {
-  std::array<char, 8> text;
-  std::snprintf(text.data(), text.size(), "%s%02x", prefix,
-                static_cast<unsigned>(static_cast<unsigned char>(c)));
-  out += text.data();
 }
 
 /// The length of the UTF-8 sequence that `text` starts with (RFC 3629 4), 0 when it starts with none.
@@ -60,8 +54,13 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
+    } else if (c == '\n' || c == '\r' || c == '\t') {
+      append_control(out, c);
     } else if (is_control(c)) {
-      append_escaped(out, "\\u00", c);
+      std::array<char, 8> escaped;
+      std::snprintf(escaped.data(), escaped.size(), "\\u%04x",
+                    static_cast<unsigned>(static_cast<unsigned char>(c)));
+      out += escaped.data();
     } else {
       out += text.substr(0, length);
     }
@@ -70,6 +69,29 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+namespace {
+
+/// `"event":"backend down","fields":{"pool":"shop","failures":3}`
+void append_json_parts(std::string& out, const EventParts& parts) {
+  out += "\"event\":";
+  append_json_string(out, parts.what);
+  out += ",\"fields\":{";
+  for (size_t i = 0; i < parts.fields.size(); ++i) {
+    const auto& [key, value] = parts.fields[i];
+    if (i > 0) out += ',';
+    append_json_string(out, key);
+    out += ':';
+    if (is_number(value)) {
+      out += value;
+    } else {
+      append_json_string(out, value);
+    }
+  }
+  out += '}';
+}
+
+}  // namespace
+
 void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel level,
                      std::string_view message) {
   if (format == LogFormat::json) {
@@ -77,8 +99,8 @@ void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel 
     append_iso_time(out, time);
     out += "\",\"level\":\"";
     out += name(level);
-    out += "\",\"message\":";
-    append_json_string(out, message);
+    out += "\",";
+    append_json_parts(out, parts_of(message));
     out += "}\n";
     return;
   }
@@ -86,7 +108,7 @@ void append_log_line(std::string& out, LogFormat format, LogTime time, LogLevel 
   out += ' ';
   out += name(level);
   out += ' ';
-  for (const char c : message) is_control(c) ? append_escaped(out, "\\x", c) : out.push_back(c);
+  for (const char c : message) is_control(c) ? append_control(out, c) : out.push_back(c);
   out += '\n';
 }
 

@@ -1,5 +1,6 @@
 #include <sluice/observe/log_writer.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "observe/test_tools.h"
@@ -75,7 +76,7 @@ TEST_CASE("other settings hold from the line on that comes after them, however f
   const auto lines = file.wait_for_lines(20, "second");
   CHECK(lines.size() == 20);
   for (const auto& line : lines_of(read_file(file.path("second")))) {
-    CHECK(line.find("\"level\":\"warning\",\"message\":\"to the second\"}") != std::string::npos);
+    CHECK(line.find("\"level\":\"warning\",\"event\":\"to the second\",\"fields\":{}}") != std::string::npos);
   }
   CHECK(!LogWriter::prepare(LogLevel::info, LogFormat::text, file.path("nowhere/log")));
 }
@@ -121,7 +122,7 @@ TEST_CASE("lines of many threads are all there, each thread's in order") {
 
 TEST_CASE("at its bound the backlog drops lines, never waits, and says how many") {
   const LogFile file;
-  const Fifo fifo(file.path());  // Stalls the writer's thread, and nobody else.
+  const Fifo fifo(file.path());  // Stalls the writer's thread, and no other.
   auto log = file.open(LogLevel::info, 10);
   const int kLines = 50'000;
   for (int i = 0; i < kLines; ++i)
@@ -189,6 +190,42 @@ TEST_CASE("a log that cannot be opened is an error that names it") {
   const auto log = LogWriter::open(LogLevel::info, LogFormat::text, file.path("no/log"));
   REQUIRE_FALSE(log);
   CHECK(log.error().message.starts_with("cannot open the log " + file.path("no/log")));
+}
+
+TEST_CASE("lines that a full disk does not take are counted, with the cause") {
+  const auto log = LogWriter::open(LogLevel::info, LogFormat::text, "/dev/full");
+  REQUIRE(log);
+  CHECK((*log)->losses().cause().empty());
+  for (int i = 0; i < 5; ++i) (*log)->info("lost");
+  wait_until([&] { return (*log)->losses().lines() == 5; });
+  CHECK((*log)->losses().is_failing());
+  CHECK((*log)->losses().cause() == "No space left on device");
+}
+
+TEST_CASE("a pipe that no process reads is refused at once, and its reopening, too") {
+  const LogFile file;
+  const auto log = file.open();
+  log->info("one");
+  file.wait_for_lines(1);
+  std::filesystem::rename(file.path(), file.path("old"));
+  REQUIRE(::mkfifo(file.path().c_str(), 0600) == 0);
+  const auto refused = LogWriter::prepare(LogLevel::info, LogFormat::text, file.path());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("no process reads") != std::string::npos);
+  log->reopen();
+  log->info("two");
+  const auto lines = file.wait_for_lines(3, "old");
+  CHECK(std::ranges::count(lines, "info two") == 1);
+}
+
+TEST_CASE("a writer whose file takes nothing ends all the same") {
+  const LogFile file;
+  const Fifo fifo(file.path());
+  auto log = file.open();
+  for (int i = 0; i < 200; ++i) log->info(std::string(1000, 'x'));
+  const auto begin = std::chrono::steady_clock::now();
+  log.reset();
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(8));
 }
 
 }  // namespace

@@ -4,18 +4,34 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
 namespace sluice::observe {
+namespace {
+
+bool is_pipe(const std::string& path) {
+  struct stat about {};
+  return ::stat(path.c_str(), &about) == 0 && S_ISFIFO(about.st_mode);
+}
+
+}  // namespace
 
 Result<OutputFile> OutputFile::open(const std::string& path) {
   if (path == "stderr") return OutputFile(STDERR_FILENO);
   if (path == "stdout") return OutputFile(STDOUT_FILENO);
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const int descriptor = ::open(path.c_str(), kFlags, 0644);
+  if (descriptor < 0 && errno == ENXIO && is_pipe(path)) {
+    return Error{.code = ErrorCode::failed,
+                 .message = concat({"cannot open the log ", path, ": it is a pipe that no process reads"})};
+  }
   if (descriptor < 0) return system_error(errno, concat({"cannot open the log ", path}));
+  // Only opening must not wait: the writing thread may, so that a reader that comes later misses nothing.
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
   return OutputFile(descriptor);
 }
 
@@ -30,18 +46,19 @@ OutputFile::~OutputFile() {
   if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
 }
 
-size_t OutputFile::write(std::string_view text) const {
-  constexpr int kPatienceMs = 1000;  // with whoever reads a pipe that was made non-blocking
-  size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t written = ::write(descriptor_, text.data() + done, text.size() - done);
+OutputFile::Written OutputFile::write(std::string_view text) const {
+  constexpr int kPatienceMs = 1000;  // with the reader of a pipe that was made non-blocking
+  Written done;
+  while (done.bytes < text.size()) {
+    const ssize_t written = ::write(descriptor_, text.data() + done.bytes, text.size() - done.bytes);
     if (written > 0) {
-      done += static_cast<size_t>(written);
+      done.bytes += static_cast<size_t>(written);
       continue;
     }
-    if (written < 0 && errno == EINTR) continue;
+    done.why = written < 0 ? errno : ENOSPC;
+    if (done.why == EINTR) continue;
     pollfd writable{.fd = descriptor_, .events = POLLOUT, .revents = 0};
-    if (written < 0 && errno == EAGAIN && ::poll(&writable, 1, kPatienceMs) > 0) continue;
+    if (done.why == EAGAIN && ::poll(&writable, 1, kPatienceMs) > 0) continue;
     break;
   }
   return done;

@@ -1,4 +1,5 @@
-// The file that a log goes to. For a writer thread alone: every call may block.
+// The file that a log goes to. Opening never waits for a reader; writing is for a writer thread alone, since
+// every call may wait.
 #pragma once
 
 #include <sluice/base/result.h>
@@ -12,14 +13,19 @@ namespace sluice::observe {
 /// Owns its descriptor, unless that is stdout's or stderr's.
 class OutputFile {
  public:
-  /// "stderr", "stdout", or a file, which is appended to and made when it is not there.
+  /// "stderr", "stdout", or a file, which is appended to and made when it is not there. A named pipe that no
+  /// process reads is an error.
   static Result<OutputFile> open(const std::string& path);
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&& other) noexcept;
   ~OutputFile();
 
-  /// All of it, as far as there is any way to; the count of bytes that went out.
-  size_t write(std::string_view text) const;
+  struct Written {
+    size_t bytes = 0;
+    int why = 0;  ///< an errno, when that is not all
+  };
+  /// All of it, as far as there is any way to.
+  Written write(std::string_view text) const;
 
  private:
   explicit OutputFile(int descriptor) : descriptor_(descriptor) {}

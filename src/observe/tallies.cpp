@@ -10,6 +10,8 @@ std::string_view name(Event event) {
       return "held";
     case Event::cut:
       return "cut";
+    case Event::failed:
+      return "failed";
   }
   return "unknown";
 }

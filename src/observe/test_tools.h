@@ -38,7 +38,7 @@ class TempFolder {
   std::filesystem::path folder_;
 };
 
-/// A pipe by the name of a file, which stalls its writer: nobody reads before read_all().
+/// A pipe by the name of a file, which stalls its writer: nothing is read before read_all().
 class Fifo {
  public:
   explicit Fifo(const std::string& path) {
@@ -50,7 +50,7 @@ class Fifo {
   Fifo& operator=(const Fifo&) = delete;
   ~Fifo() { ::close(reader_); }
 
-  /// Until nobody has it open for writing any more.
+  /// Until it is no longer open for writing.
   std::string read_all() const {
     ::fcntl(reader_, F_SETFL, 0);
     std::string text;

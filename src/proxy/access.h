@@ -10,7 +10,7 @@
 
 namespace sluice::proxy {
 
-/// What its head says, and now. Borrows the head; of one that was refused the request line may be all.
+/// What its head says, and now. Borrows the head; a refused request may have a request line alone.
 observe::AccessRecord access_record(const http::RequestHead& head);
 
 /// The client in front of the trusted proxies.

@@ -42,9 +42,10 @@ std::optional<uint64_t> balance_key(const config::Balance& balance, const config
   return value ? upstream::cookie_id(*value) : std::nullopt;
 }
 
-const Way* sticky_way(const Ways& ways, const config::Config& config, const wire::ServerStream& client) {
+const WeightedTarget* sticky_target(const WeightedTargets& ways, const config::Config& config,
+                                    const wire::ServerStream& client) {
   if (ways.size() == 1) return nullptr;
-  for (const Way& way : ways) {
+  for (const WeightedTarget& way : ways) {
     if (way.weight == 0 || way.settings->balance.policy != config::BalancePolicy::sticky_cookie) continue;
     const auto id = balance_key(way.settings->balance, config, client, false);
     if (id && way.pool->has_backend_of(*id)) return &way;

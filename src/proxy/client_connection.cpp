@@ -1,32 +1,32 @@
 #include "proxy/client_connection.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "proxy/access.h"
-#include "proxy/answers.h"
+#include "proxy/cause_of.h"
+#include "proxy/local_reply.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
 
 ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transport,
-                                          const wire::ServerOptions& options, ClientContext& context) {
-  auto self = std::make_unique<ClientConnection>(std::move(transport), options, context);
+                                          const wire::ServerOptions& options, ClientContext& context,
+                                          ListenerName listener) {
+  auto self = std::make_unique<ClientConnection>(std::move(transport), options, context, std::move(listener));
   ClientConnection& connection = *self;
   connection.self_ = std::move(self);
-  if (!options.proxy_protocol && connection.is_one_too_many()) {
-    connection.stream_.start_refused({.code = ErrorCode::too_large,
-                                      .message = "too many connections of this client",
-                                      .origin = Origin::downstream,
-                                      .status = 429});
-  } else {
-    connection.stream_.start();
-  }
+  // With a PROXY protocol header the limit is for the client that it names, not for the peer.
+  const Result<void> let_in = options.proxy_protocol ? Result<void>() : connection.let_in();
+  let_in ? connection.stream_.start() : connection.stream_.start_refused(let_in.error());
   return connection;
 }
 
-ClientConnection& ClientConnection::adopt(std::unique_ptr<net::Transport> transport, ClientContext& context) {
-  auto self = std::make_unique<ClientConnection>(std::move(transport), wire::ServerOptions(), context);
+ClientConnection& ClientConnection::adopt(std::unique_ptr<net::Transport> transport, ClientContext& context,
+                                          ListenerName listener) {
+  auto self = std::make_unique<ClientConnection>(std::move(transport), wire::ServerOptions(), context,
+                                                 std::move(listener));
   ClientConnection& connection = *self;
   connection.self_ = std::move(self);
   return connection;
@@ -45,13 +45,14 @@ void ClientConnection::begin(wire::BetweenRequests from) {
   stream_.start(std::move(from));
 }
 
-Result<void> ClientConnection::begin_tunnel(MovedConnection moved,
+Result<void> ClientConnection::begin_tunnel(MigratedConnection moved,
                                             const std::shared_ptr<upstream::Pool>& pool) {
   auto& tunnel = *moved.record.tunnel;
   count(moved.record.at);
   auto started = stream_.start_tunnel(std::move(moved.record.at), tunnel.head, std::move(tunnel.up));
   if (!started) return started;
   exchange_ = context_.exchanges.take();
+  exchange_->set_listener(*came_by_);
   auto gone_on = exchange_->go_on(context_.exchange, stream_, *context_.generation, context_.worker, pool,
                                   tunnel, std::move(moved.backend), [this](Ending ending) { leave(ending); });
   if (!gone_on) exchange_.reset();
@@ -59,8 +60,11 @@ Result<void> ClientConnection::begin_tunnel(MovedConnection moved,
 }
 
 ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport,
-                                   const wire::ServerOptions& options, ClientContext& context)
-    : context_(context), stream_(std::move(transport), options, context.wire, *this) {}
+                                   const wire::ServerOptions& options, ClientContext& context,
+                                   ListenerName listener)
+    : context_(context),
+      came_by_(std::move(listener)),
+      stream_(std::move(transport), options, context.wire, *this) {}
 
 ClientConnection::~ClientConnection() {
   if (counted_) context_.counts.leave(stream_.client().address);
@@ -73,19 +77,35 @@ bool ClientConnection::is_limited(const Address& client) const {
 }
 
 /// Counts it, when there is a limit.
-bool ClientConnection::is_one_too_many() {
+Result<void> ClientConnection::let_in() {
   const Address& address = stream_.client().address;
-  if (!is_limited(address)) return false;
+  if (!is_limited(address)) return {};
   counted_ = context_.counts.enter(address, config().limits.connections_per_client);
-  return !counted_;
+  if (counted_) return {};
+  return Error{.code = ErrorCode::too_large,
+               .message = "too many connections of this client",
+               .origin = Origin::downstream,
+               .status = 429};
 }
 
-void ClientConnection::retire() {
-  stream_.retire(kQuiet);
-  if (exchange_) exchange_->retire(context_.tunnel_bound);
+Result<void> ClientConnection::on_client_known() {
+  return let_in();
 }
 
-void ClientConnection::move() {
+void ClientConnection::retire(Patience patience) {
+  stream_.retire(patience == Patience::quiet ? kRetireGrace : context_.wire.settings.idle_timeout);
+  bound_tunnel();
+  if (exchange_) exchange_->retire(tunnel_ends_);
+}
+
+void ClientConnection::bound_tunnel() {
+  if (context_.tunnel_bound <= Duration::zero()) return;
+  const TimePoint end = context_.exchange.deadlines.clock().now() + context_.tunnel_bound;
+  tunnel_ends_ = std::min(tunnel_ends_.value_or(end), end);
+}
+
+void ClientConnection::migrate() {
+  bound_tunnel();
   if (exchange_ && exchange_->is_tunnel()) return move_tunnel();
   if (exchange_) {
     exchange_->tell_tunnel([this] { move_tunnel(); });
@@ -93,18 +113,21 @@ void ClientConnection::move() {
   stream_.tell_between_requests();
 }
 
-const std::string* ClientConnection::stay() {
-  stream_.tell_between_requests_no_more();
-  if (exchange_) exchange_->tell_tunnel(nullptr);
+const std::string* ClientConnection::cancel_migration() {
+  // What was to move and could not is to end; of a listener that is gone it still is.
+  if (!is_to_move()) return nullptr;
+  stream_.stay();
+  tunnel_ends_.reset();
+  if (exchange_) exchange_->stay();
   return std::exchange(listener_, nullptr);
 }
 
 void ClientConnection::move_tunnel() {
   auto left = exchange_->leave_tunnel();
-  if (!left) return retire();
-  MovedConnection moved{.record = {.listener = *listener_, .at = stream_.leave_off()},
-                        .client = std::move(left->client),
-                        .backend = std::move(left->backend)};
+  if (!left) return retire(Patience::idle);
+  MigratedConnection moved{.record = {.listener = *listener_, .at = stream_.leave_off()},
+                           .client = std::move(left->client),
+                           .backend = std::move(left->backend)};
   moved.record.at.bytes.clear();  // They are the tunnel's.
   moved.record.tunnel = std::move(left->record);
   context_.on_moved(std::move(moved));
@@ -113,10 +136,21 @@ void ClientConnection::move_tunnel() {
 
 void ClientConnection::on_between_requests() {
   auto descriptor = stream_.duplicate();
-  if (!descriptor) return retire();
+  if (!descriptor) return retire(Patience::idle);
   context_.on_moved(
       {.record = {.listener = *listener_, .at = stream_.leave_off()}, .client = *std::move(descriptor)});
   on_connection_over();
+}
+
+void ClientConnection::end() {
+  if (stream_.is_lingering()) return;
+  if (!exchange_ || exchange_->is_tunnel()) return close();
+  if (stream_.is_committed()) {  // It must not pass for a whole one.
+    exchange_->stop();
+    return stream_.abort();
+  }
+  stream_.retire(Duration::zero());
+  exchange_->answer_stopped();
 }
 
 void ClientConnection::close() {
@@ -127,8 +161,11 @@ void ClientConnection::close() {
 void ClientConnection::on_request() {
   context_.exchange.counters.accepted.add();
   exchange_ = context_.exchanges.take();
-  exchange_->start(context_.exchange, stream_, *context_.generation, context_.worker,
-                   [this](Ending ending) { leave(ending); });
+  exchange_->set_listener(*came_by_);
+  if (tunnel_ends_) exchange_->retire(tunnel_ends_);
+  exchange_->start(
+      context_.exchange, stream_, *context_.generation, context_.worker,
+      [this](Ending ending) { leave(ending); }, &logins_);
 }
 
 /// The exchange is over: it goes first, since the stream may begin the next one at once.
@@ -143,19 +180,22 @@ void ClientConnection::on_bad_request(const Error& error) {
   counters.accepted.add();
   const auto cause = cause_of_refusal(error);
   counters.end(entry(cause).disposition);
-  if (context_.exchange.access.is_on()) log_refusal(cause);
-  const std::string fields = answer_fields(config(), {.cause = cause, .details = error.message});
-  stream_.send_own(error_answer(config(), cause, error.message, fields));
+  counters.tallies.of({}, {}).add(observe::Event::failed, cause);
+  const LocalReply reply = error_reply(config(), {.cause = cause, .details = error.message});
+  const wire::OwnSent own = stream_.send_own(reply.response());
+  if (context_.exchange.access.is_on()) log_refusal(cause, own.content_size);
   stream_.finish();  // Lingers until what is kept has left.
 }
 
-void ClientConnection::log_refusal(observe::Cause cause) {
+void ClientConnection::log_refusal(observe::Cause cause, size_t sent) {
   observe::AccessRecord record =
       stream_.has_request() ? access_record(stream_.request()) : access_record(http::RequestHead());
   record.client = stream_.client().ip;
+  record.listener = *came_by_;
   record.reason = name(cause);
   record.disposition = entry(cause).disposition;
   record.status = entry(cause).status;
+  record.sent = sent;
   record.generation = context_.generation->shared->number();
   context_.exchange.access.write(record);
 }

@@ -7,17 +7,21 @@
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/local_generation.h>
-#include <sluice/proxy/moved_connection.h>
+#include <sluice/proxy/migrated_connection.h>
 #include <sluice/wire/http1_server.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
+
+#include "proxy/listener_names.h"
+#include "proxy/login_connections.h"
 
 namespace sluice::proxy {
 
 /// How long a connection that is to end stays open between requests: long enough for a request that was on
 /// its way.
-inline constexpr Duration kQuiet{500};
+inline constexpr Duration kRetireGrace{500};
 
 /// What the client connections of one worker share.
 struct ClientContext {
@@ -29,42 +33,52 @@ struct ClientContext {
   ClientCounts& counts;
   Duration tunnel_bound{};  ///< for a tunnel whose listener goes, less than a stopping process may take
   std::function<void()> on_connection_over;
-  std::function<void(MovedConnection)> on_moved;
+  std::function<void(MigratedConnection)> on_moved;
 };
 
 /// Owns itself from start() until the connection is over, or close().
 class ClientConnection final : private wire::ServerHandler {
  public:
+  /// `listener`: the name of the listener that accepted it.
   static ClientConnection& start(std::unique_ptr<net::Transport> transport,
-                                 const wire::ServerOptions& options, ClientContext& context);
+                                 const wire::ServerOptions& options, ClientContext& context,
+                                 ListenerName listener);
 
   /// Goes on with a connection of another owner's; nothing happens on it before begin().
-  static ClientConnection& adopt(std::unique_ptr<net::Transport> transport, ClientContext& context);
+  static ClientConnection& adopt(std::unique_ptr<net::Transport> transport, ClientContext& context,
+                                 ListenerName listener);
   /// May end it: the caller's last line.
   void begin(wire::BetweenRequests from);
   /// Instead: goes on with a tunnel. What comes on it comes in a later turn.
-  Result<void> begin_tunnel(MovedConnection moved, const std::shared_ptr<upstream::Pool>& pool);
+  Result<void> begin_tunnel(MigratedConnection moved, const std::shared_ptr<upstream::Pool>& pool);
 
   ClientConnection(std::unique_ptr<net::Transport> transport, const wire::ServerOptions& options,
-                   ClientContext& context);
+                   ClientContext& context, ListenerName listener);
   ~ClientConnection();
 
-  /// Ends with the next response, or when nothing is asked for within kQuiet. A tunnel gets the context's
-  /// bound.
-  void retire();
-  /// It came by this listener, whose name stays, and is to move.
-  void will_move(const std::string& listener) { listener_ = &listener; }
+  /// Ends with the next response, or when nothing is asked for: soon, since its listener is gone; or within
+  /// the idle time, since it has only not moved. A tunnel, now or later, gets the context's bound, which
+  /// counts from the first time that its listener was said to go.
+  enum class Patience { quiet, idle };
+  void retire(Patience patience = Patience::quiet);
+  /// It is to move. `listener` names the listener that accepted it, and stays valid.
+  void mark_for_migration(const std::string& listener) { listener_ = &listener; }
   /// Moves, as soon as no request is being answered on it, or one has made a tunnel of it: the context's
   /// on_moved() has it then. May end the connection.
-  void move();
+  void migrate();
+  bool is_to_move() const { return listener_ != nullptr; }
   /// It does not move after all. Its listener; null when it was not to move.
-  const std::string* stay();
+  const std::string* cancel_migration();
+  /// The process stops: a request that was read and has no answer gets one, since a client that hears nothing
+  /// may send it again. The connection then stays until the client has read that; any other ends now.
+  void end();
   /// Drops it now, whatever is on it.
   void close();
 
   ListHook hook;
 
  private:
+  Result<void> on_client_known() override;
   void on_request() override;
   void on_bad_request(const Error& error) override;
   void on_client_gone(const Error& error) override;
@@ -72,17 +86,23 @@ class ClientConnection final : private wire::ServerHandler {
   void on_connection_over() override;
   void leave(Ending ending);
   void move_tunnel();
+  void bound_tunnel();
   void count(const wire::BetweenRequests& from);
   bool is_limited(const Address& client) const;
-  bool is_one_too_many();
-  void log_refusal(observe::Cause cause);
+  Result<void> let_in();
+  void log_refusal(observe::Cause cause, size_t sent);
   const config::Config& config() const { return context_.generation->shared->config(); }
 
   ClientContext& context_;
+  const ListenerName came_by_;  // its listener's name
   wire::Http1ServerConnection stream_;
+  LoginConnections logins_{[this] {
+    if (exchange_) exchange_->login_ended();
+  }};
   FreeList<Exchange>::Item exchange_;
-  const std::string* listener_ = nullptr;  // by which it came, when it is to move
-  bool counted_ = false;                   // among its client's
+  const std::string* listener_ = nullptr;   // that accepted it, when it is to move
+  std::optional<TimePoint> tunnel_ends_{};  // if it is to end and does not move
+  bool counted_ = false;                    // among its client's
   std::unique_ptr<ClientConnection> self_;
 };
 

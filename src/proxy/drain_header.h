@@ -7,13 +7,13 @@
 
 namespace sluice::proxy {
 
-enum class DrainWord {
+enum class DrainSignal {
   none,     ///< the field is not there
   goes_on,  ///< it is there, and says no: empty, "0", "false" or "no"
   drains,   ///< it says anything else
 };
 
 /// `name` as in the configuration, in any case.
-DrainWord drain_word(const http::ResponseHead& head, std::string_view name);
+DrainSignal drain_signal(const http::ResponseHead& head, std::string_view name);
 
 }  // namespace sluice::proxy

@@ -1,5 +1,7 @@
 // The way of a request, from the client to a backend, step by step.
 #include <sluice/base/text.h>
+#include <sluice/base/uri_path.h>
+#include <sluice/http/connection_login.h>
 #include <sluice/http/max_forwards.h>
 #include <sluice/http/proxy_protocol.h>
 #include <sluice/http/upgrade.h>
@@ -10,10 +12,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/answers.h"
 #include "proxy/balance_key.h"
+#include "proxy/buffered_response.h"
+#include "proxy/cause_of.h"
 #include "proxy/hedge.h"
-#include "proxy/held_response.h"
+#include "proxy/local_reply.h"
 #include "proxy/partial_post.h"
 #include "proxy/trust.h"
 
@@ -28,6 +31,12 @@ Error client_left() {
       .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
 }
 
+/// A backend that ends strings at a NUL would see a shorter path than the route has matched.
+bool hides_its_end(const config::Route& route, const RequestPath& path) {
+  if (route.path_match == config::PathMatch::raw || path.normal.data() == path.raw.data()) return false;
+  return path.normal.find("%00") != std::string_view::npos;
+}
+
 }  // namespace
 
 using observe::Cause;
@@ -37,161 +46,112 @@ using wire::Follows;
 Exchange::Exchange()
     : deadline_([this] { on_deadline(); }),
       side_deadline_([this] { on_side_deadline(); }),
-      drain_notice_([this] { context_->deadlines.arm(side_deadline_, settings_->timeouts.tunnel_drain); }) {}
+      drain_subscription_([this](upstream::DrainSubscription::Says word) { on_drain_signal(word); }) {}
 
 Exchange::~Exchange() = default;
 
 void Exchange::start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
-                     unsigned worker, OnOver on_over) {
-  context_ = &context;
-  client_ = &client;
-  generation_ = &generation;
+                     unsigned worker, OnOver on_over, LoginConnections* logins) {
+  flight_.begin(context, client, generation, worker);
+  logins_ = logins;
   on_over_ = std::move(on_over);
-  started_ = context.deadlines.clock().now();
-  pass_ = generation.shared->gate(worker).enter();
-  number_ = generation.shared->number();
+  flight_.started = context.deadlines.clock().now();
   generation.inside.push_back(*this);
   const auto& request = client.request();
-  if (http::ends_here(request)) return answer_here();
-  const auto index = generation.shared->routes().match(request.host(), request.path(), &request);
+  if (http::ends_here(request)) return answer(max_forwards_reply(config(), request));
+  const RequestPath path{.raw = request.path(), .normal = normal_path(request.path(), context.normal_path)};
+  const auto index = generation.shared->routes().match(request.host(), path, &request);
   if (!index) return reply(Cause::no_route);
-  route_ = &config().routes[*index];
-  rules_ = &generation.shared->rules(*index);
-  if (route_->redirect) return redirect();
-  if (route_->respond) return respond();
-  const Ways& ways = generation.ways_of_route[*index];
-  const Way* const known = sticky_way(ways, config(), client);
-  const Way& way = known != nullptr ? *known : choose_way(ways, context.turns);
-  settings_ = way.settings;
-  pool_ = way.pool;
-  pool_->retry_budget().count_request();
-  may_replay_ = may_replay(request, settings_->retry);
-  upgrade_ = http::wanted_upgrade(request, route_->upgrade);
-  is_trusted_client_ = is_trusted(config().forwarding, client.client().address);
-  key_ = balance_key(settings_->balance, config(), client, is_trusted_client_);
-  rewrite_target();
-  choose_request_id();
+  flight_.follow(*index);
+  if (hides_its_end(*flight_.route, path)) return reply(Cause::bad_request, "an encoded NUL in the path");
+  if (flight_.route->redirect) return redirect();
+  if (flight_.route->respond)
+    return answer(fixed_reply(config(), *flight_.route->respond, flight_.rules->response.added));
+  const WeightedTargets& ways = generation.targets_of_route[*index];
+  const WeightedTarget* known = target_of_login(ways);
+  if (known == nullptr) known = sticky_target(ways, config(), client);
+  const WeightedTarget& way = known != nullptr ? *known : choose_target(ways, context.turns);
+  flight_.settings = way.settings;
+  flight_.pool = way.pool;
+  flight_.pool->retry_budget().count_request();
+  may_replay_ = may_replay(request, flight_.settings->retry);
+  logs_in_ = http::logs_connection_in(request);
+  upgrade_ = http::wanted_upgrade(request, flight_.route->upgrade);
+  flight_.is_trusted_client = is_trusted(config().forwarding, client.client().address);
+  key_ = balance_key(flight_.settings->balance, config(), client, flight_.is_trusted_client);
+  rewrite_target(path);
+  flight_.choose_request_id();
   pick_backend();
 }
 
-// ---- what Sluice answers by itself
-
-/// A TRACE or OPTIONS that is to go no further (RFC 9110 7.6.2).
-void Exchange::answer_here() {
-  const auto& request = client_->request();
-  std::string content;
-  const std::string fields = answer_fields(config(), {.cause = Cause::max_forwards});
-  http::OwnResponse response{.status = 200, .extra_fields = fields, .has_body = true};
-  if (request.method() == "TRACE") {
-    content = http::trace_content(request);
-    response.content_type = "message/http";
-    response.body = content;
-  }
-  answer(response, Cause::max_forwards);
-}
-
 void Exchange::redirect() {
-  const bool needs_host = route_->redirect->to.find("{host}") != std::string::npos;
-  if (needs_host && client_->request().host().empty()) {
-    return reply(Cause::bad_request, "a redirect from here needs a Host");
-  }
-  const std::string location =
-      concat({"Location: ", redirect_location(*route_->redirect, client_->request()), "\r\n",
-              rules_->response.added, answer_fields(config(), {.cause = Cause::redirect})});
-  answer({.status = route_->redirect->status,
-          .explanation = "the resource is elsewhere",
-          .extra_fields = location},
-         Cause::redirect);
-}
-
-void Exchange::respond() {
-  const auto& fixed = *route_->respond;
-  const std::string fields =
-      concat({rules_->response.added, answer_fields(config(), {.cause = Cause::fixed_response})});
-  answer({.status = fixed.status,
-          .extra_fields = fields,
-          .content_type = fixed.content_type,
-          .body = fixed.body,
-          .has_body = true},
-         Cause::fixed_response);
+  const auto found = redirect_reply(config(), *flight_.route->redirect, flight_.rules->response.added,
+                                    flight_.client->request());
+  if (!found) return reply(Cause::bad_request, "a redirect from here needs a Host");
+  answer(*found);
 }
 
 // ---- towards a backend
 
-void Exchange::rewrite_target() {
-  if (!route_->strip_path && !route_->rewrite_path) return;
-  const auto& request = client_->request();
-  const std::string target =
-      request.is_absolute_form() ? request.origin_target() : std::string(request.target());
-  if (target == "*") return;  // Of OPTIONS: it is no path.
-  target_ = strip_prefix(target, route_->path);
-  if (!route_->rewrite_path) return;
-  std::string_view base = *route_->rewrite_path;
-  while (base.ends_with('/')) base.remove_suffix(1);
-  target_.insert(0, base);
-}
-
-void Exchange::choose_request_id() {
-  if (!config().forwarding.say_request_id) return;
-  if (is_trusted_client_) request_id_ = client_->request().find(http::FieldName::x_request_id);
-  if (request_id_.empty()) request_id_ = context_->ids.make(made_id_);
+void Exchange::rewrite_target(const RequestPath& path) {
+  if (!flight_.rules->path.is_needed() || flight_.client->request().is_about_server()) return;
+  flight_.rules->path.append(target_, path);
+  target_ += flight_.client->request().query();
 }
 
 void Exchange::pick_backend() {
-  lease_ = pool_->try_pick({.tried = tried_, .key = key_});
+  lease_ = flight_.pool->try_pick(ask());
+  // A backend that was tried would give the same invalid answer.
+  if (!lease_ && !flight_.refused.empty()) return reply(refused_by_);
   if (!lease_) return wait_for_backend();
   connect();
 }
 
-/// Nobody can take the request now. It waits for the pool's bound in all, however often it comes back here;
-/// its attempts in between do not count.
+/// No backend can take the request now. It waits for the pool's bound in all, however often it comes back
+/// here; its attempts in between do not count.
 void Exchange::wait_for_backend() {
-  const Duration left = settings_->queue.timeout - waited_;
+  const Duration left = flight_.settings->queue.timeout - waited_;
   if (left <= Duration::zero()) return reply(Cause::queue_timeout);
-  if (pool_->is_queue_full()) return reply(Cause::queue_full);
-  const upstream::Ask ask{.tried = tried_, .key = key_};
-  trace_.wait_begins(context_->deadlines.clock().now());
-  context_->deadlines.arm(side_deadline_, kLookAgain);
-  wait_ = pool_->wait_for_backend(place_, ask, left,
-                                  [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
+  if (flight_.pool->is_queue_full()) return reply(Cause::queue_full);
+  flight_.trace.wait_begins(flight_.context->deadlines.clock().now());
+  flight_.context->deadlines.arm(side_deadline_, kLookAgain);
+  wait_ = flight_.pool->wait_for_backend(
+      queue_entry_, ask(), left, [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
 }
 
 void Exchange::on_lease(Result<upstream::Lease> lease) {
   side_deadline_.disarm();
-  if (client_->has_left()) return client_gone(client_left());
+  if (flight_.client->has_left()) return client_gone(client_left());
   if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
-  waited_ += context_->deadlines.clock().now() - std::max(trace_.waits_since(), place_.released());
+  waited_ += flight_.context->deadlines.clock().now() -
+             std::max(flight_.trace.waits_since(), queue_entry_.released());
   lease_ = *std::move(lease);
-  wait_over(Cause::ok);
+  flight_.wait_over(Cause::ok, version());
   connect();
 }
 
-/// A client that has sent much is not read from while it waits: nobody tells when it leaves, and it would
-/// keep its place in the queue.
+/// A client that has sent much is not read from while it waits: its leaving would go unnoticed, and its
+/// request would keep its place in the queue.
 void Exchange::look_for_client() {
-  if (client_->has_left()) return client_gone(client_left());
-  context_->deadlines.arm(side_deadline_, kLookAgain);
+  if (flight_.client->has_left()) return client_gone(client_left());
+  flight_.context->deadlines.arm(side_deadline_, kLookAgain);
 }
 
 void Exchange::connect() {
-  if (failed_at_ != nullptr) count_retry();
-  ++attempts_;
+  if (flight_.failed_at != nullptr) flight_.count_retry();
+  ++flight_.attempts;
   upstream::Backend& backend = lease_->backend();
-  backend_ = backend.address();
-  was_tried_ = true;
-  trace_.attempt_begins();
-  const bool may_reuse = !fresh_only_ && settings_->proxy_protocol == config::ProxyProtocol::none;
-  const bool may_fail = may_replay_ && surely_fits(client_->request().framing, settings_->retry);
-  if (may_reuse) {
-    upstream_ = may_fail ? backend.take_idle() : backend.take_trusted(settings_->retry.trust_idle);
-  }
+  flight_.backend = backend.address();
+  flight_.was_tried = true;
+  flight_.trace.attempt_begins();
+  take_connection();
   if (upstream_) return send_request();
-  trace_.dials(context_->deadlines.clock().now());
-  context_->deadlines.arm(deadline_, settings_->timeouts.connect);
-  wait_ = context_->dialer.dial(backend.address(),
-                                [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
-                                  on_connected(std::move(connection));
-                                });
+  flight_.trace.dials(flight_.context->deadlines.clock().now());
+  flight_.context->deadlines.arm(deadline_, flight_.settings->timeouts.connect);
+  wait_ = flight_.context->dialer.dial(backend.address(),
+                                       [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
+                                         on_connected(std::move(connection));
+                                       });
 }
 
 void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connection) {
@@ -203,31 +163,31 @@ void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connecti
 }
 
 void Exchange::send_preface(wire::ClientStream& backend) {
-  const auto& client = client_->client();
-  if (settings_->proxy_protocol == config::ProxyProtocol::v1) {
+  const auto& client = flight_.client->client();
+  if (flight_.settings->proxy_protocol == config::ProxyProtocol::v1) {
     backend.send_preface(http::proxy_header_v1(client.address, client.local));
-  } else if (settings_->proxy_protocol == config::ProxyProtocol::v2) {
+  } else if (flight_.settings->proxy_protocol == config::ProxyProtocol::v2) {
     backend.send_preface(http::proxy_header_v2(client.address, client.local));
   }
 }
 
-/// Nothing was sent: another backend is always safe, and the attempt does not count. It is the pool's bound
-/// of waiting that ends this.
+/// Nothing was sent: another backend is always safe, and the attempt does not count. The pool's bound on
+/// waiting ends this.
 void Exchange::connect_failed(const Error& error) {
   const Cause cause = cause_of_connect(error);
   if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
-  const TimePoint now = context_->deadlines.clock().now();
-  trace_.attempt_ends(backend_, cause, 0, now, now);
-  note_retry(cause);
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  flight_.trace.attempt_ends(flight_.backend, cause, 0, now, now);
+  flight_.note_retry(cause, version());
   lease_->backend().connect_failed(cause);
   forget_backend();
-  --attempts_;
-  waited_ += now - trace_.dialed();
-  if (waited_ >= settings_->queue.timeout) return reply(cause);
+  --flight_.attempts;
+  waited_ += now - flight_.trace.dialed();
+  if (waited_ >= flight_.settings->queue.timeout) return reply(cause);
   pick_backend();
 }
 
-/// The lease may be the last to hold the backend: what is kept of it is only ever compared.
+/// The lease may be the last to hold the backend: the pointer that is kept is only ever compared.
 void Exchange::forget_backend() {
   const upstream::Backend* backend = &lease_->backend();
   if (std::ranges::find(tried_, backend) == tried_.end()) tried_.push_back(backend);
@@ -235,34 +195,35 @@ void Exchange::forget_backend() {
 }
 
 http::RequestForwarding Exchange::forwarding(const Address& backend) {
-  const auto& client = client_->client();
-  host_ = route_->rewrite_host;
-  if (host_.empty() && client_->request().host().empty()) {  // HTTP/1.1 wants one (RFC 9112 3.2).
+  const auto& client = flight_.client->client();
+  host_ = flight_.route->rewrite_host;
+  if (host_.empty() && flight_.client->request().host().empty()) {  // HTTP/1.1 wants one (RFC 9112 3.2).
     host_ = backend.is_local() ? "localhost" : backend.text();
   }
   return {.client_ip = client.ip,
-          .client_is_trusted = is_trusted_client_,
+          .client_is_trusted = flight_.is_trusted_client,
           .port = client.local.port(),
-          .request_id = request_id_,
+          .request_id = flight_.request_id,
           .say_forwarded = config().forwarding.say_forwarded,
           .target = target_,
           .host = host_,
           .upgrade = upgrade_,
-          .edits = rules_->request.empty() ? nullptr : &rules_->request};
+          .close = !flight_.settings->keep_alive,
+          .edits = flight_.rules->request.empty() ? nullptr : &flight_.rules->request};
 }
 
 void Exchange::send_request() {
-  const auto& request = client_->request();
+  const auto& request = flight_.client->request();
   interims_ = 0;
   has_head_ = false;
-  sent_at_ = context_->deadlines.clock().now();
+  flight_.sent_at = flight_.context->deadlines.clock().now();
   const bool body_at_once =
-      request.framing.has_body() && !partial_ && (!replay_.empty() || client_->has_body_in_hand());
-  const Flow flow = upstream_->send_head(request, forwarding(backend_),
+      request.framing.has_body() && !partial_ && (!replay_.empty() || flight_.client->has_buffered_body());
+  const Flow flow = upstream_->send_head(request, forwarding(flight_.backend),
                                          body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   arm_response_deadline();
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
-  if (settings_->retry.hedge > Duration::zero()) arm_hedge();
+  if (flight_.settings->retry.hedge > Duration::zero()) arm_hedge();
   if (!request.framing.has_body()) return;
   expect_continue();
   send_body(flow);
@@ -270,9 +231,9 @@ void Exchange::send_request() {
 
 /// A backend that knows nothing of 100-continue must not keep the client waiting for it (RFC 9110 10.1.1).
 void Exchange::expect_continue() {
-  if (!client_->request().expects_continue || body_ended_) return;
+  if (!flight_.client->request().expects_continue || body_ended_) return;
   continue_awaited_ = true;
-  context_->deadlines.arm(side_deadline_, settings_->timeouts.expect_continue);
+  flight_.context->deadlines.arm(side_deadline_, flight_.settings->timeouts.expect_continue);
 }
 
 void Exchange::stop_expecting() {
@@ -280,34 +241,36 @@ void Exchange::stop_expecting() {
 }
 
 std::string Exchange::client_trailers() const {
-  return http::forwardable_trailers(client_->trailers(), client_->request(), &rules_->request);
+  return http::forwardable_trailers(flight_.client->trailers(), flight_.client->request(),
+                                    &flight_.rules->request);
 }
 
-/// The client's body goes to the backend, what an attempt before this one took of it first; the response may
-/// come before its end.
+/// Sends the client's body to the backend, beginning with what an earlier attempt took of it; the response
+/// may come before its end.
 void Exchange::send_body(Flow flow) {
   if (partial_) return send_given_back(flow);
   if (!replay_.empty()) flow = upstream_->write_body(replay_);
   send_rest(flow);
 }
 
-/// What no attempt has taken from the client yet.
+/// Sends what no attempt has taken from the client yet.
 void Exchange::send_rest(Flow flow) {
   if (body_ended_) {
     upstream_->end_body(client_trailers());
+    if (switches_late_) start_tunnel(*response_);
     return;
   }
   const auto on_piece = [this](std::string_view piece) { remember(piece); };
   const auto on_done = [this](Result<void> how) { on_upload_done(std::move(how)); };
-  if (flow == Flow::blocked) return upload_.start_blocked(*client_, *upstream_, on_piece, on_done);
-  upload_.start(*client_, *upstream_, on_piece, on_done);
+  if (flow == Flow::blocked) return upload_.start_blocked(*flight_.client, *upstream_, on_piece, on_done);
+  upload_.start(*flight_.client, *upstream_, on_piece, on_done);
 }
 
 /// Keeps what a next attempt would have to send again, up to the pool's bound.
 void Exchange::remember(std::string_view piece) {
   arm_response_deadline();
   stop_expecting();
-  received_ += piece.size();
+  flight_.received += piece.size();
   if (!body_remembered_) return;
   if (replay_.size() + piece.size() <= most_remembered()) {
     replay_.append(piece);
@@ -317,10 +280,10 @@ void Exchange::remember(std::string_view piece) {
   replay_.clear();
 }
 
-/// What may be done only once is sent again when the backend has closed the connection before it came. That
-/// is rare: large bodies are not copied for it.
+/// A request that may be done only once is sent again when the backend had closed the connection before it
+/// came. That is rare: large bodies are not copied for it.
 uint64_t Exchange::most_remembered() const {
-  const uint64_t most = settings_->retry.buffer_bytes;
+  const uint64_t most = flight_.settings->retry.buffer_bytes;
   if (may_replay_) return most;
   return upstream_->is_reused() ? std::min(most, kMostOfOnce) : 0;
 }
@@ -329,32 +292,33 @@ void Exchange::on_upload_done(Result<void> how) {
   if (how) {
     body_ended_ = true;
     upstream_->end_body(client_trailers());
+    if (switches_late_) return start_tunnel(*response_);
     return arm_response_deadline();
   }
   const Error error = std::move(how).error();
   // The backend takes no more: what it says about that comes as its response, or as the end of the
   // connection.
-  if (error.origin == Origin::upstream) return;
+  if (error.origin == Origin::upstream) return switches_late_ ? attempt_failed(error) : void();
   const Cause cause = cause_of_refusal(error);
-  if (client_->is_committed()) return over(cause, Ending::abort);
+  if (flight_.client->is_committed()) return over(cause, Ending::abort);
   reply(cause, error.message);
 }
 
 void Exchange::arm_response_deadline() {
-  Duration bound = is_tunnel_ ? config().timeouts.tunnel : settings_->timeouts.response;
-  if (is_attempt_bounded()) bound = std::min(bound, settings_->retry.attempt_timeout);
-  context_->deadlines.arm(deadline_, bound);
+  if (is_tunnel_) return arm_tunnel_deadline();
+  Duration bound = flight_.settings->timeouts.response;
+  if (is_attempt_bounded()) bound = std::min(bound, flight_.settings->retry.attempt_timeout);
+  flight_.context->deadlines.arm(deadline_, bound);
 }
 
-/// No head has come (bytes of one perhaps), and there is another attempt to make when this one takes too
-/// long.
+/// No head has come (perhaps bytes of one), and another attempt may be made when this takes too long.
 bool Exchange::is_attempt_bounded() const {
   return !is_tunnel_ && may_cut_attempts() && !has_head_;
 }
 
 bool Exchange::may_cut_attempts() const {
-  if (settings_->retry.attempt_timeout == Duration::zero()) return false;
-  return may_replay_ && body_remembered_ && attempts_ < settings_->retry.attempts;
+  if (flight_.settings->retry.attempt_timeout == Duration::zero()) return false;
+  return may_replay_ && body_remembered_ && flight_.attempts < flight_.settings->retry.attempts;
 }
 
 }  // namespace sluice::proxy

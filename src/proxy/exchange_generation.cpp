@@ -1,10 +1,13 @@
-// An exchange and its generation: what it is told as when it holds one up, and how it goes on when the
+// An exchange and its generation: what reports show of it while it is inside, and how it goes on when the
 // generation's time is over.
 #include <sluice/base/text.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/local_generation.h>
 
 #include <utility>
+
+#include "proxy/hedge.h"
+#include "proxy/partial_post.h"
 
 namespace sluice::proxy {
 
@@ -15,39 +18,39 @@ constexpr size_t kMostOfARequest = 120;
 }  // namespace
 
 const config::Config& Exchange::config() const {
-  return generation_->shared->config();
+  return flight_.config();
 }
 
 void Exchange::outlive_generation(LocalGeneration& newest, unsigned worker) {
-  keep_rules();
-  generation_ = &newest;
   newest.inside.push_back(*this);
-  pass_ = newest.shared->gate(worker).enter();
+  flight_.outlive_generation(newest, worker);
 }
 
-/// The route is the old generation's, which goes.
-void Exchange::keep_rules() {
-  if (route_ == nullptr || kept_rules_) return;
-  kept_rules_ = std::make_unique<KeptRules>(*route_, rules_ == nullptr ? RouteRules() : *rules_);
-  route_ = &kept_rules_->route;
-  rules_ = &kept_rules_->rules;
-}
-
-Holder Exchange::as_holder() const {
-  const auto& request = client_->request();
+InFlightInfo Exchange::info() const {
+  const auto& request = flight_.client->request();
   std::string what = concat({request.method(), " ", request.path()});
   if (what.size() > kMostOfARequest) what = what.substr(0, kMostOfARequest) + "...";
-  return {.client = client_->client().ip,
+  return {.client = flight_.client->client().ip,
           .request = std::move(what),
-          .pool = pool_ ? pool_->name() : std::string(),
+          .pool = flight_.pool ? flight_.pool->name() : std::string(),
           .backend = lease_ ? lease_->backend().address().text() : std::string(),
-          .doing = doing(),
-          .age = context_->deadlines.clock().now() - started_};
+          .phase = phase(),
+          .age = flight_.context->deadlines.clock().now() - flight_.started,
+          .route = flight_.route != nullptr ? flight_.route->name : std::string(),
+          .cut_in = time_left()};
 }
 
-std::string_view Exchange::doing() const {
+bool Exchange::is_at(const upstream::BackendState& backend) const {
+  const auto leads_there = [&](const upstream::Lease& lease) {
+    return lease.backend().state().get() == &backend;
+  };
+  return (lease_ && leads_there(*lease_)) || (hedge_ && hedge_->lease && leads_there(*hedge_->lease)) ||
+         (partial_ && leads_there(partial_->lease));
+}
+
+std::string_view Exchange::phase() const {
   if (is_tunnel_) return "tunnel";
-  if (client_->is_committed()) return "response";
+  if (flight_.client->is_committed()) return "response";
   if (!lease_) return "queued";
   if (!upstream_) return "connecting";
   return upload_.is_running() ? "upload" : "waiting";

@@ -14,31 +14,31 @@ using observe::Cause;
 namespace {
 
 constexpr int kPartialPost = 379;
-/// Beside the status, which is no registered one: nobody says both by accident.
+/// Required beside the status, which is not registered: no backend sends both by accident.
 constexpr std::string_view kReason = "PartialPOST Replay";
 
 }  // namespace
 
 /// Whether the head says that the backend has done nothing, and gives the request's body back.
 bool Exchange::is_given_back(const http::ResponseHead& head) const {
-  return head.status == kPartialPost && settings_->retry.partial_post && head.reason() == kReason;
+  return head.status == kPartialPost && flight_.settings->retry.partial_post && head.reason() == kReason;
 }
 
 /// The backend echoes what it has got, and what is still under way to it, until our direction ends: nothing
 /// of the body is lost. The exchange goes on at another one, with the client's head.
 void Exchange::take_back(const http::ResponseHead& head) {
   upload_.stop();
-  const TimePoint now = context_->deadlines.clock().now();
-  trace_.attempt_ends(backend_, Cause::partial_post, head.status, sent_at_, now);
-  if (attempts_ >= settings_->retry.attempts || (partial_ && partial_->missing > 0)) {
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  flight_.trace.attempt_ends(flight_.backend, Cause::partial_post, head.status, flight_.sent_at, now);
+  if (flight_.attempts >= flight_.settings->retry.attempts || (partial_ && partial_->missing > 0)) {
     return reply(Cause::partial_post, "no backend that is left keeps the request", head.status);
   }
-  note_retry(Cause::partial_post);
+  flight_.note_retry(Cause::partial_post, version());
   tried_.push_back(&lease_->backend());
-  lease_->backend().gave_back();
+  lease_->backend().returned_request();
   if (!body_remembered_) {
     upstream_->end_sending();
-    partial_ = std::make_unique<PartialPost>(*std::move(lease_), std::move(upstream_), received_);
+    partial_ = std::make_unique<PartialPost>(*std::move(lease_), std::move(upstream_), flight_.received);
   }
   drop_attempt();
   pick_backend();
@@ -61,13 +61,13 @@ void Exchange::send_given_back(wire::Flow flow) {
   partial_->pump.start(*partial_->backend, *upstream_, on_piece, on_done);
 }
 
-/// Either just what was sent has come back, or nobody knows the body any more.
+/// Either exactly what was sent has come back, or the body is lost.
 void Exchange::on_given_back(Result<void> how) {
   const bool is_whole = how && partial_->missing == 0;
   const bool is_too_much = !how && how.error().code == ErrorCode::too_large;
   partial_.reset();
   if (is_whole) return send_rest(wire::Flow::open);
-  if (client_->is_committed()) return over(Cause::partial_post, Ending::abort);
+  if (flight_.client->is_committed()) return over(Cause::partial_post, Ending::abort);
   reply(Cause::partial_post, is_too_much
                                  ? "the backend that gave the request back gave back more than it was sent"
                                  : "the backend that gave the request back did not give back all of it");

@@ -1,4 +1,5 @@
 // The way of a response, from a backend to the client; what becomes of attempts that fail; and the end.
+#include <sluice/base/memory.h>
 #include <sluice/base/text.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/retry.h>
@@ -8,10 +9,11 @@
 #include <utility>
 
 #include "proxy/access.h"
-#include "proxy/answers.h"
+#include "proxy/buffered_response.h"
+#include "proxy/cause_of.h"
 #include "proxy/drain_header.h"
 #include "proxy/hedge.h"
-#include "proxy/held_response.h"
+#include "proxy/local_reply.h"
 #include "proxy/partial_post.h"
 #include "proxy/trust.h"
 
@@ -23,7 +25,8 @@ using wire::Follows;
 
 namespace {
 
-constexpr unsigned kMostInterims = 100;  // of one attempt
+constexpr unsigned kMostInterims = 100;              // of one attempt
+constexpr size_t kMostRoomKept = size_t{64} * 1024;  // of the room of a buffer, for the next request
 
 }  // namespace
 
@@ -42,23 +45,24 @@ void Exchange::on_head(Result<const http::ResponseHead*> head) {
                            .origin = Origin::upstream,
                            .status = 502});
   }
-  client_->send_interim(**head, &rules_->response);
+  flight_.client->send_interim(**head, &flight_.rules->response);
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> next) { on_head(std::move(next)); });
 }
 
 void Exchange::send_response(const http::ResponseHead& head) {
   response_ = &head;
-  status_ = head.status;
+  flight_.status = head.status;
+  flight_.trace.response_came(head.fields().size());
   const bool has_body = head.framing.has_body();
-  const bool body_at_once = has_body && upstream_->has_body_in_hand();
+  const bool body_at_once = has_body && upstream_->has_buffered_body();
   measure(head.status);
-  if (!settings_->drain_header.name.empty()) heed_drain_header(head);
+  if (!flight_.settings->drain_header.name.empty()) heed_drain_header(head);
   const bool is_held = has_body && hold_response(head);
   Flow flow = Flow::open;
   if (!is_held) flow = begin_response(body_at_once ? Follows::body_at_once : Follows::nothing_yet);
   if (!has_body) return on_response_end({});
   const auto on_piece = [this](std::string_view piece) {
-    sent_ += piece.size();
+    flight_.sent += piece.size();
     arm_response_deadline();
   };
   const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
@@ -68,60 +72,63 @@ void Exchange::send_response(const http::ResponseHead& head) {
 }
 
 Flow Exchange::begin_response(Follows follows) {
-  return client_->send_head(*response_, response_edits(), follows);
+  return flight_.client->send_head(*response_, response_edits(), follows);
 }
 
 /// Whether the response may begin only once it is whole, as far as the buffer goes: until then another
 /// attempt may be made.
 bool Exchange::hold_response(const http::ResponseHead& head) {
-  const auto& retry = settings_->retry;
+  const auto& retry = flight_.settings->retry;
   if (!retry.hold || !may_replay_ || !body_remembered_) return false;
   if (head.framing.kind == http::Framing::Kind::length && head.framing.length > retry.buffer_bytes) {
     return false;
   }
-  if (!held_) held_ = std::make_unique<HeldResponse>();
-  held_->start(*client_, retry.buffer_bytes, [this] { begin_response(Follows::body_at_once); });
+  if (!held_) held_ = std::make_unique<BufferedResponse>();
+  held_->start(*flight_.client, retry.buffer_bytes, [this] { begin_response(Follows::body_at_once); });
   return true;
 }
 
 wire::BodySink& Exchange::response_sink() {
   if (held_ && held_->is_in_use()) return *held_;
-  return *client_;
+  return *flight_.client;
 }
 
-/// An error that comes quickly is no merit.
+/// A quick error says nothing good of a backend.
 void Exchange::measure(int status) {
-  if (settings_->balance.policy != config::BalancePolicy::random_two || status >= 500) return;
-  const TimePoint now = context_->deadlines.clock().now();
-  lease_->backend().answered(now, now - sent_at_);
+  if (flight_.settings->balance.policy != config::BalancePolicy::random_two || status >= 500) return;
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  lease_->backend().answered(now, now - flight_.sent_at);
 }
 
-/// What a backend says of itself in a response is between it and us.
+/// The drain header is for Sluice: the client does not see it.
 void Exchange::heed_drain_header(const http::ResponseHead& head) {
-  const DrainWord word = drain_word(head, settings_->drain_header.name);
-  has_drain_header_ = word != DrainWord::none;
-  is_last_response_ = word == DrainWord::drains;
-  if (is_last_response_) lease_->backend().said_it_drains();
+  const DrainSignal word = drain_signal(head, flight_.settings->drain_header.name);
+  has_drain_header_ = word != DrainSignal::none;
+  is_last_response_ = word == DrainSignal::drains;
+  if (is_last_response_) lease_->backend().signalled_drain();
 }
 
 /// The route's, without a drain header, and with a new sticky cookie and Proxy-Status when there is one to be
 /// set; null for none.
 const http::FieldEdits* Exchange::response_edits() {
-  const auto id = pool_->new_sticky_id(lease_->backend(), key_);
-  const bool has_status = config().proxy_status.forwarded && (trace_.count() > 0 || trace_.waits() > 0);
-  if (!id && !has_status && !has_drain_header_) return rules_->response.empty() ? nullptr : &rules_->response;
-  own_edits_ = std::make_unique<http::FieldEdits>(rules_->response);
-  if (has_drain_header_) own_edits_->removed.push_back(to_lower(settings_->drain_header.name));
-  if (id) own_edits_->added += upstream::set_cookie_line(settings_->balance, *id);
+  const auto id = flight_.pool->new_sticky_id(lease_->backend(), key_);
+  const bool has_status =
+      config().proxy_status.forwarded && (flight_.trace.count() > 0 || flight_.trace.waits() > 0);
+  if (!id && !has_status && !has_drain_header_)
+    return flight_.rules->response.empty() ? nullptr : &flight_.rules->response;
+  own_edits_ = std::make_unique<http::FieldEdits>(flight_.rules->response);
+  if (has_drain_header_) own_edits_->removed.push_back(to_lower(flight_.settings->drain_header.name));
+  if (id) own_edits_->added += upstream::set_cookie_line(flight_.settings->balance, *id);
   if (has_status) own_edits_->added += proxy_status();
   return own_edits_.get();
 }
 
 /// Of a backend's response: what it took to get it. A member of the backend's own stays before it.
 std::string Exchange::proxy_status() const {
-  std::string details = concat({"attempts=", std::to_string(trace_.count() + 1)});
-  if (trace_.waits() > 0) details += concat({" held_ms=", std::to_string(trace_.held().count())});
-  return proxy_status_line(config().proxy_status, {.details = details, .next_hop = &backend_});
+  std::string details = concat({"attempts=", std::to_string(flight_.trace.count() + 1)});
+  if (flight_.trace.waits() > 0)
+    details += concat({" held_ms=", std::to_string(flight_.trace.held().count())});
+  return proxy_status_line(config().proxy_status, {.details = details, .next_hop = &flight_.backend});
 }
 
 void Exchange::on_response_end(Result<void> how) {
@@ -131,19 +138,19 @@ void Exchange::on_response_end(Result<void> how) {
     return attempt_failed(error);
   }
   const Flow flow = response_sink().end_body(
-      http::forwardable_trailers(upstream_->trailers(), *response_, &rules_->response));
-  lease_->backend().answered_whole(status_);
+      http::forwardable_trailers(upstream_->trailers(), *response_, &flight_.rules->response));
+  lease_->backend().answered_whole(flight_.status);
   release_backend();
-  cause_ = Cause::ok;
+  flight_.cause = Cause::ok;
   if (flow == Flow::blocked) return flush();
   over(Cause::ok, Ending::finish);
 }
 
 /// The last bytes of the answer are on their way; it counts once they have left.
 void Exchange::flush() {
-  wait_ = client_->when_writable([this](Result<void> how) {
+  wait_ = flight_.client->when_writable([this](Result<void> how) {
     if (!how) return client_gone(how.error());
-    over(cause_, Ending::finish);
+    over(flight_.cause, Ending::finish);
   });
 }
 
@@ -155,43 +162,48 @@ void Exchange::attempt_failed(const Error& error) {
   const bool stale =
       upstream_->is_reused() && !upstream_->has_answered() && error.code != ErrorCode::timed_out;
   const bool taken_nothing = stale && upstream_->has_taken_nothing();
-  const int received_status = status_;
+  const int received_status = flight_.status;
   const Cause cause = cause_of_attempt(error, received_status);
+  if (error.code == ErrorCode::malformed || error.code == ErrorCode::too_large) {
+    flight_.refused = error.message;
+    refused_by_ = cause;
+  }
   observe::Tally& tally = this->tally();             // Of the backend that it still has.
   std::unique_ptr<Hedge> hedge = std::move(hedge_);  // Goes on.
   if (stale) {
     fresh_only_ = true;
+    lease_->backend().closed_when_reused();
     drop_attempt();
   } else {
     lease_->backend().connection_broke(cause);
     forget_backend();
   }
   hedge_ = std::move(hedge);
-  trace_.attempt_ends(backend_, cause, received_status, sent_at_, context_->deadlines.clock().now());
-  if (client_->is_committed()) {
+  flight_.trace.attempt_ends(flight_.backend, cause, received_status, flight_.sent_at,
+                             flight_.context->deadlines.clock().now());
+  if (flight_.client->is_committed()) {
     tally.add(observe::Event::cut, cause);
     return over(cause, Ending::abort);
   }
   if (goes_on_hedged()) return;
-  client_->take_back_head();
-  has_drain_header_ = is_last_response_ = false;
-  status_ = 0;
-  sent_ = 0;
+  flight_.client->discard_head();
+  has_drain_header_ = is_last_response_ = switches_late_ = false;
+  flight_.status = 0;
+  flight_.sent = 0;
   const bool again = may_retry({.nothing_sent = taken_nothing,
-                                .stale_connection = stale,
                                 .idempotent = may_replay_,
-                                .non_idempotent_allowed = settings_->retry.non_idempotent,
+                                .non_idempotent_allowed = flight_.settings->retry.non_idempotent,
                                 .body_replayable = body_remembered_,
                                 .timed_out = error.code == ErrorCode::timed_out && !was_bounded,
-                                .attempts = attempts_,
-                                .attempts_allowed = settings_->retry.attempts});
+                                .attempts = flight_.attempts,
+                                .attempts_allowed = flight_.settings->retry.attempts});
   if (!again) return reply(cause, {}, received_status);
-  if (stale) --attempts_;
-  if (!stale && !pool_->retry_budget().take(context_->deadlines.clock().now())) {
+  if (taken_nothing) --flight_.attempts;  // The backend has read nothing: as after a refused connection.
+  if (!stale && !flight_.pool->retry_budget().take(flight_.context->deadlines.clock().now())) {
     return reply(Cause::retry_budget, {}, received_status);
   }
-  failed_at_ = &tally;
-  failed_by_ = cause;
+  flight_.failed_at = &tally;
+  flight_.failed_by = cause;
   pick_backend();
 }
 
@@ -207,17 +219,16 @@ void Exchange::on_deadline() {
   attempt_failed(error);
 }
 
-/// That is not the backend's to answer for; the client has timeouts of its own.
+/// The backend is not to blame then; the client has timeouts of its own.
 bool Exchange::waits_for_client() const {
   const bool is_uploading = upload_.is_running() && !upload_.is_blocked() && !continue_awaited_;
   return download_.is_running() ? download_.is_blocked() : is_uploading;
 }
 
 void Exchange::on_side_deadline() {
-  if (is_tunnel_) return close_tunnel(Cause::tunnel_drained);
-  if (trace_.is_waiting()) return look_for_client();
+  if (flight_.trace.is_waiting()) return look_for_client();
   continue_awaited_ = false;
-  client_->send_continue();
+  flight_.client->send_continue();
 }
 
 void Exchange::client_gone(const Error& error) {
@@ -226,7 +237,7 @@ void Exchange::client_gone(const Error& error) {
 
 // ---- the end
 
-/// The response has been read whole. A request body that was not is left to the client's stream to deal with.
+/// The response has been read whole. If the request body has not, the client's stream deals with the rest.
 void Exchange::release_backend() {
   deadline_.disarm();
   side_deadline_.disarm();
@@ -236,7 +247,11 @@ void Exchange::release_backend() {
   if (response_->has(http::FieldName::keep_alive)) {
     lease_->backend().says_keep_alive(response_->find(http::FieldName::keep_alive));
   }
-  if (!is_last_response_) lease_->backend().give_back(std::move(upstream_));
+  if (is_clients_alone()) {
+    if (!is_last_response_) keep_for_client();
+  } else if (!is_last_response_) {
+    lease_->backend().give_back(std::move(upstream_));
+  }
   upstream_.reset();
   lease_.reset();
 }
@@ -246,7 +261,9 @@ void Exchange::drop_attempt() {
   if (partial_ && partial_->has_begun) partial_.reset();  // It writes to the attempt.
   deadline_.disarm();
   side_deadline_.disarm();
-  drain_notice_.drop();
+  drain_bound_.deadline.disarm();
+  retire_bound_.deadline.disarm();
+  drain_subscription_.drop();
   wait_.cancel();
   upload_.stop();
   download_.stop();
@@ -256,70 +273,53 @@ void Exchange::drop_attempt() {
 }
 
 void Exchange::reply(Cause cause, std::string_view explanation, int received_status) {
-  if (request_id_.empty()) {  // Its way ended before it got one.
-    is_trusted_client_ = is_trusted(config().forwarding, client_->client().address);
-    choose_request_id();
+  if (flight_.request_id.empty()) {  // It ended before it got an id.
+    flight_.is_trusted_client = is_trusted(config().forwarding, flight_.client->client().address);
+    flight_.choose_request_id();
   }
   const StatusFacts facts{.cause = cause,
                           .details = explanation,
-                          .next_hop = was_tried_ ? &backend_ : nullptr,
+                          .next_hop = flight_.was_tried ? &flight_.backend : nullptr,
                           .received_status = received_status};
-  const std::string fields = answer_fields(config(), facts, request_id_);
-  answer(error_answer(config(), cause, explanation, fields), cause);
+  answer(error_reply(config(), facts, flight_.request_id));
 }
 
-void Exchange::answer(const http::OwnResponse& response, Cause cause) {
+void Exchange::answer(const LocalReply& reply) {
   drop_attempt();
   partial_.reset();
-  cause_ = cause;
-  status_ = response.status;
-  sent_ = response.body.size();
-  if (client_->send_own(response) == Flow::blocked) return flush();
-  over(cause, Ending::finish);
+  flight_.cause = reply.cause;
+  flight_.status = reply.status;
+  const wire::OwnSent own = flight_.client->send_own(reply.response());
+  flight_.sent = own.content_size;
+  if (own.flow == Flow::blocked) return flush();
+  over(reply.cause, Ending::finish);
 }
 
 void Exchange::stop() {
-  count(Cause::stopped);
+  end(Cause::stopped);
   drop_attempt();
   partial_.reset();
 }
 
 void Exchange::over(Cause cause, Ending ending) {
-  count(cause);
+  end(cause);
   drop_attempt();
   partial_.reset();
   const OnOver on_over = std::move(on_over_);
   on_over(ending);
 }
 
-/// The one place in which an exchange comes to its disposition.
-void Exchange::count(Cause cause) {
-  cause_ = cause;
-  const observe::Disposition disposition = entry(cause).disposition;
-  context_->counters.end(disposition);
-  if (disposition != observe::Disposition::ok) note_failure(cause);
-  if (context_->access.is_on()) log_access();
-  if (context_->recent.is_on()) record();
+std::string_view Exchange::version() const {
+  return lease_ ? std::string_view(lease_->backend().version()) : std::string_view();
 }
 
-void Exchange::log_access() {
-  const auto& request = client_->request();
-  const std::string backend = was_tried_ ? backend_.text() : std::string();
-  const std::string client = is_trusted_client_ ? original_client(config(), *client_) : client_->client().ip;
-  observe::AccessRecord record = access_record(request);
-  record.client = client;
-  record.request_id = request_id_;
-  if (pool_) record.pool = pool_->name();
-  record.backend = backend;
-  record.reason = name(cause_);
-  record.disposition = entry(cause_).disposition;
-  record.status = status_;
-  record.sent = sent_;
-  record.received = received_;
-  record.generation = number_;
-  record.attempts = attempts_;
-  record.took = context_->deadlines.clock().now() - started_;
-  context_->access.write(record);
+observe::Tally& Exchange::tally() const {
+  return flight_.tally(version());
+}
+
+/// The only place where an exchange gets its outcome.
+void Exchange::end(Cause cause) {
+  flight_.end({.cause = cause, .version = version(), .is_cut = lease_ && flight_.client->is_committed()});
 }
 
 void Exchange::clear() {
@@ -327,31 +327,24 @@ void Exchange::clear() {
   partial_.reset();
   on_over_ = nullptr;
   on_tunnel_ = nullptr;
-  pool_.reset();
-  settings_.reset();
-  route_ = nullptr;
-  rules_ = nullptr;
-  kept_rules_.reset();
+  logins_ = nullptr;
   tried_.clear();
-  trace_.clear();
   target_.clear();
-  replay_.clear();
-  upgrade_ = request_id_ = {};
-  cause_ = {};
-  attempts_ = interims_ = 0;
-  sent_ = received_ = 0;
-  status_ = 0;
+  clear_keeping(replay_, kMostRoomKept);
+  upgrade_ = {};
+  interims_ = 0;
   key_.reset();
   own_edits_.reset();
   continue_awaited_ = false;
   has_drain_header_ = is_last_response_ = has_head_ = false;
   waited_ = {};
-  failed_at_ = nullptr;
-  was_tried_ = fresh_only_ = may_replay_ = body_ended_ = is_trusted_client_ = false;
-  is_tunnel_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
+  retires_at_.reset();
+  fresh_only_ = may_replay_ = body_ended_ = false;
+  logs_in_ = is_clients_own_ = false;
+  is_tunnel_ = switches_late_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
   body_remembered_ = true;
   hook.unlink();
-  pass_.reset();  // Last: the generation may end with it.
+  flight_.clear();  // Last: the generation may end with it.
 }
 
 }  // namespace sluice::proxy

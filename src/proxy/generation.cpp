@@ -8,8 +8,8 @@ namespace sluice::proxy {
 namespace {
 
 /// Setting a field is removing it and adding it.
-http::FieldEdits made_ready(const config::FieldEdits& edits) {
-  http::FieldEdits ready;
+http::FieldEdits made_ready(const config::FieldEdits& edits, const std::string& via) {
+  http::FieldEdits ready{.via = via};
   for (const auto& name : edits.remove) ready.removed.push_back(to_lower(name));
   for (const auto& [name, value] : edits.set) ready.removed.push_back(to_lower(name));
   for (const auto* fields : {&edits.set, &edits.add}) {
@@ -30,8 +30,9 @@ Generation::Generation(uint64_t number, std::string cause, std::shared_ptr<const
       gates_(workers) {
   rules_.reserve(config_->routes.size());
   for (const auto& route : config_->routes) {
-    rules_.push_back(
-        {.request = made_ready(route.request_fields), .response = made_ready(route.response_fields)});
+    rules_.push_back({.request = made_ready(route.request_fields, config_->forwarding.via),
+                      .response = made_ready(route.response_fields, config_->forwarding.via),
+                      .path = PathRewrite(route)});
   }
 }
 

@@ -1,4 +1,4 @@
-// A second attempt at a request whose first one takes long, beside that one: what there is of it.
+// The state of a second attempt at a request, beside a first one that takes long.
 #pragma once
 
 #include <sluice/base/deadlines.h>

@@ -8,24 +8,24 @@ namespace sluice::proxy {
 namespace {
 
 /// The oldest first, and no more than `most`.
-void cut(std::vector<Holder>& holders, size_t most) {
+void cut(std::vector<InFlightInfo>& holders, size_t most) {
   const auto middle = holders.begin() + static_cast<std::ptrdiff_t>(std::min(most, holders.size()));
-  std::ranges::partial_sort(holders, middle, std::ranges::greater(), &Holder::age);
+  std::ranges::partial_sort(holders, middle, std::ranges::greater(), &InFlightInfo::age);
   holders.erase(middle, holders.end());
 }
 
 }  // namespace
 
 void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker) {
-  // The last one that leaves takes the generation with it.
+  // The last exchange that leaves takes the generation with it.
   List<Exchange, &Exchange::hook> rest;
   while (Exchange* each = old.inside.pop_front()) rest.push_back(*each);
   while (Exchange* each = rest.pop_front()) each->outlive_generation(newest, worker);
 }
 
-std::optional<Holder> running_in(const LocalGeneration& generation, std::string_view request_id) {
+std::optional<InFlightInfo> running_in(const LocalGeneration& generation, std::string_view request_id) {
   for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
-    if (each->request_id() == request_id) return each->as_holder();
+    if (each->request_id() == request_id) return each->info();
   }
   return std::nullopt;
 }
@@ -34,18 +34,43 @@ GenerationUse use_of(const LocalGeneration& generation, size_t most) {
   GenerationUse use{.number = generation.shared->number()};
   for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
     use.tunnels += each->is_tunnel() ? 1 : 0;
-    use.earlier += each->generation() != use.number ? 1 : 0;
-    use.oldest.push_back(each->as_holder());
+    use.carried_over += each->generation() != use.number ? 1 : 0;
+    use.oldest.push_back(each->info());
     if (use.oldest.size() >= 2 * most + 64) cut(use.oldest, most);
   }
   cut(use.oldest, most);
   return use;
 }
 
+BackendUse use_of(const LocalGeneration& generation,
+                  std::span<const std::shared_ptr<upstream::BackendState>> backends, size_t most) {
+  BackendUse use;
+  for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
+    if (std::ranges::none_of(backends, [&](const auto& backend) { return each->is_at(*backend); })) continue;
+    InFlightInfo holder = each->info();
+    ++(each->is_tunnel() ? use.tunnels : use.requests);
+    use.unbounded += each->is_tunnel() && !holder.cut_in ? 1 : 0;
+    use.cut_in = std::max(use.cut_in, holder.cut_in.value_or(Duration::zero()));
+    use.oldest.push_back(std::move(holder));
+    if (use.oldest.size() >= 2 * most + 64) cut(use.oldest, most);
+  }
+  cut(use.oldest, most);
+  return use;
+}
+
+void add(BackendUse& sum, BackendUse more, size_t most) {
+  sum.requests += more.requests;
+  sum.tunnels += more.tunnels;
+  sum.unbounded += more.unbounded;
+  sum.cut_in = std::max(sum.cut_in, more.cut_in);
+  std::ranges::move(more.oldest, std::back_inserter(sum.oldest));
+  cut(sum.oldest, most);
+}
+
 void add(GenerationUse& sum, GenerationUse more, size_t most) {
   sum.number = more.number;
   sum.tunnels += more.tunnels;
-  sum.earlier += more.earlier;
+  sum.carried_over += more.carried_over;
   std::ranges::move(more.oldest, std::back_inserter(sum.oldest));
   cut(sum.oldest, most);
 }

@@ -1,4 +1,4 @@
-// An upload that its backend has given back: what of it comes back, on its way to another backend.
+// An upload that its backend has given back: the part that comes back, on its way to another backend.
 #pragma once
 
 #include <sluice/upstream/pool.h>

@@ -13,8 +13,8 @@ namespace sluice::proxy {
 struct StatusFacts {
   observe::Cause cause = observe::Cause::ok;  ///< its error, when it has one
   std::string_view details{};                 ///< for people; the cause's own when empty
-  const Address* next_hop = nullptr;          ///< the backend that was asked; told only where that is allowed
-  int received_status = 0;                    ///< of its response; 0: none came
+  const Address* next_hop = nullptr;  ///< the backend that was asked; shown only where the settings allow it
+  int received_status = 0;            ///< of its response; 0: none came
 };
 
 /// The whole line, with its CRLF. Whatever the facts are, it is one member of a well-formed list (RFC 8941).

@@ -50,10 +50,17 @@ std::vector<RequestRecord> RecentRequests::find(std::string_view id, size_t most
   return found;
 }
 
-std::vector<RequestRecord> RecentRequests::newest_notable(size_t most) const {
+std::vector<RequestRecord> RecentRequests::newest_notable(size_t most, Which which, std::string_view pool,
+                                                          TimePoint since) const {
+  decltype(RequestRecord::pool) wanted;  // As it was kept.
+  wanted = pool;
   std::vector<RequestRecord> newest;
-  const size_t count = std::min(most, notable_.entries.size());
-  for (size_t i = 0; i < count; ++i) newest.push_back(notable_.back(i));
+  for (size_t i = 0; i < notable_.entries.size() && newest.size() < most; ++i) {
+    const RequestRecord& record = notable_.back(i);
+    const bool is_failure = entry(record.cause).disposition != observe::Disposition::ok;
+    if (is_failure != (which == Which::failed) || record.ended < since) continue;
+    if (pool.empty() || record.pool.view() == wanted.view()) newest.push_back(record);
+  }
   return newest;
 }
 

@@ -26,10 +26,33 @@ TEST_CASE("the newest requests are kept, and the others forgotten") {
   RecentRequests recent;
   recent.configure({.notable = 3, .others = 2});
   for (const char* id : {"a", "b", "c", "d", "e"}) add(recent, kNotable, id);
-  CHECK(ids(recent.newest_notable(9)) == "e d c ");
-  CHECK(ids(recent.newest_notable(2)) == "e d ");
+  CHECK(ids(recent.newest_notable(9, RecentRequests::Which::others, {}, {})) == "e d c ");
+  CHECK(ids(recent.newest_notable(2, RecentRequests::Which::others, {}, {})) == "e d ");
   CHECK(recent.find("b", 9).empty());
   CHECK(ids(recent.find("c", 9)) == "c ");
+}
+
+TEST_CASE("failures are told apart, by pool and by time") {
+  RecentRequests recent;
+  recent.configure({.notable = 9, .others = 0});
+  const auto add_one = [&](const char* id, const char* pool, observe::Cause cause, int64_t ended) {
+    RequestRecord* const place = recent.next(true);
+    *place = {};
+    place->id = id;
+    place->pool = pool;
+    place->cause = cause;
+    place->ended = TimePoint(Duration(ended));
+  };
+  add_one("a", "shop", observe::Cause::queue_timeout, 10);
+  add_one("b", "api", observe::Cause::backend_closed, 20);
+  add_one("c", "shop", observe::Cause::ok, 30);
+  add_one("d", "shop", observe::Cause::client_gone, 40);
+  using Which = RecentRequests::Which;
+  CHECK(ids(recent.newest_notable(9, Which::failed, {}, {})) == "d b a ");
+  CHECK(ids(recent.newest_notable(2, Which::failed, {}, {})) == "d b ");
+  CHECK(ids(recent.newest_notable(9, Which::others, {}, {})) == "c ");
+  CHECK(ids(recent.newest_notable(9, Which::failed, "shop", {})) == "d a ");
+  CHECK(ids(recent.newest_notable(9, Which::failed, {}, TimePoint(Duration(20)))) == "d b ");
 }
 
 TEST_CASE("what is notable is not driven out by what is not") {
@@ -67,10 +90,10 @@ TEST_CASE("another size keeps the newest") {
   recent.configure({.notable = 3, .others = 0});
   for (const char* id : {"a", "b", "c", "d"}) add(recent, kNotable, id);
   recent.configure({.notable = 2, .others = 0});
-  CHECK(ids(recent.newest_notable(9)) == "d c ");
+  CHECK(ids(recent.newest_notable(9, RecentRequests::Which::others, {}, {})) == "d c ");
   recent.configure({.notable = 4, .others = 0});
   add(recent, kNotable, "e");
-  CHECK(ids(recent.newest_notable(9)) == "e d c ");
+  CHECK(ids(recent.newest_notable(9, RecentRequests::Which::others, {}, {})) == "e d c ");
   recent.configure({.notable = 0, .others = 0});
   CHECK_FALSE(recent.is_on());
   CHECK(recent.next(kNotable) == nullptr);

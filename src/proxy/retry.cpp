@@ -18,11 +18,11 @@ bool surely_fits(const http::Framing& body, const config::Retry& settings) {
   return body.kind == http::Framing::Kind::length && body.length <= settings.buffer_bytes;
 }
 
-bool may_retry(const FailedAttempt& failed) {
+bool may_retry(const RetryFacts& failed) {
   if (failed.timed_out || !failed.body_replayable) return false;
   if (failed.nothing_sent) return true;  // Bounded in time by the queue, not in number.
   if (!failed.idempotent && !failed.non_idempotent_allowed) return false;
-  return failed.stale_connection || failed.attempts < failed.attempts_allowed;
+  return failed.attempts < failed.attempts_allowed;
 }
 
 }  // namespace sluice::proxy

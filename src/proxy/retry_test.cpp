@@ -21,12 +21,7 @@ TEST_CASE("an idempotent request is tried again as often as allowed") {
 
 TEST_CASE("a request that is not idempotent is never sent twice unless the pool says so") {
   CHECK_FALSE(may_retry({.idempotent = false}));
-  CHECK_FALSE(may_retry({.stale_connection = true, .idempotent = false}));
   CHECK(may_retry({.idempotent = false, .non_idempotent_allowed = true}));
-}
-
-TEST_CASE("a stale connection is not the backend's fault and counts as no attempt") {
-  CHECK(may_retry({.stale_connection = true, .idempotent = true, .attempts = 3}));
 }
 
 TEST_CASE("a body that cannot be sent again, and a wait that is over, end it") {

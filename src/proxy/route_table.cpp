@@ -1,4 +1,5 @@
 #include <sluice/base/text.h>
+#include <sluice/base/uri_path.h>
 #include <sluice/http/lookup.h>
 #include <sluice/proxy/route_table.h>
 
@@ -11,13 +12,6 @@ namespace {
 
 constexpr size_t kLongestHost = 255;  // RFC 1035 2.3.4
 
-std::string_view without_port(std::string_view host) {
-  const auto bracket = host.rfind(']');  // [::1]:80
-  const auto colon = host.rfind(':');
-  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) return host;
-  return host.substr(0, colon);
-}
-
 bool is_met(const config::FieldMatch& wanted, std::optional<std::string_view> found) {
   return found && (!wanted.value || *found == *wanted.value);
 }
@@ -27,12 +21,14 @@ bool is_met(const config::FieldMatch& wanted, std::optional<std::string_view> fo
 RouteTable::RouteTable(const std::vector<config::Route>& routes) {
   for (size_t i = 0; i < routes.size(); ++i) {
     const config::Route& route = routes[i];
-    std::string path = route.path;
+    std::string scratch;
+    std::string path(route.path_match == config::PathMatch::raw ? route.path
+                                                                : normal_path(route.path, scratch));
     while (path.ends_with('/')) path.pop_back();
     Entries& entries = route.host.empty()            ? any_
                        : route.host.starts_with("*") ? wildcard_[route.host.substr(1)]
                                                      : exact_[route.host];
-    entries.push_back({std::move(path), i, route.header, route.cookie});
+    entries.push_back({std::move(path), route.path_match, i, route.header, route.cookie});
   }
   const auto sort = [](Entries& entries) {
     std::ranges::stable_sort(entries, std::ranges::greater{}, [](const Entry& entry) {
@@ -44,11 +40,11 @@ RouteTable::RouteTable(const std::vector<config::Route>& routes) {
   for (auto& [suffix, entries] : wildcard_) sort(entries);
 }
 
-std::optional<size_t> RouteTable::match(std::string_view host, std::string_view path,
+std::optional<size_t> RouteTable::match(std::string_view host, const RequestPath& path,
                                         const http::RequestHead* head) const {
   const Query query{path, head};
   if (exact_.empty() && wildcard_.empty()) return match_path(any_, query);
-  host = without_port(host);
+  host = http::without_port(host);
   std::array<char, kLongestHost> lower;
   if (host.size() <= lower.size()) {
     std::ranges::transform(host, lower.begin(), ascii_lower);
@@ -75,8 +71,8 @@ bool RouteTable::Entry::takes(const http::RequestHead* head) const {
 }
 
 std::optional<size_t> RouteTable::match_path(const Entries& entries, const Query& query) {
-  const std::string_view path = query.path;
   for (const Entry& entry : entries) {
+    const auto path = entry.path_match == config::PathMatch::raw ? query.path.raw : query.path.normal;
     if (!path.starts_with(entry.path)) continue;
     // "*" of OPTIONS begins with no slash.
     const bool is_whole =
@@ -84,14 +80,6 @@ std::optional<size_t> RouteTable::match_path(const Entries& entries, const Query
     if (is_whole && entry.takes(query.head)) return entry.index;
   }
   return std::nullopt;
-}
-
-std::string strip_prefix(std::string_view target, std::string_view prefix) {
-  while (prefix.ends_with('/')) prefix.remove_suffix(1);
-  if (!target.starts_with(prefix)) return std::string(target);
-  target.remove_prefix(prefix.size());
-  if (target.starts_with('/')) return std::string(target);
-  return concat({"/", target});
 }
 
 }  // namespace sluice::proxy

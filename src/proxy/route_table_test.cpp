@@ -1,4 +1,5 @@
 // Routing.
+#include <sluice/base/uri_path.h>
 #include <sluice/http/head_decoder.h>
 #include <sluice/proxy/route_table.h>
 
@@ -9,7 +10,8 @@ namespace {
 
 /// The pool's name that takes the request, or "-".
 std::string taken_by(const std::vector<config::Route>& routes, std::string_view host, std::string_view path) {
-  const auto index = RouteTable(routes).match(host, path);
+  std::string scratch;
+  const auto index = RouteTable(routes).match(host, {.raw = path, .normal = normal_path(path, scratch)});
   return index ? routes[*index].pool : "-";
 }
 
@@ -74,7 +76,7 @@ TEST_CASE("of one path the route that asks for more goes first, and the plain on
     http::RequestHead head;
     http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
     REQUIRE(decoder.decode("GET / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n", head)->complete);
-    return routes[*table.match("h", path, &head)].pool;
+    return routes[*table.match("h", {.raw = path, .normal = path}, &head)].pool;
   };
   CHECK(taken("") == "plain");
   CHECK(taken("x-canary: 1\r\n") == "header");
@@ -82,7 +84,7 @@ TEST_CASE("of one path the route that asks for more goes first, and the plain on
   CHECK(taken("Cookie: x=1; canary=\r\n") == "cookie");
   CHECK(taken("Cookie: canary=1\r\nX-Canary: 1\r\n") == "both");
   CHECK(taken("X-Canary: 1\r\n", "/b") == "root");
-  CHECK(table.match("h", "/a") == 1);
+  CHECK(table.match("h", {.raw = "/a", .normal = "/a"}) == 1);
 }
 
 TEST_CASE("a condition that is not met falls back to a shorter path, and to a less specific host") {
@@ -93,12 +95,37 @@ TEST_CASE("a condition that is not met falls back to a shorter path, and to a le
   CHECK(taken_by({canary}, "shop.example", "/a") == "-");
 }
 
-TEST_CASE("strip_path takes the prefix off and leaves a path") {
-  CHECK(strip_prefix("/api/x?q=1", "/api") == "/x?q=1");
-  CHECK(strip_prefix("/api", "/api") == "/");
-  CHECK(strip_prefix("/api/", "/api/") == "/");
-  CHECK(strip_prefix("/api?q", "/api") == "/?q");
-  CHECK(strip_prefix("/x", "/") == "/x");
+TEST_CASE("every spelling of a path is the same to a route, and of a route the same to a path") {
+  const std::vector routes = {route("", "/", "root"), route("", "/private", "fence"),
+                              route("", "/caf%c3%a9/./x/", "encoded"), route("", "/\xc3\xbc", "plain")};
+  for (const std::string_view path :
+       {"/private", "/%70rivate", "/%50%52/../private/x", "//private", "///private//", "/./private",
+        "/a/../private", "/a/b/%2e%2E/.%2e/private", "/../private", "/private/.", "/private/x/..",
+        "/private/../private", "/x//../private", "/private%2f/../private"}) {
+    CAPTURE(path);
+    CHECK(taken_by(routes, "h", path) == "fence");
+  }
+  for (const std::string_view path :
+       {"/private/..", "/Private", "/private%2Fx", "/%2Fprivate", "/%2570rivate", "/a/..;/private",
+        "/private%00", "/privat%zz", "/private\\x"}) {
+    CAPTURE(path);
+    CHECK(taken_by(routes, "h", path) == "root");
+  }
+  CHECK(taken_by(routes, "h", "/caf%C3%A9/x") == "encoded");
+  CHECK(taken_by(routes, "h", "/%C3%BC") == "plain");
+}
+
+TEST_CASE("a route may ask for the path byte for byte") {
+  auto raw = route("", "/a", "raw");
+  raw.path_match = config::PathMatch::raw;
+  auto encoded = route("", "/%61%2f", "encoded");
+  encoded.path_match = config::PathMatch::raw;
+  const std::vector routes = {route("", "/", "root"), raw, encoded};
+  CHECK(taken_by(routes, "h", "/a/../x") == "raw");
+  CHECK(taken_by(routes, "h", "/%61") == "root");
+  CHECK(taken_by(routes, "h", "//a") == "root");
+  CHECK(taken_by(routes, "h", "/%61%2f/x") == "encoded");
+  CHECK(taken_by(routes, "h", "/%61%2F/x") == "root");
 }
 
 }  // namespace

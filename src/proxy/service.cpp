@@ -12,7 +12,10 @@
 #include <set>
 #include <utility>
 
+#include "proxy/client_bound.h"
 #include "proxy/client_connection.h"
+#include "proxy/listener_names.h"
+#include "proxy/server_settings.h"
 
 namespace sluice::proxy {
 namespace {
@@ -21,25 +24,13 @@ constexpr Duration kAccessLogFlush{200};
 constexpr uint64_t kManyConnections = 1000;
 constexpr size_t kMovedInATurn = 64;  // so that those that stay are served in between
 
-wire::ServerSettings server_settings(const config::Config& config) {
-  return {.head = {.bytes = config.limits.head_bytes,
-                   .fields = config.limits.headers,
-                   .target_bytes = config.limits.target_bytes},
-          .body_bytes = config.limits.body_bytes,
-          .body_bytes_per_second = config.limits.body_bytes_per_second,
-          .requests_per_connection = config.limits.requests_per_connection,
-          .head_timeout = config.timeouts.head,
-          .body_timeout = config.timeouts.body,
-          .write_timeout = config.timeouts.write,
-          .idle_timeout = config.timeouts.idle,
-          .linger_timeout = config.timeouts.linger};
-}
-
 }  // namespace
 
 struct Service::Impl {
   /// One listener's share on this worker.
   struct Listening {
+    explicit Listening(ListenerName the_name) : name(std::move(the_name)) {}
+    ListenerName name;
     wire::ServerOptions options;
     std::map<const net::ListeningSocket*, net::Acceptor> acceptors;
     ClientConnections connections;
@@ -63,9 +54,26 @@ struct Service::Impl {
 
   ~Impl() { close_all(); }
 
-  void close_all() {
-    accepting_paused = false;  // Nothing is to be resumed any more.
+  void accept_no_more() {
+    client_bound.stop();
     for (auto& [id, listener] : listening) listener.acceptors.clear();
+  }
+
+  void answer_all() {
+    accept_no_more();
+    ClientConnections all;
+    while (ClientConnection* connection = any_connection()) {
+      connection->hook.unlink();
+      all.push_back(*connection);
+    }
+    while (ClientConnection* connection = all.pop_front()) {
+      left.push_back(*connection);
+      connection->end();
+    }
+  }
+
+  void close_all() {
+    accept_no_more();
     while (ClientConnection* connection = any_connection()) connection->close();
     access.flush();
   }
@@ -90,8 +98,8 @@ struct Service::Impl {
   void adopt(std::shared_ptr<Generation> next) {
     const config::Config& config = next->config();
     wire.settings = server_settings(config);
+    dialer.set_limits({.bytes = config.limits.response_head_bytes, .fields = config.limits.response_headers});
     exchange.recent.configure(config.recent_requests);
-    most_connections = std::max<uint64_t>(1, config.server.max_connections / config.server.workers);
     std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> next_pools;
     for (const auto& [name, pool] : config.pools) next_pools[name] = adopt_pool(*next, name, pool);
     for (const auto& [name, pool] : next_pools) pool->share_among(config.server.workers);
@@ -103,17 +111,18 @@ struct Service::Impl {
     const auto before = generations.empty() ? generations.end() : std::prev(generations.end());
     LocalGeneration& local = generations.emplace_back();
     for (const config::Route& route : config.routes) {
-      Ways& ways = local.ways_of_route.emplace_back();
+      WeightedTargets& ways = local.targets_of_route.emplace_back();
       for (const auto& [pool, weight] : config::shares(route)) {
         ways.push_back({.pool = pools.at(pool), .settings = config.pools.at(pool), .weight = weight});
       }
     }
+    listener_names.update(config);
     for (auto& [id, listener] : listening) set_options(id, listener, config);
     clients.tunnel_bound = config.server.drain_timeout * 3 / 4;
     local.shared = std::move(next);
     clients.generation = &local;
     if (before != generations.end()) drain_generation(before, config.server.drain_timeout);
-    resume_accepting();
+    client_bound.set_most(clients.generation->shared->config().server.max_connections);
   }
 
   /// The worker's pool of this name, as the generation wants it.
@@ -134,15 +143,13 @@ struct Service::Impl {
 
   std::shared_ptr<upstream::Backend> backend_for(const upstream::Pool& pool,
                                                  const std::shared_ptr<upstream::BackendState>& state) {
-    for (const auto& backend : pool.backends()) {
-      if (backend->state() == state) return backend;
-    }
+    if (auto known = pool.known(state)) return known;
     return std::make_shared<upstream::Backend>(
         state, settings.worker, settings.on_trouble,
         [this](const auto& its_state, unsigned worker) { on_room(its_state, worker); }, settings.on_evidence);
   }
 
-  /// In a later turn, even here: who gives back a lease is in the middle of something.
+  /// In a later turn, even here: the exchange that gives back a lease is in the middle of something.
   void on_room(const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
     if (worker != settings.worker) return settings.on_room(state, worker);
     loop.post([this, state] { backend_has_room(*state); });
@@ -151,8 +158,8 @@ struct Service::Impl {
   void backend_has_room(const upstream::BackendState& state) {
     const auto found = pools.find(state.pool());
     if (found == pools.end()) return;
-    const auto pool = found->second;  // Kept: who is served may do anything.
-    pool->room_at(state);
+    const auto pool = found->second;  // Kept: a request that is served may do anything.
+    pool->slot_freed(state);
   }
 
   void drain_generation(std::list<LocalGeneration>::iterator old, Duration bound) {
@@ -168,7 +175,7 @@ struct Service::Impl {
   void backend_checked(const std::shared_ptr<upstream::BackendState>& state) {
     const auto found = pools.find(state->pool());
     if (found == pools.end()) return;
-    const auto pool = found->second;  // Kept: what wakes may do anything.
+    const auto pool = found->second;  // Kept: a request that wakes may do anything.
     for (const auto& backend : pool->backends()) {
       if (backend->state() == state) backend->checked();
     }
@@ -178,7 +185,7 @@ struct Service::Impl {
   // ---- connections
 
   void listen(const std::string& id, const net::ListeningSocket& socket) {
-    Listening& listener = listening[id];
+    Listening& listener = listening_on(id);
     listener.options.local = socket.address();
     set_options(id, listener, clients.generation->shared->config());
     const auto accepted = [this, &listener](std::unique_ptr<net::Transport> transport) {
@@ -187,7 +194,11 @@ struct Service::Impl {
     const auto [entry, is_new] =
         listener.acceptors.try_emplace(&socket, loop, socket, accepted, net::Acceptor::Reserve::keep);
     CHECK(is_new);
-    if (accepting_paused) entry->second.pause();
+    if (client_bound.is_paused()) entry->second.pause();
+  }
+
+  Listening& listening_on(const std::string& id) {
+    return listening.try_emplace(id, listener_names.of(id)).first->second;
   }
 
   /// What the newest configuration wants of a listener's connections.
@@ -202,27 +213,30 @@ struct Service::Impl {
     if (connections >= kManyConnections) give_back_below = connections / 4;
     settings.counters.connections.set(connections);
     settings.counters.connections_accepted.add();
-    listener.connections.push_back(ClientConnection::start(std::move(transport), listener.options, clients));
-    if (connections >= most_connections) pause_accepting();
+    client_bound.enter();
+    listener.connections.push_back(
+        ClientConnection::start(std::move(transport), listener.options, clients, listener.name));
   }
 
   /// It was counted as accepted where it was.
-  void take(MovedConnection moved, bool to_stay) {
+  void take(MigratedConnection moved, bool to_stay) {
     if (moved.record.tunnel) settings.counters.taken.add();
     auto transport = net::adopt(loop, std::move(moved.client));
     if (!transport) return lose(moved.record);
     ++connections;
+    client_bound.enter_moved();
     settings.counters.connections.set(connections);
-    auto& connection = ClientConnection::adopt(*std::move(transport), clients);
+    auto& connection =
+        ClientConnection::adopt(*std::move(transport), clients, listener_names.of(moved.record.listener));
     // This worker may have no socket of that listener yet.
-    (to_stay ? listening[moved.record.listener].connections : left).push_back(connection);
-    if (connections >= most_connections) pause_accepting();
+    (to_stay ? listening_on(moved.record.listener).connections : left).push_back(connection);
+    if (!to_stay) connection.mark_for_migration(name_of_handed_over(moved.record.listener));
     if (moved.record.tunnel) return take_tunnel(connection, std::move(moved), to_stay);
-    if (!to_stay) connection.retire();
+    if (!to_stay) connection.retire(ClientConnection::Patience::idle);
     connection.begin(std::move(moved.record.at));
   }
 
-  void take_tunnel(ClientConnection& connection, MovedConnection moved, bool to_stay) {
+  void take_tunnel(ClientConnection& connection, MigratedConnection moved, bool to_stay) {
     const auto pool = pools.find(moved.record.tunnel->pool);
     const bool begun =
         pool != pools.end() && connection.begin_tunnel(std::move(moved), pool->second).has_value();
@@ -233,7 +247,7 @@ struct Service::Impl {
   }
 
   /// A tunnel's request was accepted, in whatever process, and has to come to an end.
-  void lose(const ConnectionRecord& connection) {
+  void lose(const ConnectionState& connection) {
     if (connection.tunnel) settings.counters.end(observe::Disposition::failed_stopped);
   }
 
@@ -241,12 +255,12 @@ struct Service::Impl {
     --connections;
     settings.counters.connections.set(connections);
     if (connections < give_back_below) {
-      // In steps, down to the last few: what still lives holds back what is free around it.
+      // In steps, down to the last few: blocks in use hold back the free memory around them.
       give_back_below = connections / 4;
       loop.post(give_back_free_memory);
     }
     if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
-    if (connections < most_connections) resume_accepting();
+    client_bound.leave();
   }
 
   void log_access_to(std::shared_ptr<observe::AccessSink> sink) {
@@ -260,17 +274,9 @@ struct Service::Impl {
     if (access.is_on()) loop.deadlines().arm(flush_access, kAccessLogFlush);
   }
 
-  void pause_accepting() {
-    if (std::exchange(accepting_paused, true)) return;
+  void pause_accepting(bool paused) {
     for (auto& [id, listener] : listening) {
-      for (auto& [socket, acceptor] : listener.acceptors) acceptor.pause();
-    }
-  }
-
-  void resume_accepting() {
-    if (connections >= most_connections || !std::exchange(accepting_paused, false)) return;
-    for (auto& [id, listener] : listening) {
-      for (auto& [socket, acceptor] : listener.acceptors) acceptor.resume();
+      for (auto& [socket, acceptor] : listener.acceptors) paused ? acceptor.pause() : acceptor.resume();
     }
   }
 
@@ -297,13 +303,19 @@ struct Service::Impl {
 
   // ---- to another owner
 
+  /// As long as stay() may want to know it.
+  const std::string& name_of_handed_over(const std::string& listener) {
+    const auto known = std::ranges::find(handed_over, listener);
+    return known != handed_over.end() ? *known : handed_over.emplace_back(listener);
+  }
+
   void hand_over(std::map<std::string, Listening>::iterator listener) {
-    handed_over.push_back(listener->first);
+    const std::string& name = name_of_handed_over(listener->first);
     listener->second.acceptors.clear();
     const bool is_first = moving.empty();
     while (ClientConnection* connection = listener->second.connections.pop_front()) {
       moving.push_back(*connection);
-      connection->will_move(handed_over.back());
+      connection->mark_for_migration(name);
     }
     listening.erase(listener);
     if (is_first) move_some();
@@ -314,13 +326,21 @@ struct Service::Impl {
       ClientConnection* connection = moving.pop_front();
       if (connection == nullptr) return;
       left.push_back(*connection);
-      connection->move();
+      connection->migrate();
     }
     loop.post([this] { move_some(); });
   }
 
-  void finish_moving() {
+  void stop_migrating() {
     while (ClientConnection* connection = moving.pop_front()) left.push_back(*connection);
+    for (ClientConnection* connection = left.front(); connection != nullptr;
+         connection = left.next(*connection)) {
+      const bool was_to_move = connection->is_to_move();
+      connection->retire(was_to_move ? ClientConnection::Patience::idle : ClientConnection::Patience::quiet);
+    }
+  }
+
+  void retire_left() {
     for (ClientConnection* connection = left.front(); connection != nullptr;
          connection = left.next(*connection)) {
       connection->retire();
@@ -331,8 +351,8 @@ struct Service::Impl {
     for (ClientConnections* list : {&moving, &left}) {
       ClientConnections others;
       while (ClientConnection* connection = list->pop_front()) {
-        const std::string* listener = connection->stay();
-        (listener == nullptr ? others : listening[*listener].connections).push_back(*connection);
+        const std::string* listener = connection->cancel_migration();
+        (listener == nullptr ? others : listening_on(*listener).connections).push_back(*connection);
       }
       while (ClientConnection* connection = others.pop_front()) list->push_back(*connection);
     }
@@ -351,6 +371,7 @@ struct Service::Impl {
   ClientContext clients;
   std::list<LocalGeneration> generations;  // the newest last
   std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;
+  ListenerNames listener_names;
   std::map<std::string, Listening> listening;
   std::list<std::string> handed_over;  // listeners, which the connections that move refer to
   ClientConnections moving;            // to be moved in one of the next turns
@@ -359,8 +380,7 @@ struct Service::Impl {
   uint64_t connections = 0;
   uint64_t give_back_below =
       0;  // so few connections left after there were many: memory goes back to the system
-  uint64_t most_connections = 1;
-  bool accepting_paused = false;
+  ClientBound client_bound{loop, settings, wire.resting, [this](bool paused) { pause_accepting(paused); }};
 };
 
 Service::Service(net::Loop& loop, ServiceSettings settings)
@@ -378,11 +398,18 @@ std::vector<GenerationUse> Service::generations(size_t most) const {
   return uses;
 }
 
+BackendUse Service::in_flight_to(std::span<const std::shared_ptr<upstream::BackendState>> backends,
+                                 size_t most) const {
+  BackendUse sum;
+  for (const auto& generation : impl_->generations) add(sum, use_of(generation, backends, most), most);
+  return sum;
+}
+
 const RecentRequests& Service::recent() const {
   return impl_->exchange.recent;
 }
 
-std::optional<Holder> Service::running(std::string_view request_id) const {
+std::optional<InFlightInfo> Service::running(std::string_view request_id) const {
   for (const auto& generation : impl_->generations) {
     if (auto found = running_in(generation, request_id)) return found;
   }
@@ -415,28 +442,32 @@ void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& sta
   impl_->backend_checked(state);
 }
 
-void Service::hand_over(const std::string& id) {
+void Service::migrate(const std::string& id) {
   const auto found = impl_->listening.find(id);
   if (found != impl_->listening.end()) impl_->hand_over(found);
 }
 
-void Service::hand_over_all() {
+void Service::migrate_all() {
   while (!impl_->listening.empty()) impl_->hand_over(impl_->listening.begin());
 }
 
-void Service::take(MovedConnection connection) {
+void Service::adopt(MigratedConnection connection) {
   impl_->take(std::move(connection), true);
 }
 
-void Service::finish(MovedConnection connection) {
+void Service::adopt_to_close(MigratedConnection connection) {
   impl_->take(std::move(connection), false);
 }
 
-void Service::finish_moving() {
-  impl_->finish_moving();
+void Service::stop_migrating() {
+  impl_->stop_migrating();
 }
 
-void Service::stay() {
+void Service::retire_left() {
+  impl_->retire_left();
+}
+
+void Service::cancel_migration() {
   impl_->stay();
 }
 
@@ -444,8 +475,16 @@ void Service::backend_has_room(const std::shared_ptr<upstream::BackendState>& st
   impl_->backend_has_room(*state);
 }
 
+void Service::make_room() {
+  impl_->client_bound.close_longest();
+}
+
 void Service::drain() {
   impl_->drain();
+}
+
+void Service::answer_all() {
+  impl_->answer_all();
 }
 
 void Service::close_all() {

@@ -3,12 +3,12 @@
 
 namespace sluice::proxy {
 
-const Way& choose_way(const Ways& ways, SplitTurns& turns) {
+const WeightedTarget& choose_target(const WeightedTargets& ways, SplitSequence& turns) {
   if (ways.size() == 1) return ways[0];
   uint32_t all = 0;
-  for (const Way& way : ways) all += way.weight;
+  for (const WeightedTarget& way : ways) all += way.weight;
   uint32_t left = turns.next(all);
-  for (const Way& way : ways) {
+  for (const WeightedTarget& way : ways) {
     if (left < way.weight) return way;
     left -= way.weight;
   }

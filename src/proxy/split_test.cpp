@@ -6,22 +6,22 @@
 namespace sluice::proxy {
 namespace {
 
-Ways ways(const std::vector<uint32_t>& weights) {
-  Ways made;
+WeightedTargets ways(const std::vector<uint32_t>& weights) {
+  WeightedTargets made;
   for (const uint32_t weight : weights)
     made.push_back({.pool = nullptr, .settings = nullptr, .weight = weight});
   return made;
 }
 
 /// How many of `count` requests take each way.
-std::vector<int> taken(const Ways& ways, SplitTurns& turns, int count) {
+std::vector<int> taken(const WeightedTargets& ways, SplitSequence& turns, int count) {
   std::vector<int> counts(ways.size(), 0);
-  for (int i = 0; i < count; ++i) ++counts[static_cast<size_t>(&choose_way(ways, turns) - ways.data())];
+  for (int i = 0; i < count; ++i) ++counts[static_cast<size_t>(&choose_target(ways, turns) - ways.data())];
   return counts;
 }
 
 TEST_CASE("each way gets its part, and one of weight 0 nothing") {
-  SplitTurns turns;
+  SplitSequence turns;
   const auto counts = taken(ways({90, 0, 10}), turns, 10'000);
   CHECK(counts[1] == 0);
   CHECK(std::abs(counts[2] - 1000) <= 5);
@@ -30,21 +30,21 @@ TEST_CASE("each way gets its part, and one of weight 0 nothing") {
 }
 
 TEST_CASE("a few requests are spread, not bunched") {
-  SplitTurns turns;
-  const Ways split = ways({9, 1});
+  SplitSequence turns;
+  const WeightedTargets split = ways({9, 1});
   for (int run = 0; run < 50; ++run) CHECK(taken(split, turns, 25)[1] >= 1);
   for (int run = 0; run < 50; ++run) CHECK(taken(split, turns, 25)[1] <= 5);
 }
 
 TEST_CASE("generations that follow one another quickly do not favour anybody") {
-  SplitTurns turns;
+  SplitSequence turns;
   int second = 0;
   for (int generation = 0; generation < 1000; ++generation) second += taken(ways({90, 10}), turns, 1)[1];
   CHECK(std::abs(second - 100) <= 5);
 }
 
 TEST_CASE("routes that take turns at requests each have their parts") {
-  SplitTurns turns;
+  SplitSequence turns;
   std::vector<int> counts(3, 0);
   for (int i = 0; i < 3000; ++i) counts[static_cast<size_t>(i % 3)] += taken(ways({80, 20}), turns, 1)[1];
   for (const int count : counts) CHECK(std::abs(count - 200) <= 10);

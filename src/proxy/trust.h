@@ -1,4 +1,4 @@
-// Whose word on the client is taken. Pure.
+// Which peers are believed about the client behind them. Pure.
 #pragma once
 
 #include <sluice/config/config.h>

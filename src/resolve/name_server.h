@@ -55,6 +55,11 @@ class NameServer {
     const std::lock_guard lock(mutex_);
     names_[name] = {.addresses = addresses, .lifetime = lifetime};
   }
+  /// `name` is an alias of `target`, whose records come in the same answer.
+  void set_alias(const std::string& name, const std::string& target, uint32_t lifetime) {
+    const std::lock_guard lock(mutex_);
+    names_[name] = {.lifetime = lifetime, .alias_of = target};
+  }
   void set_srv(const std::string& name, const std::vector<Srv>& records, uint32_t lifetime = 1) {
     const std::lock_guard lock(mutex_);
     names_[name] = {.records = records, .lifetime = lifetime};
@@ -75,6 +80,8 @@ class NameServer {
   static constexpr uint16_t kAaaa = 28;
 
  private:
+  static constexpr uint16_t kCname = 5;
+  static constexpr uint16_t kSoa = 6;
   static constexpr uint16_t kSrv = 33;
   static constexpr size_t kHeader = 12;
 
@@ -82,6 +89,7 @@ class NameServer {
     std::vector<std::string> addresses{};
     std::vector<Srv> records{};
     uint32_t lifetime = 1;
+    std::string alias_of{};
   };
 
   void run() {
@@ -132,18 +140,40 @@ class NameServer {
     std::string records;
     uint32_t count = 0;
     const bool fails = failing_ || failing_for_ == type;
-    if (known != names_.end() && !fails) count = add_records(records, type, known->second);
+    if (known != names_.end() && !fails) count = add_chain(records, type, name);
     const uint32_t code = fails ? 2 : known == names_.end() ? 3 : 0;
+    // A start of authority, without which no resolver keeps it that there is no such name (RFC 2308 5).
+    std::string authorities;
+    if (code == 3) {
+      std::string data = labels("ns.test") + labels("admin.test");
+      for (const uint32_t number : {1U, 3600U, 600U, 86400U, 3600U}) add(data, number, 4);
+      add_record(authorities, "test", kSoa, 3600, data);
+    }
     std::string answer = question.substr(0, 2);
     add(answer, 0x8180 | code, 2);
     add(answer, 1, 2);
     add(answer, count, 2);
-    add(answer, 0, 4);
-    return answer + asked + records;
+    add(answer, authorities.empty() ? 0 : 1, 2);
+    add(answer, 0, 2);
+    return answer + asked + records + authorities;
   }
 
-  static void add_record(std::string& to, uint16_t type, uint32_t lifetime, const std::string& data) {
-    add(to, 0xc00c, 2);  // The name that was asked for.
+  /// The aliases from `name` on, and the records of the last one.
+  uint32_t add_chain(std::string& to, uint16_t type, std::string name) {
+    uint32_t count = 0;
+    auto known = names_.find(name);
+    while (known != names_.end() && !known->second.alias_of.empty()) {
+      add_record(to, name, kCname, known->second.lifetime, labels(known->second.alias_of));
+      name = known->second.alias_of;
+      known = names_.find(name);
+      ++count;
+    }
+    return known == names_.end() ? count : count + add_records(to, name, type, known->second);
+  }
+
+  static void add_record(std::string& to, const std::string& name, uint16_t type, uint32_t lifetime,
+                         const std::string& data) {
+    to += labels(name);
     add(to, type, 2);
     add(to, 1, 2);
     add(to, lifetime, 4);
@@ -151,14 +181,14 @@ class NameServer {
     to += data;
   }
 
-  static uint32_t add_records(std::string& to, uint16_t type, const Known& known) {
+  static uint32_t add_records(std::string& to, const std::string& name, uint16_t type, const Known& known) {
     uint32_t count = 0;
     for (const auto& address : known.addresses) {
       const bool is_ipv6 = address.find(':') != std::string::npos;
       if (type != (is_ipv6 ? kAaaa : kA)) continue;
       char bytes[16];
       if (::inet_pton(is_ipv6 ? AF_INET6 : AF_INET, address.c_str(), bytes) != 1) continue;
-      add_record(to, type, known.lifetime, std::string(bytes, is_ipv6 ? 16 : 4));
+      add_record(to, name, type, known.lifetime, std::string(bytes, is_ipv6 ? 16 : 4));
       ++count;
     }
     if (type != kSrv) return count;
@@ -167,7 +197,7 @@ class NameServer {
       add(data, static_cast<uint32_t>(record.priority), 2);
       add(data, static_cast<uint32_t>(record.weight), 2);
       add(data, static_cast<uint32_t>(record.port), 2);
-      add_record(to, type, known.lifetime, data + labels(record.target));
+      add_record(to, name, type, known.lifetime, data + labels(record.target));
       ++count;
     }
     return count;

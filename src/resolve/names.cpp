@@ -10,9 +10,9 @@ namespace {
 constexpr Duration kShortest{1000};    // between two looks, whatever the records say
 constexpr Duration kLongest{300'000};  // likewise
 constexpr Duration kWithoutLifetime{5000};
-constexpr Duration kFirstAgain{500};  // after a failure, then twice as long each time
-constexpr Duration kLastAgain{30'000};
-constexpr Duration kTogether{10};  // Names that change at about the same time make one change.
+constexpr Duration kFirstAgain{500};   // after a failure, then twice as long each time
+constexpr Duration kLastAgain{5'000};  // A service that comes up late is found soon.
+constexpr Duration kTogether{10};      // Names that change at about the same time make one change.
 constexpr Duration kNotNow{100};
 
 Duration next_look(const Answer& answer, Duration interval) {
@@ -95,7 +95,7 @@ void Names::watch(const config::Config& config) {
   }
 }
 
-void Names::know(const config::Places& places) {
+void Names::seed(const config::ResolvedNames& places) {
   for (const auto& [name, known] : places) {
     const auto entry = entries_.find(name);
     if (entry == entries_.end() || entry->second->answered) continue;
@@ -155,7 +155,7 @@ void Names::found(Entry& entry, Answer answer) {
   if (!changed_.is_armed()) loop_.deadlines().arm(changed_, kTogether);
 }
 
-/// Addresses of a family that nobody could tell of stay as they were.
+/// Addresses of a family that could not be looked up stay as they were.
 void Names::keep_untold(Entry& entry, Answer& answer) {
   if (answer.untold == Families()) return;
   for (const auto& place : entry.places) {
@@ -167,7 +167,8 @@ void Names::keep_untold(Entry& entry, Answer& answer) {
       answer.untold.ipv4 ? "its IPv4 addresses could not be told" : "its IPv6 addresses could not be told";
 }
 
-/// An answer that there is no such name is no reason to send nobody anywhere: the last addresses stay.
+/// The last addresses stay, even when the answer is that there is no such name: requests still need a
+/// backend.
 void Names::failed(Entry& entry, const Error& error) {
   ++entry.failures;
   loop_.deadlines().arm(entry.next, next_try(entry.failures, entry.interval));
@@ -181,7 +182,7 @@ void Names::failed(Entry& entry, const Error& error) {
 }
 
 void Names::tell_changed() {
-  const config::Places places = places_;  // The callee may change what is watched.
+  const config::ResolvedNames places = places_;  // The callee may change what is watched.
   if (!on_change_(places)) loop_.deadlines().arm(changed_, kNotNow);
 }
 

@@ -14,15 +14,23 @@
 #include <string>
 #include <utility>
 
-#include "resolve/srv.h"
+#include "resolve/srv_query.h"
 
 namespace sluice::resolve {
 namespace {
 
 using Family = config::Resolver::Family;
 
-constexpr int kClassInternet = 1;
-constexpr int kTypeSrv = 33;
+/// It leads to the machine itself, also where no hosts file says so (RFC 6761 6.3); c-ares 1.18 asks for
+/// it as for any other name.
+bool is_localhost(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return equals_ignoring_case(name, "localhost");
+}
+
+Address loopback(Family family) {
+  return *Address::parse(family == Family::ipv6 ? "[::1]:0" : "127.0.0.1:0");
+}
 
 int family_of(Family family) {
   if (family == Family::any) return AF_UNSPEC;
@@ -82,25 +90,15 @@ void add_addresses(const ares_addrinfo& info, Lookup& lookup, size_t record) {
       addresses.push_back(
           Address::ip(bytes(reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr), 0));
     }
-    // The hosts file's have none; neither does c-ares tell of one of zero.
+    // Addresses of the hosts file have none, and c-ares says 0 of them.
     if (node->ai_ttl > 0) lookup.lives(static_cast<uint32_t>(node->ai_ttl));
   }
-}
-
-/// Of an SRV question. False when what came is no such answer.
-bool add_records(const unsigned char* message, int length, Lookup& lookup) {
-  ares_srv_reply* first = nullptr;
-  if (ares_parse_srv_reply(message, length, &first) != ARES_SUCCESS) return false;
-  for (const auto* each = first; each != nullptr; each = each->next) {
-    const std::string target = each->host;
-    if (target.empty() || target == ".") continue;  // "decidedly not available" (RFC 2782)
-    lookup.records.push_back(
-        {.priority = each->priority, .weight = each->weight, .port = each->port, .target = target});
+  // An answer is good for as long as each record of the chain that led to it (RFC 1034 3.6.2): c-ares gives
+  // the lifetimes of the aliases here alone. Where addresses have one, an alias's of 0 is one, too.
+  const bool is_from_dns = lookup.lifetime.has_value();
+  for (const auto* alias = info.cnames; alias != nullptr; alias = alias->next) {
+    if (alias->ttl > 0 || is_from_dns) lookup.lives(static_cast<uint32_t>(std::max(alias->ttl, 0)));
   }
-  if (first != nullptr) ares_free_data(first);
-  lookup.lives(shortest_lifetime(
-      std::string_view(reinterpret_cast<const char*>(message), static_cast<size_t>(length))));
-  return true;
 }
 
 std::vector<config::ResolvedAddress> sorted(std::vector<config::ResolvedAddress> places) {
@@ -139,7 +137,13 @@ struct Resolver::Impl {
       static_cast<Impl*>(self)->watch(descriptor, readable != 0, writable != 0);
     };
     options.sock_state_cb_data = this;
-    const int given = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    int given = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_QUERY_CACHE
+    // From 1.31 on c-ares keeps answers, for up to an hour, unless it is switched off; when to ask again is
+    // ours to say.
+    given |= ARES_OPT_QUERY_CACHE;
+    options.qcache_max_ttl = 0;
+#endif
     CHECK(ares_init_options(&channel, &options, given) == ARES_SUCCESS);
     if (settings.servers.empty()) return;
     std::string servers;
@@ -188,7 +192,9 @@ struct Resolver::Impl {
     Lookup& lookup = lookups.emplace_back(
         Lookup{.asker = this, .name = name, .expected = expected, .on_answer = std::move(on_answer)});
     if (name.is_srv()) {
-      ares_query(channel, name.host.c_str(), kClassInternet, kTypeSrv, on_records, lookup.add(0));
+      lookup.add(0);
+      query_srv(channel, name.host,
+                [this, &lookup](SrvAnswer answer) { take_records(lookup, std::move(answer)); });
     } else {
       lookup.records.push_back({.target = name.host});
       ask_addresses(lookup, 0);
@@ -217,26 +223,27 @@ struct Resolver::Impl {
     }
   }
 
-  static void on_records(void* given, int status, int, unsigned char* message, int length) {
-    const auto& question = *static_cast<const Question*>(given);
-    Lookup& lookup = question.lookup;
-    auto& self = *static_cast<Impl*>(lookup.asker);
-    if (status == ARES_SUCCESS && !add_records(message, length, lookup)) status = ARES_EBADRESP;
-    if (status != ARES_SUCCESS) {
-      lookup.failure = status;
-    } else {
-      for (size_t i = 0; i < lookup.records.size(); ++i) self.ask_addresses(lookup, i);
+  void take_records(Lookup& lookup, SrvAnswer answer) {
+    lookup.failure = answer.status;
+    if (answer.status == ARES_SUCCESS) {
+      lookup.records = std::move(answer.records);
+      lookup.lives(answer.lifetime);
+      for (size_t i = 0; i < lookup.records.size(); ++i) ask_addresses(lookup, i);
     }
-    self.answered(lookup);
+    answered(lookup);
   }
 
-  /// A target without an address is none; one whose addresses cannot be told spoils the whole answer, since
-  /// those would seem to be gone.
+  /// A target without an address is left out; one whose addresses could not be looked up fails the whole
+  /// answer, since those would seem to be gone.
   static void on_addresses(void* given, int status, int, ares_addrinfo* info) {
     const auto& question = *static_cast<const Question*>(given);
     Lookup& lookup = question.lookup;
     if (status == ARES_SUCCESS) {
       add_addresses(*info, lookup, question.record);
+    } else if (question.missing == 0 && status != ARES_EDESTRUCTION &&
+               is_localhost(lookup.records[question.record].target)) {
+      const Family family = static_cast<Impl*>(lookup.asker)->settings.family;
+      lookup.records[question.record].addresses.push_back(loopback(family));
     } else if (question.missing != 0 && status != ARES_EDESTRUCTION) {
       if (!is_absent(status)) (question.missing == AF_INET ? lookup.untold.ipv4 : lookup.untold.ipv6) = true;
     } else if (!lookup.name.is_srv() || !is_absent(status)) {
@@ -246,8 +253,8 @@ struct Resolver::Impl {
     static_cast<Impl*>(lookup.asker)->answered(lookup);
   }
 
-  /// Tells in a later turn: c-ares may answer before ask() has returned, and must not be destroyed by who
-  /// hears of it.
+  /// Runs the callback in a later turn: c-ares may answer before ask() has returned, and must not be
+  /// destroyed by a callback.
   void answered(Lookup& lookup) {
     if (--lookup.open > 0) return;
     if (!std::exchange(lookup.is_doubted, true)) {

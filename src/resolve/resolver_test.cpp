@@ -3,6 +3,7 @@
 #include <sluice/resolve/names.h>
 #include <sluice/resolve/resolver.h>
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,14 @@ std::string words(const std::vector<config::ResolvedAddress>& places) {
   return text;
 }
 
+/// What the system completes names with, for resolvers that are made meanwhile.
+struct SearchDomain {
+  explicit SearchDomain(const char* domain) { ::setenv("LOCALDOMAIN", domain, 1); }
+  ~SearchDomain() { ::unsetenv("LOCALDOMAIN"); }
+  SearchDomain(const SearchDomain&) = delete;
+  SearchDomain& operator=(const SearchDomain&) = delete;
+};
+
 struct Asking {
   /// Its addresses and lifetime, or why there are none.
   std::string ask(const std::string& name) {
@@ -53,6 +62,50 @@ TEST_CASE("a name leads to its addresses of both kinds, for the shortest of thei
   Asking asking;
   asking.server.set("app.internal", {"10.0.0.2", "10.0.0.1", "fd00::1"}, 30);
   CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 10.0.0.2:80 [fd00::1]:80 30000");
+}
+
+TEST_CASE("each question goes to the name server: no answer is kept, and none that there is no such name") {
+  Asking asking;
+  asking.server.set("app.internal", {"10.0.0.1"}, 300);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 300000");
+  asking.server.set("app.internal", {"10.0.0.2"}, 300);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.2:80 300000");
+  CHECK(asking.ask("late.internal:80") == "error: there is no address of that name");
+  asking.server.set("late.internal", {"10.0.0.3"}, 300);
+  CHECK(asking.ask("late.internal:80") == "10.0.0.3:80 300000");
+  asking.server.set_srv("_http._tcp.late.internal", {{10, 3, 81, "late.internal"}}, 300);
+  CHECK(asking.ask("srv:_http._tcp.late.internal") == "10.0.0.3:81*3 300000");
+  asking.server.set_srv("_http._tcp.late.internal", {{10, 3, 82, "late.internal"}}, 300);
+  CHECK(asking.ask("srv:_http._tcp.late.internal") == "10.0.0.3:82*3 300000");
+}
+
+TEST_CASE("a name is looked up again as soon as any alias on the way to its addresses may have changed") {
+  Asking asking;
+  asking.server.set("deep.internal", {"10.0.0.1", "fd00::1"}, 300);
+  asking.server.set_alias("middle.internal", "deep.internal", 3);
+  asking.server.set_alias("app.internal", "middle.internal", 60);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 [fd00::1]:80 3000");
+  CHECK(asking.ask("middle.internal:80") == "10.0.0.1:80 [fd00::1]:80 3000");
+  CHECK(asking.ask("deep.internal:80") == "10.0.0.1:80 [fd00::1]:80 300000");
+  asking.server.set_alias("middle.internal", "deep.internal", 600);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 [fd00::1]:80 60000");
+  asking.server.set_alias("middle.internal", "deep.internal", 0);
+  CHECK(asking.ask("app.internal:80") == "10.0.0.1:80 [fd00::1]:80 0");
+  asking.server.set_alias("middle.internal", "deep.internal", 3);
+  asking.server.set_srv("_http._tcp.app.internal", {{10, 3, 81, "app.internal"}}, 90);
+  CHECK(asking.ask("srv:_http._tcp.app.internal") == "10.0.0.1:81*2 [fd00::1]:81*2 3000");
+}
+
+TEST_CASE("a name with a final dot is whole: the system's search domains are for others") {
+  const SearchDomain domain("search.test");
+  Asking asking;
+  asking.server.set("app.internal", {"10.0.0.1"}, 30);
+  asking.server.set("later.internal.search.test", {"10.0.0.2"}, 30);
+  CHECK(asking.ask("app.internal.:80") == "10.0.0.1:80 30000");
+  CHECK(asking.ask("later.internal:80") == "10.0.0.2:80 30000");
+  CHECK(asking.ask("later.internal.:80") == "error: there is no address of that name");
+  asking.server.set_srv("_http._tcp.app.internal", {{10, 3, 81, "app.internal"}}, 30);
+  CHECK(asking.ask("srv:_http._tcp.app.internal.") == "10.0.0.1:81*3 30000");
 }
 
 TEST_CASE("one kind of address is enough for who wants no other") {
@@ -82,7 +135,7 @@ TEST_CASE(
   asking.server.set_failing_for(NameServer::kA);
   CHECK(asking.ask("app.internal:80") == "[fd00::1]:80 30000");
   CHECK(asking.untold == Families{.ipv4 = true});
-  asking.expected = {.ipv6 = true};  // Who knew of none misses none.
+  asking.expected = {.ipv6 = true};  // IPv4 is not expected, so none is missed.
   CHECK(asking.ask("app.internal:80") == "[fd00::1]:80 30000");
   CHECK(asking.untold == Families());
   asking.server.set_failing_for(0);
@@ -165,10 +218,10 @@ struct Watching {
   NameServer server;
   net::Loop loop;
   Lines log;
-  config::Places latest;
+  config::ResolvedNames latest;
   config::Config config;
   bool refuse = false;
-  Names names{loop, log, [this](const config::Places& places) {
+  Names names{loop, log, [this](const config::ResolvedNames& places) {
                 if (!refuse) latest = places;
                 return !refuse;
               }};

@@ -13,7 +13,7 @@
 namespace sluice::tls {
 namespace {
 
-/// Who the certificate has to be for, and the name to ask for.
+/// Sets the name or address that the certificate has to be for, and the host name to ask for.
 void expect(SSL& ssl, const std::string& name) {
   if (name.empty()) return;
   X509_VERIFY_PARAM* verified = SSL_get0_param(&ssl);
@@ -23,19 +23,25 @@ void expect(SSL& ssl, const std::string& name) {
   SSL_set_tlsext_host_name(&ssl, name.c_str());
 }
 
-/// Owns itself until hands are shaken, or the Wait is dropped.
+/// Owns itself until the handshake is over, or the Wait is dropped.
 class Securing {
  public:
   Securing(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
-           std::shared_ptr<const ClientContext> context, const Server& server)
+           std::shared_ptr<const ClientContext> context, const Peer& server)
       : transport_(std::make_unique<TlsTransport>(loop, std::move(plain), std::move(ssl), std::move(context),
                                                   server)),
         pending_([this] { self_.reset(); }) {}
+  /// Nothing within was lost when it ends here, and an orderly close would leave TIME_WAIT behind.
+  ~Securing() {
+    if (transport_) transport_->reset_on_close();
+  }
+  Securing(const Securing&) = delete;
+  Securing& operator=(const Securing&) = delete;
 
   static Wait start(std::unique_ptr<Securing> self, OnSecured on_secured) {
     Securing& securing = *self;
     securing.self_ = std::move(self);
-    securing.transport_->shake_hands([&securing](Result<void> how) { securing.finish(std::move(how)); });
+    securing.transport_->handshake([&securing](Result<void> how) { securing.finish(std::move(how)); });
     return securing.pending_.wait(std::move(on_secured));
   }
 
@@ -46,15 +52,15 @@ class Securing {
     pending_.fire(std::unique_ptr<net::Transport>(std::move(transport_)));
   }
 
+  std::unique_ptr<Securing> self_{};  // First: pending_ is made with what resets it.
   std::unique_ptr<TlsTransport> transport_;
   Pending<Result<std::unique_ptr<net::Transport>>> pending_;
-  std::unique_ptr<Securing> self_;
 };
 
 }  // namespace
 
 Wait secure(net::Loop& loop, std::shared_ptr<const ClientContext> context,
-            std::unique_ptr<net::Transport> plain, const Server& server, OnSecured on_secured) {
+            std::unique_ptr<net::Transport> plain, const Peer& server, OnSecured on_secured) {
   SslPtr ssl = TlsTransport::client_of(*context);
   expect(*ssl, server.name);
   return Securing::start(

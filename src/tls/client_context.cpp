@@ -31,7 +31,7 @@ Result<void> trust(SSL_CTX& context, const std::string& authorities) {
 Session::Session() : impl_(std::make_unique<Impl>()) {}
 Session::~Session() = default;
 
-bool Session::is_kept() const {
+bool Session::has_ticket() const {
   return impl_->kept != nullptr;
 }
 
@@ -47,7 +47,7 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::make(const Settings&
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);  // An idle connection holds none.
   SSL_CTX_set_verify(context.get(), settings.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  // Each session is kept by who made the connection.
+  // Sessions are kept in Peer::session, and not in OpenSSL's cache.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context.get(), &TlsTransport::on_new_session);
   if (settings.verify) {

@@ -1,4 +1,4 @@
-// What OpenSSL's codes mean, in words for who has to put it right.
+// What OpenSSL's codes mean, in words for the operator that has to fix it.
 #include <sluice/base/text.h>
 
 #include <openssl/err.h>

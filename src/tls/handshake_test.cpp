@@ -1,14 +1,12 @@
-// Whom a client trusts, and what it says of those that it does not.
+// Which servers a client trusts, and its errors for the others.
 #include "tls/test_tools.h"
 
 namespace sluice::tls::test {
 namespace {
 
-const Server kShop{.name = "shop.example"};
-
 /// What a handshake comes to with a server of that certificate, signed by the authority.
-std::string told(const Wish& wish, const Server& expected = kShop) {
-  return Pair(make_identity(wish, &authority())).shake_hands(trusting(), expected);
+std::string told(const Wish& wish, const Peer& expected = kShop) {
+  return Pair(make_identity(wish, &authority())).handshake(trusting(), expected);
 }
 
 TEST_CASE("a certificate of a known authority, for the name or the address, is taken") {
@@ -34,21 +32,21 @@ TEST_CASE("a certificate out of its time is refused") {
 
 TEST_CASE("a certificate of an unknown authority is refused, unless nobody wants to know") {
   const Identity other = make_identity({.names = "", .is_authority = true});
-  CHECK(Pair(make_identity({}, &other)).shake_hands(trusting(), kShop) ==
+  CHECK(Pair(make_identity({}, &other)).handshake(trusting(), kShop) ==
         "denied: the certificate is of an unknown authority");
   const Identity namesake = make_identity({.names = "", .is_authority = true, .name = "Test Authority 1"});
   const Identity first = make_identity({.names = "", .is_authority = true, .name = "Test Authority 1"});
-  CHECK(Pair(make_identity({}, &namesake)).shake_hands(trusting(first), kShop) ==
+  CHECK(Pair(make_identity({}, &namesake)).handshake(trusting(first), kShop) ==
         "denied: the certificate is not signed by the authority that it names");
   const Identity own = make_identity({});
-  CHECK(Pair(own).shake_hands(trusting(), kShop) ==
+  CHECK(Pair(own).handshake(trusting(), kShop) ==
         "denied: the certificate is its own authority, and not a known one");
-  CHECK(Pair(own).shake_hands({.verify = false}, kShop) == "");
-  CHECK(Pair(own).shake_hands(trusting(own), kShop) == "");  // Named, it is known.
+  CHECK(Pair(own).handshake({.verify = false}, kShop) == "");
+  CHECK(Pair(own).handshake(trusting(own), kShop) == "");  // Named, it is known.
 }
 
 TEST_CASE("without authorities of their own those of the system count") {
-  CHECK(Pair(make_identity({}, &authority())).shake_hands(ClientContext::Settings{}, kShop) ==
+  CHECK(Pair(make_identity({}, &authority())).handshake(ClientContext::Settings{}, kShop) ==
         "denied: the certificate is of an unknown authority");
 }
 
@@ -56,22 +54,22 @@ TEST_CASE("who speaks no TLS is told from who does") {
   Pair pair;
   Collector asked;
   asked.then = [&] {
-    if (asked.bytes.size() < 1000) write(*pair.plain_server, "HTTP/1.1 400 Bad Request\r\n\r\n");
+    write(*pair.plain_server, "HTTP/1.1 400 Bad Request\r\n\r\n");
     asked.then = nullptr;
   };
   pair.plain_server->start_reading(asked);
-  CHECK(pair.shake_hands(trusting(), kShop) == "malformed: no TLS is spoken there");
+  CHECK(pair.handshake(trusting(), kShop) == "malformed: no TLS is spoken there");
 }
 
 TEST_CASE("an end in the middle of the handshake is told as one") {
   Pair pair;
   pair.plain_server->shutdown();
-  CHECK(pair.shake_hands(trusting(), kShop) == "closed: closed during the TLS handshake");
+  CHECK(pair.handshake(trusting(), kShop) == "closed: closed during the TLS handshake");
   Pair other;
   other.plain_server->reset_on_close();
   other.plain_server.reset();
-  // What the kernel told the write it does not tell the read again.
-  const std::string reset = other.shake_hands(trusting(), kShop);
+  // The kernel reports an error once: what the write got, the read does not get again.
+  const std::string reset = other.handshake(trusting(), kShop);
   CHECK((reset.starts_with("reset: ") || reset.starts_with("closed: ")));
 }
 
@@ -80,11 +78,11 @@ TEST_CASE("TLS 1.2 is the oldest that counts") {
   SSL_CTX_set_security_level(older.context.get(), 0);
   SSL_CTX_set_min_proto_version(older.context.get(), TLS1_VERSION);
   SSL_CTX_set_max_proto_version(older.context.get(), TLS1_1_VERSION);
-  CHECK(older.shake_hands(trusting(), kShop) ==
+  CHECK(older.handshake(trusting(), kShop) ==
         "unsupported: no common version of TLS, of which 1.2 is the least");
   Pair old(make_identity({}, &authority()));
   SSL_CTX_set_max_proto_version(old.context.get(), TLS1_2_VERSION);
-  CHECK(old.shake_hands(trusting(), kShop) == "");
+  CHECK(old.handshake(trusting(), kShop) == "");
 }
 
 TEST_CASE("the server is asked for by name, and not by address") {
@@ -98,7 +96,7 @@ TEST_CASE("the server is asked for by name, and not by address") {
           return SSL_TLSEXT_ERR_OK;
         });
     SSL_CTX_set_tlsext_servername_arg(pair.context.get(), &seen);
-    REQUIRE(pair.shake_hands(trusting(), {.name = name}) == "");
+    REQUIRE(pair.handshake(trusting(), {.name = name}) == "");
     return seen;
   };
   CHECK(asked("shop.example") == "shop.example");

@@ -1,4 +1,4 @@
-// OpenSSL's objects, owned; and its errors as words.
+// OpenSSL's objects, owned; and its errors as text.
 #pragma once
 
 #include <sluice/base/error.h>
@@ -26,7 +26,7 @@ using SslSessionPtr = std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>>;
 using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
 
-/// Why a handshake has failed, right after it has. `name` is whom the certificate had to be for.
+/// Why a handshake has failed, right after it has. `name` is what the certificate had to be for.
 Error handshake_error(const SSL& ssl, std::string_view name);
 /// What OpenSSL says of the last thing that failed.
 Error library_error(std::string_view what);

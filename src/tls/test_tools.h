@@ -18,7 +18,7 @@ namespace sluice::tls::test {
 
 constexpr Duration kLong{10'000};  // nothing that works takes this long
 
-/// Keeps what it is told.
+/// Keeps what it receives.
 struct Collector final : net::Reader {
   std::string bytes;
   bool ended = false;
@@ -37,7 +37,7 @@ struct Collector final : net::Reader {
 
 struct Pair {
   explicit Pair(const Identity& identity) : context(server_context(identity)) { connect(); }
-  /// Where plain words are spoken.
+  /// The server speaks no TLS.
   Pair() { connect(); }
 
   void connect() {
@@ -52,16 +52,16 @@ struct Pair {
 
   void begin_server() {
     server =
-        std::make_unique<TlsTransport>(loop, std::move(plain_server), server_of(*context), nullptr, Server{});
-    server->shake_hands([this](Result<void> how) { server_done = std::move(how); });
+        std::make_unique<TlsTransport>(loop, std::move(plain_server), server_of(*context), nullptr, Peer{});
+    server->handshake([this](Result<void> how) { server_done = std::move(how); });
   }
   /// What the client's handshake comes to: "" or the error. With a server, when there is a context.
-  std::string shake_hands(const ClientContext::Settings& settings, const Server& expected) {
+  std::string handshake(const ClientContext::Settings& settings, const Peer& expected) {
     auto made = ClientContext::make(settings);
     REQUIRE(made);
-    return shake_hands(*made, expected);
+    return handshake(*made, expected);
   }
-  std::string shake_hands(std::shared_ptr<const ClientContext> trust, const Server& expected) {
+  std::string handshake(std::shared_ptr<const ClientContext> trust, const Peer& expected) {
     if (context) begin_server();
     std::optional<std::string> told;
     const Wait wait = secure(loop, std::move(trust), std::move(plain_client), expected, [&](auto secured) {
@@ -83,6 +83,8 @@ struct Pair {
   std::unique_ptr<TlsTransport> server;
   std::unique_ptr<net::Transport> client;
 };
+
+const Peer kShop{.name = "shop.example"};
 
 inline ClientContext::Settings trusting(const Identity& identity = authority()) {
   return {.authorities = identity.pem()};

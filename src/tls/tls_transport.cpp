@@ -24,7 +24,7 @@ Error broken_off() {
 }  // namespace
 
 TlsTransport::TlsTransport(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
-                           std::shared_ptr<const void> context, Server peer)
+                           std::shared_ptr<const void> context, Peer peer)
     : loop_(loop),
       plain_(std::move(plain)),
       context_(std::move(context)),
@@ -52,14 +52,14 @@ SslPtr TlsTransport::client_of(const ClientContext& context) {
 
 // ---- the handshake
 
-void TlsTransport::shake_hands(std::function<void(Result<void>)> on_done) {
+void TlsTransport::handshake(std::function<void(Result<void>)> on_done) {
   on_done_ = std::move(on_done);
   take_up_session();
   loop_.run_later(later_);
 }
 
 void TlsTransport::take_up_session() {
-  if (!server_.session || !server_.session->is_kept()) return;
+  if (!server_.session || !server_.session->has_ticket()) return;
   Session::Impl& session = *server_.session->impl_;
   if (loop_.clock().now() - session.verified >= Session::kLongest) return session.kept.reset();
   SSL_set_session(ssl_.get(), session.kept.get());
@@ -69,7 +69,7 @@ int TlsTransport::on_new_session(SSL* ssl, SSL_SESSION* session) {
   const auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
   if (self == nullptr || !self->server_.session) return 0;
   Session::Impl& kept = *self->server_.session->impl_;
-  if (!self->took_up_session()) kept.verified = self->loop_.clock().now();
+  if (!self->resumed()) kept.verified = self->loop_.clock().now();
   kept.kept.reset(session);
   return 1;  // It is ours now.
 }
@@ -116,7 +116,7 @@ void TlsTransport::leave_plain() {
 void TlsTransport::on_bytes(std::string_view bytes) {
   CHECK(BIO_write(in_, bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size()));
   if (on_done_) return go_on();
-  if (reader_ == nullptr) return leave_plain();  // Nobody reads: no more than these are kept.
+  if (reader_ == nullptr) return leave_plain();  // Without a reader no more than these are kept.
   deliver();
 }
 
@@ -130,7 +130,7 @@ void TlsTransport::on_end(Result<void> how) {
   if (reader_ != nullptr) deliver();
 }
 
-/// All that can be read, as long as somebody reads it.
+/// Delivers all that can be read, as long as there is a reader.
 void TlsTransport::deliver() {
   const Alive::Watch watch(alive_);
   while (reader_ != nullptr && !end_) {
@@ -208,7 +208,7 @@ bool TlsTransport::encrypt(std::string_view bytes) {
 net::Flow TlsTransport::flush() {
   char* data = nullptr;
   const long size = BIO_get_mem_data(out_, &data);
-  if (size <= 0 || is_shut_down_) return plain_->kept_bytes() == 0 ? net::Flow::open : net::Flow::blocked;
+  if (size <= 0 || is_shut_down_) return plain_->pending_bytes() == 0 ? net::Flow::open : net::Flow::blocked;
   const std::string_view bytes(data, static_cast<size_t>(size));
   const net::Flow flow = plain_->write({&bytes, 1});
   static_cast<void>(BIO_reset(out_));
@@ -230,7 +230,7 @@ void TlsTransport::shutdown() {
   plain_->shutdown();
 }
 
-// ---- what is told in a later turn
+// ---- what is reported in a later turn
 
 /// One thing at a time, since each may destroy us.
 void TlsTransport::tell_later() {

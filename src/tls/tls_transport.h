@@ -17,26 +17,26 @@
 namespace sluice::tls {
 
 /// Records are read and written in memory; what moves them is the transport below, whose back-pressure holds
-/// in both directions: it keeps what is written, and is not read from while nobody reads here.
+/// in both directions: it keeps what is written, and is read from only for a reader here or the handshake.
 class TlsTransport final : public net::Transport, private net::Reader {
  public:
-  /// `ssl` knows its side and whom to verify; `context` is what it borrows from.
+  /// `ssl` has its side and the name to verify set; `context` is what it borrows from.
   TlsTransport(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
-               std::shared_ptr<const void> context, Server peer);
+               std::shared_ptr<const void> context, Peer peer);
   ~TlsTransport() override;
 
   /// For a new connection.
   static SslPtr client_of(const ClientContext& context);
 
   /// Before all else. The callback runs once, in a later turn, and may destroy this.
-  void shake_hands(std::function<void(Result<void>)> on_done);
-  bool took_up_session() const { return SSL_session_reused(ssl_.get()) == 1; }
+  void handshake(std::function<void(Result<void>)> on_done);
+  bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
   void start_reading(net::Reader& reader) override;
   void stop_reading() override;
   net::Flow write(std::span<const std::string_view> pieces) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
-  size_t kept_bytes() const override { return plain_->kept_bytes(); }
+  size_t pending_bytes() const override { return plain_->pending_bytes(); }
   /// Says close_notify first (RFC 8446 6.1).
   void shutdown() override;
   void reset_on_close() override { plain_->reset_on_close(); }
@@ -68,11 +68,11 @@ class TlsTransport final : public net::Transport, private net::Reader {
   net::Loop& loop_;
   std::unique_ptr<net::Transport> plain_;
   std::shared_ptr<const void> context_;
-  Server server_;
+  Peer server_;
   SslPtr ssl_;
   BIO* in_;                                    // records that have come; of ssl_
   BIO* out_;                                   // records to be sent; of ssl_
-  std::function<void(Result<void>)> on_done_;  // while hands are shaken
+  std::function<void(Result<void>)> on_done_;  // during the handshake
   net::Reader* reader_ = nullptr;
   bool is_plain_read_ = false;
   bool is_shut_down_ = false;

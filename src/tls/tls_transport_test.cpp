@@ -4,12 +4,10 @@
 namespace sluice::tls::test {
 namespace {
 
-const Server kShop{.name = "shop.example"};
-
 /// With hands shaken.
 struct Ready : Pair {
   Ready() : Pair(make_identity({}, &authority())) {
-    REQUIRE(shake_hands(trusting(), kShop) == "");
+    REQUIRE(handshake(trusting(), kShop) == "");
     REQUIRE(until([this] { return server_done.has_value(); }));
     REQUIRE(*server_done);
   }
@@ -52,7 +50,7 @@ TEST_CASE("who reads nothing makes the other end wait, and loses nothing") {
   Ready pair;
   const std::string piece = pattern(200'000);
   std::string sent;
-  while (pair.client->kept_bytes() < 1'000'000) {
+  while (pair.client->pending_bytes() < 1'000'000) {
     write(*pair.client, piece);
     sent += piece;
     pair.loop.run_until([] { return true; }, Duration{1});
@@ -60,7 +58,7 @@ TEST_CASE("who reads nothing makes the other end wait, and loses nothing") {
   CHECK(write(*pair.client, "x") == net::Flow::blocked);
   sent += "x";
   pair.settle();
-  CHECK(pair.client->kept_bytes() > 0);
+  CHECK(pair.client->pending_bytes() > 0);
   bool is_writable = false;
   const Wait wait = pair.client->when_writable([&](Result<void> how) { is_writable = how.has_value(); });
   Collector at_server;
@@ -144,7 +142,7 @@ TEST_CASE("a reset below is told as one") {
   CHECK(at_client.error->code == ErrorCode::reset);
 }
 
-/// Flips a bit of what passes between a client and a server, once it is told to.
+/// Flips a bit of what passes between a client and a server, once `begins` is set.
 class Damage final : public net::Transport, private net::Reader {
  public:
   explicit Damage(std::unique_ptr<net::Transport> below) : below_(std::move(below)) {}
@@ -159,7 +157,7 @@ class Damage final : public net::Transport, private net::Reader {
   Wait when_writable(std::function<void(Result<void>)> callback) override {
     return below_->when_writable(std::move(callback));
   }
-  size_t kept_bytes() const override { return below_->kept_bytes(); }
+  size_t pending_bytes() const override { return below_->pending_bytes(); }
   void shutdown() override { below_->shutdown(); }
   void reset_on_close() override { below_->reset_on_close(); }
   bool is_stale() const override { return below_->is_stale(); }
@@ -182,7 +180,7 @@ TEST_CASE("bytes that were changed on their way break the connection, and nothin
   auto damage = std::make_unique<Damage>(std::move(pair.plain_client));
   Damage& path = *damage;
   pair.plain_client = std::move(damage);
-  REQUIRE(pair.shake_hands(trusting(), kShop) == "");
+  REQUIRE(pair.handshake(trusting(), kShop) == "");
   Collector at_client;
   pair.client->start_reading(at_client);
   REQUIRE(pair.until([&] { return pair.server_done.has_value(); }));
@@ -203,17 +201,17 @@ TEST_CASE("bytes that were changed on their way break the connection, and nothin
 }
 
 /// Connects anew and reads an answer, as a probe does; whether the session was taken up.
-bool visit(const std::shared_ptr<const ClientContext>& trust, SSL_CTX& context, const Server& server) {
+bool visit(const std::shared_ptr<const ClientContext>& trust, SSL_CTX& context, const Peer& server) {
   Pair pair;
   pair.context.reset(&context);
   SSL_CTX_up_ref(&context);
-  REQUIRE(pair.shake_hands(trust, server) == "");
+  REQUIRE(pair.handshake(trust, server) == "");
   Collector at_client;
   pair.client->start_reading(at_client);
   REQUIRE(pair.until([&] { return pair.server_done.has_value(); }));
   write(*pair.server, "answer");
   REQUIRE(pair.until([&] { return at_client.bytes == "answer"; }));
-  return pair.server->took_up_session();
+  return pair.server->resumed();
 }
 
 TEST_CASE("a session is taken up again by who keeps it, and by nobody else") {
@@ -222,9 +220,9 @@ TEST_CASE("a session is taken up again by who keeps it, and by nobody else") {
     CAPTURE(version);
     const SslContextPtr context = server_context(make_identity({}, &authority()));
     SSL_CTX_set_max_proto_version(context.get(), version);
-    const Server keeping{.name = "shop.example", .session = std::make_shared<Session>()};
+    const Peer keeping{.name = "shop.example", .session = std::make_shared<Session>()};
     CHECK_FALSE(visit(trust, *context, keeping));
-    CHECK(keeping.session->is_kept());
+    CHECK(keeping.session->has_ticket());
     CHECK(visit(trust, *context, keeping));
     CHECK(visit(trust, *context, keeping));
     CHECK_FALSE(visit(trust, *context, kShop));

@@ -48,16 +48,16 @@ uint64_t BackendState::failures() const {
   return sum;
 }
 
-Lease::Place::~Place() {
+Lease::Slot::~Slot() {
   if (backend_ != nullptr) backend_->leave(is_counted_);
 }
 
-Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room,
-                 OnEvidence on_evidence)
+Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble,
+                 OnSlotFree on_slot_free, OnEvidence on_evidence)
     : state_(std::move(state)),
       mine_(state_->worker(worker)),
       on_trouble_(std::move(on_trouble)),
-      on_room_(std::move(on_room)),
+      on_slot_free_(std::move(on_slot_free)),
       on_evidence_(std::move(on_evidence)),
       worker_(worker) {}
 
@@ -67,64 +67,87 @@ void Backend::configure(uint32_t weight, bool closed, Duration idle) {
   weight_ = weight;
   idle_timeout_ = idle;
   closed_ = closed;
-  if (closed_) idle_.clear();
+  if (closed_ || idle_timeout_ == Duration::zero()) idle_.clear();
   tell_all();
 }
 
-void Backend::tell_of_drain(DrainNotice& notice) {
+/// Calls back once for each change.
+void DrainSubscription::say(Says word) {
+  const bool was_told = std::exchange(is_told_, word == Says::drains);
+  if (was_told != is_told_) on_word_(word);
+}
+
+void Backend::subscribe_drain(DrainSubscription& notice) {
   notice.drop();
-  if (drains()) return notice.on_drain_();
   notices_.push_back(notice);
+  if (drains()) notice.say(DrainSubscription::Says::drains);
 }
 
+/// A backend that is down, and drained before, is not back: it may be about to end.
 void Backend::tell_all() {
-  if (drains()) pool_gone();
+  if (drains()) return pool_gone();
+  if (state_->health() == HealthState::healthy) tell_all(DrainSubscription::Says::is_back);
 }
 
-/// The callbacks only arm deadlines: none of them changes this list or destroys us.
 void Backend::pool_gone() {
-  while (DrainNotice* notice = notices_.pop_front()) notice->on_drain_();
+  tell_all(DrainSubscription::Says::drains);
+}
+
+/// The callbacks move deadlines or close an idle connection: none of them changes this list or destroys us.
+void Backend::tell_all(DrainSubscription::Says word) {
+  for (DrainSubscription* notice = notices_.front(); notice != nullptr; notice = notices_.next(*notice)) {
+    notice->say(word);
+  }
 }
 
 // ---- requests
 
-/// What began while there was no bound has no place, and counts all the same.
+/// A request that began while there was no bound has no slot, and counts all the same.
 bool Backend::is_full() const {
-  return state_->room().inside() >= most_requests_ || state_->in_flight() >= most_requests_;
+  return state_->concurrency().inside() >= most_requests_ || state_->in_flight() >= most_requests_;
 }
 
 std::optional<Lease> Backend::lease(const std::shared_ptr<Backend>& self) {
   const bool is_bounded = self->most_requests_ != 0;
-  if (is_bounded && (self->is_full() || !self->state_->room().enter(self->most_requests_)))
+  if (is_bounded && (self->is_full() || !self->state_->concurrency().enter(self->most_requests_)))
     return std::nullopt;
   self->mine_.requests.add();
   auto pass = *self->mine_.in_flight.enter();  // This gate is never closed: it is a count.
-  return Lease(self, Lease::Place(*self, is_bounded), std::move(pass));
+  self->most_at_once_ = std::max(self->most_at_once_, self->mine_.in_flight.inside());
+  return Lease(self, Lease::Slot(*self, is_bounded), std::move(pass));
 }
 
 Lease Backend::lease_beyond_bound(const std::shared_ptr<Backend>& self) {
   auto pass = *self->mine_.in_flight.enter();
-  return Lease(self, Lease::Place(*self, false), std::move(pass));
+  return Lease(self, Lease::Slot(*self, false), std::move(pass));
 }
 
 void Backend::leave(bool was_counted) {
-  if (was_counted) state_->room().leave();
-  pass_on_room();
+  if (was_counted) state_->concurrency().leave();
+  pass_on_slot();
 }
 
-void Backend::wait_for_room(bool waits) {
-  if (most_requests_ != 0 || !waits) state_->room().set_waiting(worker_, waits);
+bool Backend::wait_for_room(bool waits) {
+  return (most_requests_ != 0 || !waits) && state_->concurrency().set_waiting(worker_, waits);
 }
 
-void Backend::pass_on_room() {
-  if (most_requests_ == 0 || !on_room_ || is_full()) return;
-  if (const auto next = state_->room().next_waiting()) on_room_(state_, *next);
+void Backend::pass_on_slot() {
+  if (most_requests_ == 0 || !on_slot_free_ || is_full()) return;
+  if (const auto next = state_->concurrency().next_waiting()) on_slot_free_(state_, *next);
 }
 
 // ---- connections
 
+bool Backend::may_take_idle() {
+  if (idle_.empty()) return false;
+  if (!idle_lifetime_.closes_each()) return true;
+  if (idle_.front()->idle_time() < IdleLifetime::kLong) return false;
+  idle_lifetime_.survived(idle_.front()->idle_time());
+  return true;
+}
+
 std::unique_ptr<wire::ClientStream> Backend::take_idle() {
-  if (idle_.empty()) return nullptr;
+  if (!may_take_idle()) return nullptr;
   auto connection = std::move(idle_.back());
   idle_.pop_back();
   connection->unpark();
@@ -132,8 +155,10 @@ std::unique_ptr<wire::ClientStream> Backend::take_idle() {
 }
 
 std::unique_ptr<wire::ClientStream> Backend::take_trusted(Duration unproven) {
-  if (!idle_.empty()) keep_alive_.lasted(idle_.front()->idle_time());
-  const Duration trusted = keep_alive_.trusted(unproven);
+  if (!may_take_idle()) return nullptr;
+  idle_lifetime_.survived(idle_.front()->idle_time());
+  if (idle_lifetime_.is_unknown()) return nullptr;
+  const Duration trusted = idle_lifetime_.trusted(unproven);
   while (!idle_.empty() && idle_.back()->idle_time() <= trusted) {
     auto connection = take_idle();
     if (!connection->is_stale()) return connection;
@@ -143,6 +168,12 @@ std::unique_ptr<wire::ClientStream> Backend::take_trusted(Duration unproven) {
 
 void Backend::give_back(std::unique_ptr<wire::ClientStream> connection) {
   if (closed_ || state_->health() != HealthState::healthy || !connection->may_be_reused()) return;
+  if (idle_timeout_ == Duration::zero()) return;
+  if (connection->is_reused()) idle_lifetime_.answered_again();
+  if (idle_lifetime_.closes_each() && !idle_.empty()) return;  // One is enough to see whether that changes.
+  // Until a connection has been used again, each request that may be sent only once opens a new one: a
+  // backend would get hundreds that are never used again, each for as long as the idle timeout.
+  if (idle_lifetime_.is_unknown() && idle_.size() >= most_at_once_) return;
   connection->park(idle_timeout_, [this](wire::ClientStream& gone) { drop(gone); });
   idle_.push_back(std::move(connection));
 }
@@ -152,14 +183,20 @@ void Backend::drop(wire::ClientStream& connection) {
   const auto found = std::ranges::find_if(idle_, is_it);
   CHECK(found != idle_.end());
   const auto gone = std::move(*found);  // Destroyed last: it is calling us.
-  const Duration idle = gone->idle_time();
-  const bool was_retired = idle >= idle_timeout_;
-  was_retired ? keep_alive_.lasted(idle) : keep_alive_.closed(idle);
+  learn(*gone, idle_timeout_);
   idle_.erase(found);
 }
 
+/// It was idle for `most`, or the backend has closed it.
+void Backend::learn(const wire::ClientStream& gone, Duration most) {
+  const Duration idle = gone.idle_time();
+  const bool was_retired = idle >= most;
+  was_retired ? idle_lifetime_.survived(idle) : idle_lifetime_.closed_after(idle);
+  if (!was_retired && !gone.is_reused()) idle_lifetime_.closed_after_one(idle);
+}
+
 void Backend::connect_failed(observe::Cause cause) {
-  suspect_ = true;
+  suspect();
   count_failure(cause, 0);
   report();
 }
@@ -171,14 +208,18 @@ void Backend::connection_broke(observe::Cause cause) {
 
 void Backend::count_failure(observe::Cause cause, int status) {
   mine_.failures.add();
-  if (!ejection_.enabled || !state_->row().add(ejection_.failures) || !on_evidence_) return;
+  if (!ejection_.enabled || !state_->failures_in_a_row().add(ejection_.failures) || !on_evidence_) return;
   on_evidence_(state_, {.kind = Evidence::Kind::failures, .cause = cause, .status = status});
 }
 
-void Backend::said_it_drains() {
+void Backend::signalled_drain() {
   if (!on_evidence_ || std::exchange(said_draining_, true)) return;
-  suspect_ = true;
+  suspect();
   on_evidence_(state_, {.kind = Evidence::Kind::drains});
+}
+
+void Backend::suspect() {
+  if (!std::exchange(suspect_, true) && on_suspect_) on_suspect_();
 }
 
 void Backend::report() {

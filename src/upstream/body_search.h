@@ -1,4 +1,4 @@
-// Whether a body contains a text, told piece by piece. Pure.
+// Whether a body contains a text; the body comes piece by piece. Pure.
 #pragma once
 
 #include <algorithm>

@@ -15,8 +15,8 @@ Wait SocketDialer::dial(const Address& address, OnDialed on_dialed) {
           error.origin = Origin::upstream;
           return on_dialed(std::move(error));
         }
-        on_dialed(std::unique_ptr<wire::ClientStream>(
-            std::make_unique<wire::Http1ClientConnection>(*std::move(transport), loop_.deadlines(), out_)));
+        on_dialed(std::unique_ptr<wire::ClientStream>(std::make_unique<wire::Http1ClientConnection>(
+            *std::move(transport), loop_.deadlines(), out_, limits_)));
       });
 }
 

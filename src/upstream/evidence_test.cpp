@@ -1,4 +1,4 @@
-// What backends tell control of their traffic.
+// What backends report to control of their traffic.
 #include "upstream/test_tools.h"
 
 namespace sluice::upstream {
@@ -11,7 +11,7 @@ struct Witnesses {
   explicit Witnesses(const config::Ejection& settings) {
     for (unsigned worker = 0; worker < 2; ++worker) {
       workers.push_back(std::make_unique<Backend>(
-          state, worker, [](const auto&) {}, Backend::OnRoom(),
+          state, worker, [](const auto&) {}, Backend::OnSlotFree(),
           [this](const auto&, const Evidence& seen) { evidence.push_back(seen); }));
       workers.back()->set_ejection(settings);
     }
@@ -43,7 +43,7 @@ TEST_CASE("one that goes well, at whatever worker, ends the row") {
     seen.workers[0]->connection_broke();
     seen.workers[0]->connection_broke();
     seen.workers[1]->answered_whole(200);
-    CHECK(seen.state->row().length() == 0);
+    CHECK(seen.state->failures_in_a_row().length() == 0);
   }
   CHECK(seen.evidence.empty());
 }
@@ -55,7 +55,7 @@ TEST_CASE("statuses count where the pool says so, and else are as good as any an
   CHECK(strict.evidence[0].status == 504);
   CHECK(strict.state->failures() == 3);
   strict.workers[0]->answered_whole(500);
-  CHECK(strict.state->row().length() == 0);
+  CHECK(strict.state->failures_in_a_row().length() == 0);
 
   Witnesses easy(kThree);
   for (int i = 0; i < 3; ++i) easy.workers[0]->answered_whole(503);
@@ -65,21 +65,21 @@ TEST_CASE("statuses count where the pool says so, and else are as good as any an
 TEST_CASE("where the pool does not eject nothing is counted in a row") {
   Witnesses seen({});
   for (int i = 0; i < 10; ++i) seen.workers[0]->connection_broke();
-  CHECK(seen.state->row().length() == 0);
+  CHECK(seen.state->failures_in_a_row().length() == 0);
   CHECK(seen.evidence.empty());
   CHECK(seen.state->failures() == 10);
 }
 
 TEST_CASE("one that says that it drains gets nothing more here until control has looked") {
   Witnesses seen({});
-  seen.workers[0]->said_it_drains();
-  seen.workers[0]->said_it_drains();
+  seen.workers[0]->signalled_drain();
+  seen.workers[0]->signalled_drain();
   REQUIRE(seen.evidence.size() == 1);  // Once is enough for now.
   CHECK(seen.evidence[0].kind == Evidence::Kind::drains);
   CHECK_FALSE(seen.workers[0]->is_usable());
   seen.workers[0]->checked();
   CHECK(seen.workers[0]->is_usable());
-  seen.workers[0]->said_it_drains();
+  seen.workers[0]->signalled_drain();
   CHECK(seen.evidence.size() == 2);
 }
 

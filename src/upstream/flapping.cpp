@@ -6,14 +6,14 @@
 namespace sluice::upstream {
 namespace {
 
-constexpr unsigned kMostDoublings = 16;
+constexpr unsigned kMostPassDoublings = 16;
 
 }  // namespace
 
 bool Flapping::fell(TimePoint now) {
   last_ = now;
   if (is_flapping()) {
-    doublings_ = std::min(doublings_ + 1, kMostDoublings);
+    doublings_ = std::min(doublings_ + 1, kMostPassDoublings);
     return false;
   }
   falls_[count_++ % kFalls] = now;

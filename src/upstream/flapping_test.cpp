@@ -17,7 +17,7 @@ TEST_CASE("it flaps from the fifth fall within a minute on") {
   CHECK(flapping.passes_needed(2, seconds(1)) == 2);
   CHECK(flapping.fell(now += seconds(10)));
   CHECK(flapping.is_flapping());
-  CHECK_FALSE(flapping.fell(now += seconds(10)));  // Is told once.
+  CHECK_FALSE(flapping.fell(now += seconds(10)));  // Is reported once.
 }
 
 TEST_CASE("falls that are far apart are none of it, however many") {
@@ -51,7 +51,7 @@ TEST_CASE("it ends with a minute in which there was neither a fall nor a probe t
   CHECK_FALSE(flapping.calmed_down(now + seconds(59)));
   CHECK(flapping.calmed_down(now + seconds(60)));
   CHECK_FALSE(flapping.is_flapping());
-  CHECK_FALSE(flapping.calmed_down(now + seconds(60)));  // Is told once.
+  CHECK_FALSE(flapping.calmed_down(now + seconds(60)));  // Is reported once.
   CHECK_FALSE(flapping.fell(now + seconds(60)));         // Begins at nothing.
 }
 

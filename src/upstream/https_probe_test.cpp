@@ -21,17 +21,17 @@ class SecureOrigin {
   const Address& address() const { return socket_.address(); }
   size_t sessions_taken_up() const { return taken_up_; }
   std::string request;  // the last
+  std::string end;      // how the last connection ended: "in order" or the error
 
  private:
   struct Visitor final : net::Reader {
     Visitor(SecureOrigin& the_origin, std::unique_ptr<net::Transport> plain)
         : origin(the_origin),
-          transport(std::make_unique<tls::TlsTransport>(origin.loop_, std::move(plain),
-                                                        tls::test::server_of(*origin.context_), nullptr,
-                                                        tls::Server{})) {
-      transport->shake_hands([this](Result<void> how) {
+          transport(std::make_unique<tls::TlsTransport>(
+              origin.loop_, std::move(plain), tls::test::server_of(*origin.context_), nullptr, tls::Peer{})) {
+      transport->handshake([this](Result<void> how) {
         if (!how) return transport.reset();
-        origin.taken_up_ += transport->took_up_session() ? 1 : 0;
+        origin.taken_up_ += transport->resumed() ? 1 : 0;
         transport->start_reading(*this);
       });
     }
@@ -41,8 +41,12 @@ class SecureOrigin {
       origin.request = request;
       const std::array<std::string_view, 1> answer = {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready"};
       transport->write(answer);
+      transport->shutdown();
     }
-    void on_end(Result<void>) override { transport.reset(); }
+    void on_end(Result<void> how) override {
+      origin.end = how ? "in order" : std::string(how.error().message);
+      transport.reset();
+    }
 
     SecureOrigin& origin;
     std::unique_ptr<tls::TlsTransport> transport;
@@ -64,7 +68,7 @@ config::Health trusting(config::ProbeTls tls = {}) {
   return {.type = config::ProbeType::https, .timeout = Duration{5000}, .tls = std::move(tls)};
 }
 
-std::string told(const tls::test::Wish& wish, const config::Health& health) {
+std::string https_result(const tls::test::Wish& wish, const config::Health& health) {
   net::Loop loop;
   const SecureOrigin origin(loop, make_identity(wish, &authority()));
   return ask(loop, origin.address(), health);
@@ -73,36 +77,37 @@ std::string told(const tls::test::Wish& wish, const config::Health& health) {
 const tls::test::Wish kLocal{.names = "IP:127.0.0.1"};
 
 TEST_CASE("an https probe judges what is answered within TLS") {
-  CHECK(told(kLocal, trusting()) == "passed");
+  CHECK(https_result(kLocal, trusting()) == "passed");
   config::Health health = trusting();
   health.body = "ready";
-  CHECK(told(kLocal, health) == "passed");
+  CHECK(https_result(kLocal, health) == "passed");
   health.body = "steady";
-  CHECK(told(kLocal, health) == "failed: the body has no \"steady\"");
+  CHECK(https_result(kLocal, health) == "failed: GET /ping: the body has no \"steady\"");
   health = trusting();
   health.expect = {{204, 204}};
-  CHECK(told(kLocal, health) == "failed: status 200");
+  CHECK(https_result(kLocal, health) == "failed: GET /ping: 200, expected 204");
 }
 
 TEST_CASE("an https probe says what is wrong with a certificate") {
-  CHECK(told({.names = "IP:127.0.0.1", .valid_from = -7200, .valid_to = -3600}, trusting()) ==
+  CHECK(https_result({.names = "IP:127.0.0.1", .valid_from = -7200, .valid_to = -3600}, trusting()) ==
         "failed: the certificate has expired");
-  CHECK(told({}, trusting()) == "failed: the certificate is for another name than 127.0.0.1");
+  CHECK(https_result({}, trusting()) == "failed: the certificate is for another name than 127.0.0.1");
   const Identity other = make_identity({.names = "", .is_authority = true});
-  CHECK(told(kLocal, trusting({.ca = other.pem()})) == "failed: the certificate is of an unknown authority");
-  CHECK(told({}, trusting({.verify = false})) == "passed");
+  CHECK(https_result(kLocal, trusting({.ca = other.pem()})) ==
+        "failed: the certificate is of an unknown authority");
+  CHECK(https_result({}, trusting({.verify = false})) == "passed");
 }
 
 TEST_CASE("the certificate is for who is asked: server_name, or host, or the address") {
-  CHECK(told({}, trusting({.server_name = "shop.example"})) == "passed");
+  CHECK(https_result({}, trusting({.server_name = "shop.example"})) == "passed");
   config::Health by_host = trusting();
   by_host.host = "Shop.Example:8080";
-  CHECK(told({}, by_host) == "passed");
+  CHECK(https_result({}, by_host) == "passed");
   by_host.tls.server_name = "other.example";
-  CHECK(told({}, by_host) == "failed: the certificate is for another name than other.example");
-  const Question question({.host = "[::1]:80"});
+  CHECK(https_result({}, by_host) == "failed: the certificate is for another name than other.example");
+  const ProbeSpec question({.host = "[::1]:80"});
   CHECK(question.server_name(*Address::parse("192.0.2.1:80")) == "::1");
-  CHECK(Question(config::Health{}).server_name(*Address::parse("[2001:db8::1]:80")) == "2001:db8::1");
+  CHECK(ProbeSpec(config::Health{}).server_name(*Address::parse("[2001:db8::1]:80")) == "2001:db8::1");
 }
 
 TEST_CASE("an https probe of what speaks no TLS, or nothing, fails and says so") {
@@ -117,14 +122,24 @@ TEST_CASE("an https probe of what speaks no TLS, or nothing, fails and says so")
   CHECK(ask(loop, plain.address(), trusting()) == "failed: no TLS is spoken there");
 }
 
+TEST_CASE("an https probe answers the end of TLS with its own, and the connection ends in order") {
+  net::Loop loop;
+  Lingering lingering;
+  const SecureOrigin origin(loop, make_identity(kLocal, &authority()));
+  CHECK(ask(loop, lingering, origin.address(), trusting()) == "passed");
+  CHECK(loop.run_until([&] { return !origin.end.empty() && lingering.size() == 0; }, kLong));
+  CHECK(origin.end == "in order");
+}
+
 TEST_CASE("a backend's session is taken up by its next probe, and not by another backend's") {
   net::Loop loop;
   const SecureOrigin origin(loop, make_identity(kLocal, &authority()));
-  const auto question = std::make_shared<const Question>(trusting());
+  const auto question = std::make_shared<const ProbeSpec>(trusting());
+  Lingering lingering;
   const auto pass = [&](const std::shared_ptr<tls::Session>& session) {
     std::optional<ProbeResult> result;
     const Wait wait =
-        probe(loop, origin.address(), question, session, [&](ProbeResult got) { result = got; });
+        probe(loop, lingering, origin.address(), question, session, [&](ProbeResult got) { result = got; });
     REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
     REQUIRE(result->kind == ProbeResult::Kind::passed);
     return origin.sessions_taken_up();

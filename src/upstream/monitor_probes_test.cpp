@@ -12,8 +12,8 @@ const std::string kDrains = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n";
 constexpr Duration kNever{600'000};
 
 /// A monitor of backends that all are one origin, or one that refuses.
-struct Watch {
-  explicit Watch(config::Health health, const std::string& answer = kOk) : origin(loop, {answer}) {
+struct ProbedPool {
+  explicit ProbedPool(config::Health health, const std::string& answer = kOk) : origin(loop, {answer}) {
     pool->name = "shop";
     pool->health = std::move(health);
     state = std::make_shared<BackendState>("shop", origin.address());
@@ -45,23 +45,39 @@ config::Health patient(unsigned rise, unsigned fall) {
 }
 
 TEST_CASE("a new backend is asked at once, and quickly until it has passed often enough") {
-  Watch watch(patient(5, 3));
+  ProbedPool watch(patient(5, 3));
   watch.begin();
   CHECK(watch.becomes(HealthState::healthy));
   CHECK(watch.origin.visitors() == 5);
 }
 
 TEST_CASE("a new backend that fails is asked quickly until it is down, and then no more") {
-  Watch watch(patient(1, 4), kBroken);
+  ProbedPool watch(patient(1, 4), kBroken);
   watch.begin();
   CHECK(watch.becomes(HealthState::down));
   CHECK(watch.origin.visitors() == 4);
   CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 4; }, Duration{50}));
-  CHECK(watch.monitor.standing(*watch.state).cause == "status 500");
+  CHECK(watch.monitor.health_record(*watch.state).cause == "GET /ping: 500, expected 200");
+}
+
+TEST_CASE("what a probe was answered is forgotten when probes end, and when an admin says that it is ready") {
+  ProbedPool watch(patient(1, 1), kBroken);
+  watch.begin();
+  REQUIRE(watch.becomes(HealthState::down));
+  CHECK(watch.state->probe_answer() == "GET /ping: 500, expected 200");
+  SUBCASE("a reload") {
+    watch.pool = std::make_shared<config::Pool>(*watch.pool);
+    watch.pool->health.enabled = false;
+    watch.begin();
+  }
+  SUBCASE("an admin") {
+    watch.monitor.reset(watch.state);
+  }
+  CHECK(watch.state->probe_answer().empty());
 }
 
 TEST_CASE("one failure of a healthy backend is followed up quickly") {
-  Watch watch(patient(1, 4), kBroken);
+  ProbedPool watch(patient(1, 4), kBroken);
   watch.state->set_health(HealthState::healthy);
   watch.begin();
   CHECK(watch.becomes(HealthState::down));
@@ -69,13 +85,13 @@ TEST_CASE("one failure of a healthy backend is followed up quickly") {
 }
 
 TEST_CASE("a backend that nothing is known of is left alone for its initial delay") {
-  Watch watch({.initial_delay = kNever});
+  ProbedPool watch({.initial_delay = kNever});
   watch.begin();
   CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 0; }, Duration{50}));
   watch.begin();  // A generation later it still waits.
   CHECK_FALSE(watch.loop.run_until([&] { return watch.origin.visitors() > 0; }, Duration{20}));
   CHECK(watch.state->health() == HealthState::starting);
-  Watch short_delay({.interval = kNever, .initial_delay = Duration{30}});
+  ProbedPool short_delay({.interval = kNever, .initial_delay = Duration{30}});
   const TimePoint before = short_delay.loop.clock().now();
   short_delay.begin();
   CHECK(short_delay.becomes(HealthState::healthy));
@@ -83,7 +99,7 @@ TEST_CASE("a backend that nothing is known of is left alone for its initial dela
 }
 
 TEST_CASE("an initial delay ends when a reload takes it away, and when an admin says that it is ready") {
-  Watch watch({.initial_delay = kNever});
+  ProbedPool watch({.initial_delay = kNever});
   watch.begin();
   SUBCASE("a reload") {
     watch.pool = std::make_shared<config::Pool>(*watch.pool);
@@ -91,31 +107,31 @@ TEST_CASE("an initial delay ends when a reload takes it away, and when an admin 
     watch.begin();
   }
   SUBCASE("an admin") {
-    watch.monitor.begin_anew(watch.state);
+    watch.monitor.reset(watch.state);
   }
   CHECK(watch.becomes(HealthState::healthy));
 }
 
 TEST_CASE("a backend that is known is not left alone") {
-  Watch healthy({.initial_delay = kNever});
+  ProbedPool healthy({.initial_delay = kNever});
   healthy.state->set_health(HealthState::healthy);
   healthy.begin();
   CHECK(healthy.until([&] { return healthy.origin.visitors() > 0; }));
-  Watch asked({.interval = kNever});
+  ProbedPool asked({.interval = kNever});
   asked.begin();
   REQUIRE(asked.becomes(HealthState::healthy));
   asked.pool = std::make_shared<config::Pool>(*asked.pool);
   asked.pool->health.initial_delay = kNever;
   asked.begin();
   CHECK(asked.until([&] { return asked.origin.visitors() > 1; }));
-  Watch inherited({.initial_delay = kNever});
+  ProbedPool inherited({.initial_delay = kNever});
   inherited.state->set_inherited();
   inherited.begin();
   CHECK(inherited.becomes(HealthState::healthy));
 }
 
 TEST_CASE("what traffic reports is looked at now, and told of") {
-  Watch watch({.interval = kNever});
+  ProbedPool watch({.interval = kNever});
   watch.state->set_health(HealthState::healthy);
   watch.begin();
   CHECK(watch.until([&] { return watch.origin.visitors() == 1; }));
@@ -126,7 +142,7 @@ TEST_CASE("what traffic reports is looked at now, and told of") {
 }
 
 TEST_CASE("what cannot be asked since this process has no descriptors stays as it is, and is asked again") {
-  Watch watch(patient(1, 1));
+  ProbedPool watch(patient(1, 1));
   watch.begin();
   REQUIRE(watch.becomes(HealthState::healthy));
   const uint64_t before = watch.monitor.load().begun;
@@ -143,7 +159,7 @@ TEST_CASE("what cannot be asked since this process has no descriptors stays as i
 }
 
 TEST_CASE("backends that leave while they are asked leave nothing behind") {
-  Watch watch({.timeout = kLong}, "");
+  ProbedPool watch({.timeout = kLong}, "");
   std::vector<Target> targets;
   for (int i = 0; i < 300; ++i) {
     targets.push_back({std::make_shared<BackendState>("shop", watch.origin.address()), watch.pool});
@@ -157,7 +173,7 @@ TEST_CASE("backends that leave while they are asked leave nothing behind") {
 }
 
 TEST_CASE("one that was there at the beginning starts warm, and cold whenever it comes back") {
-  Watch watch({.interval = kNever, .fast_interval = Duration{1}, .fall = 1});
+  ProbedPool watch({.interval = kNever, .fast_interval = Duration{1}, .fall = 1});
   const auto is_cold = [&] { return watch.state->healthy_since() != TimePoint(); };
   const auto expect = [&](int status) {
     watch.pool = std::make_shared<config::Pool>(*watch.pool);
@@ -168,7 +184,7 @@ TEST_CASE("one that was there at the beginning starts warm, and cold whenever it
     watch.begin();
     REQUIRE(watch.becomes(HealthState::healthy));
     CHECK_FALSE(is_cold());
-    watch.monitor.begin_anew(watch.state);
+    watch.monitor.reset(watch.state);
   }
   SUBCASE("a process before has proven it") {
     watch.state->set_health(HealthState::healthy);
@@ -181,7 +197,7 @@ TEST_CASE("one that was there at the beginning starts warm, and cold whenever it
   SUBCASE("a process before has proven it, and an admin has had it restarted") {
     watch.state->set_health(HealthState::healthy);
     watch.begin();
-    watch.monitor.begin_anew(watch.state);
+    watch.monitor.reset(watch.state);
   }
   SUBCASE("it was down for a process before") {
     watch.state->set_health(HealthState::down);
@@ -198,7 +214,7 @@ TEST_CASE("one that was there at the beginning starts warm, and cold whenever it
 }
 
 TEST_CASE("however often traffic reports trouble, a backend that passes is not asked all the time") {
-  Watch watch({.interval = kNever, .fast_interval = kNever});
+  ProbedPool watch({.interval = kNever, .fast_interval = kNever});
   watch.state->set_health(HealthState::healthy);
   watch.begin();
   REQUIRE(watch.until([&] { return watch.origin.visitors() == 1; }));
@@ -213,12 +229,12 @@ TEST_CASE("however often traffic reports trouble, a backend that passes is not a
 }
 
 TEST_CASE("one that drains, goes and comes back has fallen once, and one that is not healthy does not fall") {
-  Watch watch({.interval = Duration{1}, .fast_interval = Duration{1}, .fall = 1});
+  ProbedPool watch({.interval = Duration{1}, .fast_interval = Duration{1}, .fall = 1});
   const auto becomes = [&](const std::string& answer, HealthState health) {
     watch.origin.answer(answer);
     REQUIRE(watch.becomes(health));
   };
-  const auto is_flapping = [&] { return watch.monitor.standing(*watch.state).is_flapping; };
+  const auto is_flapping = [&] { return watch.monitor.health_record(*watch.state).is_flapping; };
   watch.begin();
   for (int i = 0; i < 4; ++i) {
     becomes(kOk, HealthState::healthy);
@@ -236,7 +252,7 @@ TEST_CASE("one that drains, goes and comes back has fallen once, and one that is
 }
 
 TEST_CASE("other settings count from now on") {
-  Watch watch({.interval = kNever});
+  ProbedPool watch({.interval = kNever});
   watch.begin();
   CHECK(watch.becomes(HealthState::healthy));
   watch.pool = std::make_shared<config::Pool>(*watch.pool);

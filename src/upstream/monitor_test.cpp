@@ -1,4 +1,4 @@
-// What control makes of what traffic says, in pools without probes: each change is told once, with its cause.
+// What control makes of evidence, in pools without probes: each change is reported once, with its cause.
 #include <sluice/upstream/monitor.h>
 
 #include <memory>
@@ -14,7 +14,7 @@ using std::chrono::minutes;
 
 constexpr Duration kLong = std::chrono::seconds(10);
 constexpr Evidence kFailures{.kind = Evidence::Kind::failures, .cause = observe::Cause::backend_closed};
-constexpr Evidence kDrains{.kind = Evidence::Kind::drains};
+constexpr Evidence kDrainEvidence{.kind = Evidence::Kind::drains};
 
 /// Backends 1, 2 ... of one pool without probes; what becomes of them as "1 ejected: cause".
 struct Watch {
@@ -39,11 +39,11 @@ struct Watch {
     monitor.watch(targets);
   }
   void judge(size_t backend, const Evidence& evidence = kFailures) {
-    monitor.judge(states[backend - 1], evidence);
+    monitor.apply_evidence(states[backend - 1], evidence);
   }
   HealthState health(size_t backend) const { return states[backend - 1]->health(); }
-  Standing standing(size_t backend) const { return monitor.standing(*states[backend - 1]); }
-  /// What was told since the last time.
+  HealthRecord standing(size_t backend) const { return monitor.health_record(*states[backend - 1]); }
+  /// What was reported since the last call.
   std::vector<std::string> told() { return std::exchange(told_, {}); }
 
   net::Loop loop;
@@ -78,10 +78,10 @@ TEST_CASE("a full row ejects, and the ejection ends by itself") {
 TEST_CASE("the row begins anew when an ejected backend is back") {
   Watch watch(2);
   watch.judge(1);
-  watch.states[0]->row().add(5);
+  watch.states[0]->failures_in_a_row().add(5);
   watch.monitor.clear(watch.states[0]);
-  CHECK(watch.states[0]->row().length() == 0);
-  CHECK(watch.standing(1) == Standing());
+  CHECK(watch.states[0]->failures_in_a_row().length() == 0);
+  CHECK(watch.standing(1) == HealthRecord());
   CHECK(watch.told() == Told{"1 ejected: " + kRow, "1 healthy: ready, by an admin"});
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("the last one is never ejected, and when the others go those that were
   CHECK(watch.told() == Told{"1 ejected: " + kRow, "2 ejected: " + kRow,
                              "3 not ejected: " + kRow + "; no other backend is available"});
   SUBCASE("it drains by its own word") {
-    watch.judge(3, kDrains);
+    watch.judge(3, kDrainEvidence);
   }
   SUBCASE("it is drained by an admin") {
     watch.settings.backends[2].drain = true;
@@ -130,7 +130,7 @@ TEST_CASE("one that an admin has drained does not count as another") {
 TEST_CASE("a reload keeps what traffic has said, and ends it where the pool wants none of it") {
   Watch watch(4);
   watch.judge(1);
-  watch.judge(2, kDrains);
+  watch.judge(2, kDrainEvidence);
   watch.settings.queue.max = 5;
   watch.apply();
   CHECK(watch.health(1) == HealthState::ejected);
@@ -142,16 +142,16 @@ TEST_CASE("a reload keeps what traffic has said, and ends it where the pool want
   CHECK(watch.told() ==
         Told{"1 healthy: the pool ejects no more", "2 healthy: the pool has no drain header any more"});
   watch.judge(1);
-  watch.judge(1, kDrains);  // Of a request of before.
+  watch.judge(1, kDrainEvidence);  // Of a request of before.
   CHECK(watch.told().empty());
 }
 
 TEST_CASE("the next process goes on with what is left") {
   Watch before(3);
   before.judge(1);
-  before.judge(2, kDrains);
+  before.judge(2, kDrainEvidence);
   Watch after(3);
-  for (size_t i = 1; i <= 3; ++i) after.monitor.recall(after.states[i - 1], before.standing(i));
+  for (size_t i = 1; i <= 3; ++i) after.monitor.restore(after.states[i - 1], before.standing(i));
   CHECK(after.told() == Told{"1 ejected: " + kRow, "2 draining: a response said X-Bye"});
   CHECK(after.standing(1).ejections == 1);
   CHECK(after.standing(1).ejected > Duration::zero());
@@ -167,14 +167,14 @@ TEST_CASE("one that warms up goes on with that in the next process, and one that
   Watch before(2);
   before.settings.slow_start = minutes(5);
   before.apply();
-  before.monitor.begin_anew(before.states[0]);
+  before.monitor.reset(before.states[0]);
   REQUIRE_FALSE(is_warm(before, 1));
   CHECK(before.standing(1).warming > Duration::zero());
   CHECK(before.standing(2).warming == Duration::zero());
   Watch after(2);
   after.settings.slow_start = minutes(6);
   after.apply();
-  for (size_t i = 1; i <= 2; ++i) after.monitor.recall(after.states[i - 1], before.standing(i));
+  for (size_t i = 1; i <= 2; ++i) after.monitor.restore(after.states[i - 1], before.standing(i));
   CHECK(after.standing(1).warming > Duration::zero());
   CHECK(after.standing(1).warming <= minutes(5));
   CHECK(is_warm(after, 2));
@@ -200,7 +200,7 @@ TEST_CASE("however many workers report one trouble, it is one: it is left alone 
 TEST_CASE("one that an admin drains and has back is told of, and starts cold") {
   Watch watch(2);
   watch.monitor.tell_drained(*watch.states[0]);
-  watch.monitor.begin_anew(watch.states[0]);
+  watch.monitor.reset(watch.states[0]);
   CHECK(watch.health(1) == HealthState::healthy);
   CHECK(watch.states[0]->healthy_since() != TimePoint());
   CHECK(watch.told() ==
@@ -211,8 +211,8 @@ TEST_CASE("a word that it drains holds for its time, and each one anew") {
   Watch watch(2);
   watch.settings.drain_header.hold = Duration{20};
   watch.apply();
-  watch.judge(1, kDrains);
-  watch.judge(1, kDrains);
+  watch.judge(1, kDrainEvidence);
+  watch.judge(1, kDrainEvidence);
   CHECK(watch.health(1) == HealthState::draining);
   CHECK(watch.loop.run_until([&] { return watch.health(1) == HealthState::healthy; }, kLong));
   CHECK(watch.told() == Told{"1 draining: a response said X-Bye", "1 healthy: its time is over"});

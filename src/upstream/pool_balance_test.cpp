@@ -16,12 +16,6 @@ config::Pool with(config::Balance balance) {
   return pool;
 }
 
-config::Pool bounded(std::initializer_list<uint32_t> bounds) {
-  config::Pool pool;
-  for (const uint32_t bound : bounds) pool.backends.push_back({.max_requests = bound});
-  return pool;
-}
-
 TEST_CASE("least requests counts what other workers have in flight, too") {
   World one(2, with({.policy = BalancePolicy::least_requests}), 0, 2);
   World other(2, with({.policy = BalancePolicy::least_requests}), 1, 2, &one);
@@ -93,6 +87,34 @@ TEST_CASE("a sticky client whose backend has too much to do goes elsewhere once,
   CHECK_FALSE(world.pool.new_sticky_id(*world.members[1], id));
 }
 
+TEST_CASE("a backend of weight 0 gets no new request by any policy, and keeps its sticky clients") {
+  for (const auto policy : {BalancePolicy::round_robin, BalancePolicy::least_requests,
+                            BalancePolicy::random_two, BalancePolicy::hash, BalancePolicy::sticky_cookie}) {
+    const config::Balance balance{.policy = policy};
+    World world(3, with(balance));
+    const uint64_t id = backend_id(balance, World::address(1));
+    world.reconfigure([](config::Pool& pool) { pool.backends[1].weight = 0; });
+    for (int i = 0; i < 30; ++i) CHECK(world.pick({}, key_of(std::to_string(i))) != '2');
+    for (int i = 0; i < 30; ++i) CHECK(world.pick() != '2');
+    if (policy != BalancePolicy::sticky_cookie) continue;
+    CHECK(world.pick({}, id) == '2');
+    CHECK_FALSE(world.pool.new_sticky_id(*world.members[1], id));
+    world.states[1]->set_health(HealthState::draining);
+    CHECK(world.pick({}, id) != '2');
+  }
+}
+
+TEST_CASE("with weight 0 everywhere nobody new is served, and by priority the next group is") {
+  World world(2);
+  world.reconfigure([](config::Pool& pool) {
+    pool.backends[0].weight = 0;
+    pool.backends[1].priority = 1;
+  });
+  CHECK(world.pick() == '2');
+  world.reconfigure([](config::Pool& pool) { pool.backends[1].weight = 0; });
+  CHECK_FALSE(world.pool.try_pick({}));
+}
+
 TEST_CASE("backends of a higher priority number stand by, and those of other zones, too") {
   World world(3);
   world.reconfigure([](config::Pool& pool) { pool.backends[0].priority = 1; });
@@ -123,7 +145,7 @@ TEST_CASE("a backend at its bound is passed over, until one of its requests ends
   CHECK(world.states[0]->in_flight() == 2);
   CHECK(world.states[1]->in_flight() == 18);
   leases.clear();
-  CHECK(world.states[0]->room().inside() == 0);
+  CHECK(world.states[0]->concurrency().inside() == 0);
 }
 
 TEST_CASE("the bound is over all workers") {
@@ -147,9 +169,9 @@ TEST_CASE("who waits for a full backend is told when a request ends, on whicheve
   lease.reset();
   REQUIRE(one.rooms == std::vector<unsigned>{1});
   CHECK_FALSE(waiter.lease);
-  other.pool.room_at(*other.states[0]);
+  other.pool.slot_freed(*other.states[0]);
   CHECK(waiter.lease);
-  waiter.lease.reset();  // Nobody waits any more.
+  waiter.lease.reset();  // No request waits any more.
   CHECK(other.rooms.empty());
 }
 
@@ -161,10 +183,10 @@ TEST_CASE("who comes to one worker does not overtake those who wait at another")
   lease.reset();
   CHECK(one.pick() == '-');
   Waiter here(one);
-  other.pool.room_at(*one.states[0]);
+  other.pool.slot_freed(*one.states[0]);
   REQUIRE(there.lease);
   there.lease.reset();
-  one.pool.room_at(*one.states[0]);
+  one.pool.slot_freed(*one.states[0]);
   CHECK(here.lease);
 }
 
@@ -188,20 +210,20 @@ TEST_CASE("workers whose requests wait have their turns, and one that waits no m
   SUBCASE("in turn") {
     lease.reset();
     REQUIRE(one.rooms == std::vector<unsigned>{1});
-    other.pool.room_at(*one.states[0]);
+    other.pool.slot_freed(*one.states[0]);
     REQUIRE(there->lease);
     there->lease.reset();
     REQUIRE(other.rooms == std::vector<unsigned>{0});
-    one.pool.room_at(*one.states[0]);
+    one.pool.slot_freed(*one.states[0]);
     CHECK(here.lease);
   }
   SUBCASE("passed on") {
     there.reset();
     lease.reset();
     REQUIRE(one.rooms == std::vector<unsigned>{1});
-    other.pool.room_at(*one.states[0]);
+    other.pool.slot_freed(*one.states[0]);
     REQUIRE(other.rooms == std::vector<unsigned>{0});
-    one.pool.room_at(*one.states[0]);
+    one.pool.slot_freed(*one.states[0]);
     CHECK(here.lease);
   }
 }
@@ -228,7 +250,7 @@ TEST_CASE("a bound that a reload brings counts what was there before it") {
   Waiter waiter(world);
   leases.pop_back();
   CHECK(world.rooms.size() == 1);
-  world.pool.room_at(*world.states[0]);
+  world.pool.slot_freed(*world.states[0]);
   CHECK(waiter.lease);
   CHECK(world.pick() == '-');
   world.reconfigure([](config::Pool& pool) { pool.backends[0].max_requests = 0; });

@@ -19,7 +19,7 @@ uint64_t next_random(uint64_t& state) {
 
 }  // namespace
 
-ProbeSchedule::Turn::~Turn() {
+ProbeSchedule::ScheduledProbe::~ScheduledProbe() {
   if (schedule_ != nullptr) schedule_->leave(*this);
 }
 
@@ -30,28 +30,28 @@ ProbeSchedule::~ProbeSchedule() {
   CHECK(planned_.empty() && waiting_.empty() && under_way_ == 0);
 }
 
-void ProbeSchedule::plan(Turn& turn, Duration after) {
+void ProbeSchedule::plan(ScheduledProbe& turn, Duration after) {
   take_out(turn);
   turn.schedule_ = this;
-  turn.state_ = Turn::State::planned;
+  turn.state_ = ScheduledProbe::State::planned;
   turn.key_ = {deadlines_.clock().now() + after, order_++};
   planned_.emplace(turn.key_, &turn);
   arm();
   begin_waiting();
 }
 
-void ProbeSchedule::hurry(Turn& turn) {
-  if (turn.state_ == Turn::State::under_way) return;
+void ProbeSchedule::hurry(ScheduledProbe& turn) {
+  if (turn.state_ == ScheduledProbe::State::under_way) return;
   take_out(turn);
   turn.schedule_ = this;
   turn.key_ = {deadlines_.clock().now(), order_++};
-  turn.state_ = Turn::State::waiting;
+  turn.state_ = ScheduledProbe::State::waiting;
   waiting_.push_front(turn);
   ++waiting_count_;
   begin_waiting();
 }
 
-void ProbeSchedule::leave(Turn& turn) {
+void ProbeSchedule::leave(ScheduledProbe& turn) {
   take_out(turn);
   begin_waiting();
 }
@@ -70,9 +70,9 @@ Duration ProbeSchedule::spread(Duration interval) {
 
 ProbeSchedule::Load ProbeSchedule::load() const {
   Duration late = late_;
-  // Those in a hurry stand before who waits longest.
-  if (const Turn* last = waiting_.back()) {
-    late = std::max(late, deadlines_.clock().now() - last->key_.first);
+  const TimePoint now = deadlines_.clock().now();
+  for (auto* each = waiting_.front(); each != nullptr; each = waiting_.next(*each)) {
+    late = std::max(late, now - each->key_.first);
   }
   return {.under_way = under_way_, .waiting = waiting_count_, .late = late, .begun = begun_};
 }
@@ -80,9 +80,9 @@ ProbeSchedule::Load ProbeSchedule::load() const {
 void ProbeSchedule::on_time() {
   const TimePoint now = deadlines_.clock().now();
   while (!planned_.empty() && planned_.begin()->first.first <= now) {
-    Turn& turn = *planned_.begin()->second;
+    ScheduledProbe& turn = *planned_.begin()->second;
     planned_.erase(planned_.begin());
-    turn.state_ = Turn::State::waiting;
+    turn.state_ = ScheduledProbe::State::waiting;
     waiting_.push_back(turn);
     ++waiting_count_;
   }
@@ -90,7 +90,7 @@ void ProbeSchedule::on_time() {
   begin_waiting();
 }
 
-/// For the earliest one. When that has left meanwhile it finds nothing, which costs less than arming anew.
+/// For the earliest probe. If that has left, the deadline finds nothing, which costs less than arming anew.
 void ProbeSchedule::arm() {
   if (planned_.empty()) return;
   const TimePoint first = planned_.begin()->first.first;
@@ -99,34 +99,34 @@ void ProbeSchedule::arm() {
   deadlines_.arm(next_, std::max(first - deadlines_.clock().now(), Duration{1}));
 }
 
-/// What has begun may be over at once and call this again: the outermost call goes on.
+/// A probe that has begun may be over at once and call this again: the outermost call goes on.
 void ProbeSchedule::begin_waiting() {
   if (std::exchange(is_beginning_, true)) return;
   while (is_open_ && under_way_ < kMostAtOnce && !waiting_.empty()) begin(*waiting_.front());
   is_beginning_ = false;
 }
 
-void ProbeSchedule::begin(Turn& turn) {
+void ProbeSchedule::begin(ScheduledProbe& turn) {
   take_out(turn);
-  turn.state_ = Turn::State::under_way;
+  turn.state_ = ScheduledProbe::State::under_way;
   ++under_way_;
   ++begun_;
   late_ = deadlines_.clock().now() - turn.key_.first;
   turn.begin_();
 }
 
-void ProbeSchedule::take_out(Turn& turn) {
-  switch (std::exchange(turn.state_, Turn::State::idle)) {
-    case Turn::State::idle:
+void ProbeSchedule::take_out(ScheduledProbe& turn) {
+  switch (std::exchange(turn.state_, ScheduledProbe::State::idle)) {
+    case ScheduledProbe::State::idle:
       return;
-    case Turn::State::planned:
+    case ScheduledProbe::State::planned:
       planned_.erase(turn.key_);
       return;
-    case Turn::State::waiting:
+    case ScheduledProbe::State::waiting:
       turn.hook_.unlink();
       --waiting_count_;
       return;
-    case Turn::State::under_way:
+    case ScheduledProbe::State::under_way:
       --under_way_;
       return;
   }

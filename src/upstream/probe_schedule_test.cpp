@@ -13,9 +13,9 @@
 namespace sluice::upstream {
 namespace {
 
-using Turn = ProbeSchedule::Turn;
+using ScheduledProbe = ProbeSchedule::ScheduledProbe;
 
-/// Backends that note when they begin, and are over when they are told.
+/// Probes that note when they begin, and end when the test says so.
 struct Field {
   explicit Field(size_t backends, uint64_t seed = 1) : schedule(deadlines, seed) {
     for (size_t i = 0; i < backends; ++i) {
@@ -31,7 +31,7 @@ struct Field {
     }
   }
   void plan_all(Duration after) {
-    for (Turn& turn : turns) schedule.plan(turn, after);
+    for (ScheduledProbe& turn : turns) schedule.plan(turn, after);
   }
   std::vector<size_t> take_begun() { return std::exchange(begun, {}); }
 
@@ -39,7 +39,7 @@ struct Field {
   Deadlines deadlines{clock};
   ProbeSchedule schedule;
   std::vector<size_t> begun;  // in this order
-  std::deque<Turn> turns;
+  std::deque<ScheduledProbe> turns;
 };
 
 std::vector<size_t> numbers(size_t first, size_t count) {
@@ -94,6 +94,15 @@ TEST_CASE("256 are under way at once, and the others wait in order") {
   CHECK(field.schedule.load().begun == 600);
 }
 
+TEST_CASE("how late probes are is the wait of the one that was due first") {
+  Field field(600);
+  for (size_t i = 0; i < 300; ++i) field.schedule.plan(field.turns[i], Duration::zero());
+  for (size_t i = 300; i < 600; ++i) field.schedule.plan(field.turns[i], Duration{20});
+  field.pass(Duration{41});
+  CHECK(field.schedule.load().waiting == 344);
+  CHECK(field.schedule.load().late == Duration{41});
+}
+
 TEST_CASE("one in a hurry is before all that wait, and is not begun twice") {
   Field field(300);
   field.plan_all(Duration::zero());
@@ -132,7 +141,7 @@ TEST_CASE("probes that are over as soon as they have begun need no stack as deep
   HeldClock clock;
   Deadlines deadlines(clock);
   ProbeSchedule schedule(deadlines, 1);
-  std::deque<Turn> turns;
+  std::deque<ScheduledProbe> turns;
   size_t begun = 0;
   for (size_t i = 0; i < 100'000; ++i) {
     turns.emplace_back([&, i] {
@@ -184,7 +193,7 @@ TEST_CASE("those that begin together are spread over the interval") {
 TEST_CASE("ten thousand backends probed each second never need more than a few places at once") {
   constexpr size_t kBackends = 10'000;
   Field field(0);
-  std::deque<Turn> turns;
+  std::deque<ScheduledProbe> turns;
   std::vector<size_t> times(kBackends);
   std::vector<bool> is_spread(kBackends);
   size_t most = 0;

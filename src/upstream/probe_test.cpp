@@ -9,7 +9,7 @@ using Then = Origin::Then;
 constexpr Duration kPatient{5000};
 
 /// What a probe says of an origin that answers so.
-std::string told(std::vector<std::string> pieces, config::Health health = {}, Then then = Then::wait) {
+std::string result_of(std::vector<std::string> pieces, config::Health health = {}, Then then = Then::wait) {
   net::Loop loop;
   const Origin origin(loop, std::move(pieces), then);
   health.timeout = kPatient;
@@ -21,23 +21,24 @@ std::string status(int code) {
 }
 
 TEST_CASE("a probe passes by the status that is expected, and 503 is draining whatever is expected") {
-  CHECK(told({status(200)}) == "passed");
-  CHECK(told({status(204)}) == "failed: status 204");
-  CHECK(told({status(503)}) == "draining: status 503");
+  CHECK(result_of({status(200)}) == "passed");
+  CHECK(result_of({status(204)}) == "failed: GET /ping: 204, expected 200");
+  CHECK(result_of({status(503)}) == "draining: GET /ping: 503");
   const config::Health any{.expect = {{200, 399}, {500, 599}}};
-  CHECK(told({status(302)}, any) == "passed");
-  CHECK(told({status(404)}, any) == "failed: status 404");
-  CHECK(told({status(500)}, any) == "passed");
-  CHECK(told({status(503)}, any) == "draining: status 503");
-  CHECK(told({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"}) == "passed");
+  CHECK(result_of({status(302)}, any) == "passed");
+  CHECK(result_of({status(404)}, any) ==
+        "failed: GET /ping: 404, expected " + config::expect_text(any.expect));
+  CHECK(result_of({status(500)}, any) == "passed");
+  CHECK(result_of({status(503)}, any) == "draining: GET /ping: 503");
+  CHECK(result_of({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"}) == "passed");
 }
 
 TEST_CASE("a probe fails by what is no answer, and says what came instead") {
-  CHECK(told({"220 smtp\r\n"}).starts_with("failed: malformed answer: "));
-  CHECK(told({}, {}, Then::close) == "failed: closed without an answer");
+  CHECK(result_of({"220 smtp\r\n"}).starts_with("failed: GET /ping: malformed answer: "));
+  CHECK(result_of({}, {}, Then::close) == "failed: GET /ping: closed without an answer");
   net::Loop loop;
   const Origin silent(loop, {});
-  CHECK(ask(loop, silent.address(), {.timeout = Duration{20}}) == "failed: timed out after 20ms");
+  CHECK(ask(loop, silent.address(), {.timeout = Duration{20}}) == "failed: GET /ping: timed out after 20ms");
   std::optional<net::ListeningSocket> gone =
       *net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone);
   const Address nobody = gone->address();
@@ -49,35 +50,37 @@ const config::Health kReady{.body = "ready"};
 
 TEST_CASE("the body must contain the text, by whatever framing it comes and wherever it is cut") {
   const std::string head = "HTTP/1.1 200 OK\r\n";
-  CHECK(told({head + "Content-Length: 9\r\n\r\n", "is re", "ady!"}, kReady) == "passed");
-  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\n", "dy\r\n0\r\n\r\n"}, kReady) ==
-        "passed");
-  CHECK(told({head + "\r\nis rea", "dy"}, kReady, Then::close) == "passed");
-  const std::string missing = "failed: the body has no \"ready\"";
-  CHECK(told({head + "Content-Length: 5\r\n\r\nreadx"}, kReady) == missing);
-  CHECK(told({head + "Content-Length: 0\r\n\r\n"}, kReady) == missing);
-  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\n4\r\nread\r\n0\r\n\r\n"}, kReady) == missing);
-  CHECK(told({head + "\r\nread"}, kReady, Then::close) == missing);
-  CHECK(told({head + "Content-Length: 9\r\n\r\nread"}, kReady, Then::close) ==
-        "failed: closed in the middle of the body");
-  CHECK(told({head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}, kReady)
-            .starts_with("failed: malformed body: "));
+  CHECK(result_of({head + "Content-Length: 9\r\n\r\n", "is re", "ady!"}, kReady) == "passed");
+  CHECK(result_of({head + "Transfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\n", "dy\r\n0\r\n\r\n"},
+                  kReady) == "passed");
+  CHECK(result_of({head + "\r\nis rea", "dy"}, kReady, Then::close) == "passed");
+  const std::string missing = "failed: GET /ping: the body has no \"ready\"";
+  CHECK(result_of({head + "Content-Length: 5\r\n\r\nreadx"}, kReady) == missing);
+  CHECK(result_of({head + "Content-Length: 0\r\n\r\n"}, kReady) == missing);
+  CHECK(result_of({head + "Transfer-Encoding: chunked\r\n\r\n4\r\nread\r\n0\r\n\r\n"}, kReady) == missing);
+  CHECK(result_of({head + "\r\nread"}, kReady, Then::close) == missing);
+  CHECK(result_of({head + "Content-Length: 9\r\n\r\nread"}, kReady, Then::close) ==
+        "failed: GET /ping: closed in the middle of the body");
+  CHECK(result_of({head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}, kReady)
+            .starts_with("failed: GET /ping: malformed body: "));
 }
 
 TEST_CASE("a status that is not expected, and 503, count before the body") {
-  CHECK(told({"HTTP/1.1 500 X\r\nContent-Length: 5\r\n\r\nready"}, kReady) == "failed: status 500");
-  CHECK(told({"HTTP/1.1 503 X\r\nContent-Length: 5\r\n\r\nready"}, kReady) == "draining: status 503");
+  CHECK(result_of({"HTTP/1.1 500 X\r\nContent-Length: 5\r\n\r\nready"}, kReady) ==
+        "failed: GET /ping: 500, expected 200");
+  CHECK(result_of({"HTTP/1.1 503 X\r\nContent-Length: 5\r\n\r\nready"}, kReady) ==
+        "draining: GET /ping: 503");
 }
 
 TEST_CASE("no more than 64 KiB of a body are looked at, and no longer than the timeout") {
   const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
-  CHECK(told({head + std::string(BodySearch::kMost - 5, 'x') + "ready"}, kReady) == "passed");
-  CHECK(told({head + std::string(BodySearch::kMost - 4, 'x') + "ready"}, kReady) ==
-        "failed: the body has no \"ready\" in its first 64 KiB");
+  CHECK(result_of({head + std::string(BodySearch::kMost - 5, 'x') + "ready"}, kReady) == "passed");
+  CHECK(result_of({head + std::string(BodySearch::kMost - 4, 'x') + "ready"}, kReady) ==
+        "failed: GET /ping: the body has no \"ready\" in its first 64 KiB");
   net::Loop loop;
   const Origin slow(loop, {head + "read"});
   CHECK(ask(loop, slow.address(), {.timeout = Duration{30}, .body = "ready"}) ==
-        "failed: timed out after 30ms");
+        "failed: GET /ping: timed out after 30ms");
 }
 
 TEST_CASE("a text is found however its body is cut, and not across what was never there") {
@@ -95,7 +98,7 @@ TEST_CASE("a text is found however its body is cut, and not across what was neve
   CHECK(one.feed("x"));
 }
 
-TEST_CASE("a probe asks as it is told") {
+TEST_CASE("a probe asks as its settings say") {
   net::Loop loop;
   const Origin origin(loop, {status(200)});
   REQUIRE(ask(loop, origin.address(), {}) == "passed");
@@ -123,12 +126,12 @@ TEST_CASE("where the pool's connections begin with a PROXY header, those of prob
   CHECK(begins("GET /ping "));
 }
 
-TEST_CASE("a probe asks at the port that it is told, and Unix sockets where they are") {
+TEST_CASE("a probe asks at the port that is set, and Unix sockets where they are") {
   net::Loop loop;
   const Origin origin(loop, {status(200)});
   const uint16_t port = origin.address().port();
   CHECK(ask(loop, origin.address().with_port(1), {.port = port}) == "passed");
-  const Question question({.port = port});
+  const ProbeSpec question({.port = port});
   CHECK(question.target(Address::local("/run/a")) == Address::local("/run/a"));
 }
 
@@ -153,12 +156,13 @@ TEST_CASE("a probe for which there is no descriptor says nothing of the backend"
 
 TEST_CASE("a probe that nobody waits for any more calls nobody") {
   net::Loop loop;
+  Lingering lingering;
   const Origin origin(loop, {});
-  Wait wait = probe(loop, origin.address(), std::make_shared<const Question>(config::Health{}), nullptr,
-                    [](const ProbeResult&) { FAIL("was called"); });
+  Wait wait = probe(loop, lingering, origin.address(), std::make_shared<const ProbeSpec>(config::Health{}),
+                    nullptr, [](const ProbeResult&) { FAIL("was called"); });
   REQUIRE(loop.run_until([&] { return origin.visitors() == 1; }, kLong));
   wait.cancel();
-  CHECK(ask(loop, origin.address(), {.timeout = Duration{20}}) == "failed: timed out after 20ms");
+  CHECK(ask(loop, origin.address(), {.timeout = Duration{20}}) == "failed: GET /ping: timed out after 20ms");
 }
 
 }  // namespace

@@ -50,10 +50,10 @@ TEST_CASE("weights count beside the slow start") {
 
 TEST_CASE("warmth grows evenly from a tenth to all") {
   const TimePoint start{seconds(5)};
-  CHECK(warmth(start, start, seconds(10)) == 10);
-  CHECK(warmth(start, start + seconds(5), seconds(10)) == 50);
-  CHECK(warmth(start, start + seconds(10), seconds(10)) == 100);
-  CHECK(warmth({}, start, seconds(10)) == 100);
+  CHECK(ramp_up_percent(start, start, seconds(10)) == 10);
+  CHECK(ramp_up_percent(start, start + seconds(5), seconds(10)) == 50);
+  CHECK(ramp_up_percent(start, start + seconds(10), seconds(10)) == 100);
+  CHECK(ramp_up_percent({}, start, seconds(10)) == 100);
 }
 
 TEST_CASE("while all are down those that are down are tried, where the pool wants that") {

@@ -23,8 +23,7 @@ bool RetryBudget::take(TimePoint now) {
   return true;
 }
 
-/// Nobody looks at the clock before there is a retry: long after the last one it is the mean rate of the
-/// requests since then that counts.
+/// The clock is read only for a retry: long after the last the mean rate of the requests since then counts.
 void RetryBudget::refill(TimePoint now) {
   const double seconds = std::chrono::duration<double>(now - refilled_).count();
   if (seconds < 1 && !is_full_) return;

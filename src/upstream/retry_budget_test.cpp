@@ -13,9 +13,9 @@ struct Load {
   RetryBudget budget{clock.now()};
 
   /// Every request of so many a second fails and wants to be tried again; how many may.
-  uint64_t storm(unsigned a_second, unsigned seconds) {
+  uint64_t storm(unsigned a_second, unsigned for_s) {
     uint64_t taken = 0;
-    for (unsigned i = 0; i < seconds * 10; ++i) {
+    for (unsigned i = 0; i < for_s * 10; ++i) {
       clock.advance(milliseconds(100));
       for (unsigned k = 0; k < a_second / 10; ++k) {
         budget.count_request();

@@ -1,4 +1,4 @@
-// What the tests of probes ask: an origin on the same loop that gives everybody the same answer.
+// What the tests of probes ask: an origin on the same loop that answers every connection alike.
 #pragma once
 
 #include <sluice/base/check.h>  // before doctest, which has a CHECK of its own
@@ -43,6 +43,10 @@ class Origin {
   /// Of the last visitor.
   const std::string& request() const { return visitors_.back().request; }
   size_t visitors() const { return visitors_.size(); }
+  /// How the last visitor's connection ended: "in order" or the error; empty before.
+  const std::string& end() const { return visitors_.back().end; }
+  /// All pieces have left.
+  bool has_sent_all() const { return visitors_.back().sent == pieces_.size(); }
 
  private:
   struct Visitor final : net::Reader {
@@ -54,7 +58,10 @@ class Origin {
       request += bytes;
       if (request.ends_with("\r\n\r\n") || origin.answers_ == Answers::anything) answer();
     }
-    void on_end(Result<void>) override { transport.reset(); }
+    void on_end(Result<void> how) override {
+      end = how ? "in order" : std::string(how.error().message);
+      transport.reset();
+    }
     void answer() {
       if (transport == nullptr) return;
       if (sent == origin.pieces_.size()) {
@@ -69,6 +76,7 @@ class Origin {
     Origin& origin;
     std::unique_ptr<net::Transport> transport;
     std::string request;
+    std::string end;
     size_t sent = 0;
     Deadline next{[this] { answer(); }};
   };
@@ -99,18 +107,23 @@ class NoDescriptors {
 };
 
 /// Its result as words: "passed", "draining: status 503", "failed: refused".
-inline std::string ask(net::Loop& loop, const Address& backend, config::Health health,
+inline std::string ask(net::Loop& loop, Lingering& lingering, const Address& backend, config::Health health,
                        config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none) {
   std::optional<ProbeResult> result;
-  const auto question = std::make_shared<const Question>(std::move(health), proxy_protocol);
+  const auto question = std::make_shared<const ProbeSpec>(std::move(health), proxy_protocol);
   const Wait wait =
-      probe(loop, backend, question, nullptr, [&](ProbeResult got) { result = std::move(got); });
+      probe(loop, lingering, backend, question, nullptr, [&](ProbeResult got) { result = std::move(got); });
   REQUIRE_FALSE(result);
   REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
   using Kind = ProbeResult::Kind;
   if (result->kind == Kind::passed) return "passed";
   if (result->kind == Kind::not_asked) return "not asked: " + result->cause;
   return (result->kind == Kind::draining ? "draining: " : "failed: ") + result->cause;
+}
+inline std::string ask(net::Loop& loop, const Address& backend, config::Health health,
+                       config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none) {
+  Lingering lingering;
+  return ask(loop, lingering, backend, std::move(health), proxy_protocol);
 }
 
 }  // namespace sluice::upstream

@@ -3,6 +3,8 @@
 
 #include <sluice/upstream/pool.h>
 
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +12,13 @@
 #include <doctest/doctest.h>
 
 namespace sluice::upstream {
+
+/// With backends of which each takes so many requests at a time; 0: any number.
+inline config::Pool bounded(std::initializer_list<uint32_t> bounds) {
+  config::Pool pool;
+  for (const uint32_t bound : bounds) pool.backends.push_back({.max_requests = bound});
+  return pool;
+}
 
 /// Backends at 192.0.2.1:9001, :9002 ..., all healthy.
 struct World {
@@ -44,6 +53,8 @@ struct World {
     const auto lease = pool.try_pick({.tried = tried, .key = key});
     return lease ? digit(*lease) : '-';
   }
+  /// For the first backend alone, as a client asks whose login is there.
+  PickRequest own() const { return {.only = members[0].get()}; }
   /// Another configuration of the same backends.
   void reconfigure(const std::function<void(config::Pool&)>& change, const std::string& zone = {}) {
     auto next = std::make_shared<config::Pool>(*config);
@@ -62,19 +73,19 @@ struct World {
   std::vector<std::shared_ptr<Backend>> members;
   std::shared_ptr<const config::Pool> config;
   int reports = 0;
-  std::vector<unsigned> rooms;  // workers that were told of room
+  std::vector<unsigned> rooms;  // workers that were notified of room
   unsigned worker;
   Pool pool;
 };
 
-/// One that waits, and keeps what it gets.
+/// A request that waits, and keeps what it gets.
 struct Waiter {
-  explicit Waiter(World& world)
-      : wait(world.pool.wait_for_backend(place, {}, Duration{5000}, [this](Result<Lease> got) {
+  explicit Waiter(World& world, const PickRequest& ask = {})
+      : wait(world.pool.wait_for_backend(place, ask, Duration{5000}, [this](Result<Lease> got) {
           has_failed = !got;
           if (got) lease = *std::move(got);
         })) {}
-  QueuePlace place;
+  QueueEntry place;
   std::optional<Lease> lease;
   bool has_failed = false;
   Wait wait;

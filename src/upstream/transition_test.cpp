@@ -1,4 +1,4 @@
-// What is told when a backend becomes something else.
+// What is reported when a backend's state changes.
 #include <sluice/upstream/transition.h>
 
 #include <doctest/doctest.h>
@@ -6,7 +6,7 @@
 namespace sluice::upstream {
 namespace {
 
-using Kind = Transition::Kind;
+using TransitionKind = Transition::Kind;
 
 Transition of(HealthState from, HealthState to, std::string cause) {
   return {.pool = "shop",
@@ -38,17 +38,17 @@ TEST_CASE("a change of the state is told with what it was and why") {
 }
 
 TEST_CASE("so is flapping, and an ejection that is not made") {
-  Transition flaps{.kind = Kind::flaps,
+  Transition flaps{.kind = TransitionKind::flaps,
                    .pool = "shop",
                    .backend = *Address::parse("192.0.2.1:80"),
                    .cause = "5 falls within a minute"};
   CHECK(log_line(flaps) ==
         "backend flapping pool=shop backend=192.0.2.1:80 cause=\"5 falls within a minute\"");
   CHECK(level(flaps) == LogLevel::warning);
-  flaps.kind = Kind::flaps_no_more;
+  flaps.kind = TransitionKind::flaps_no_more;
   CHECK(name(flaps) == "flapping no more");
   CHECK(level(flaps) == LogLevel::info);
-  flaps.kind = Kind::not_ejected;
+  flaps.kind = TransitionKind::not_ejected;
   CHECK(level(flaps) == LogLevel::warning);
 }
 

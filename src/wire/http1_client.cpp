@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "wire/pieces.h"
+#include "wire/slices.h"
 
 namespace sluice::wire {
 namespace {
@@ -21,7 +21,7 @@ Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> tra
     : Http1ClientConnection(std::move(transport), deadlines, out) {
   transport_->stop_reading();  // Until what has been read is passed on.
   reading_stopped_ = true;
-  kept_ = std::move(read);
+  buffered_ = std::move(read);
   exchanges_ = 1;
   answered_ = true;
   state_ = State::body;
@@ -30,10 +30,11 @@ Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> tra
 }
 
 Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines,
-                                             std::string& out)
+                                             std::string& out, const http::HeadLimits& limits)
     : transport_(std::move(transport)),
       deadlines_(deadlines),
       out_(out),
+      limits_(limits),
       decoder_(http::HeadDecoder::Of::response, {}),
       deadline_([this] { on_deadline(); }) {
   transport_->start_reading(*this);
@@ -45,7 +46,7 @@ Http1ClientConnection::~Http1ClientConnection() = default;
 
 void Http1ClientConnection::send_preface(std::string_view bytes) {
   CHECK(exchanges_ == 0);
-  single_use_ = true;
+  has_preface_ = true;
   preface_ = bytes;
 }
 
@@ -54,7 +55,7 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   CHECK(state_ == State::resting);
   state_ = State::head;
   ++exchanges_;
-  answered_ = taken_nothing_ = false;
+  answered_ = taken_nothing_ = end_untold_ = false;
   written_ = 0;
   receiver_ = nullptr;
   body_paused_ = false;
@@ -64,6 +65,7 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   declared_ = head.framing.kind == http::Framing::Kind::length ? head.framing.length : 0;
   request_sent_ = !head.framing.has_body();
   head_.clear();
+  decoder_.set_limits(limits_);
   out_head_ = std::move(out_);
   out_head_.clear();
   out_head_ += std::exchange(preface_, {});
@@ -72,8 +74,8 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   return write({});
 }
 
-/// Nobody is to send more or less than the head has said: the next request's head would be taken for a body,
-/// or a body's end for a request.
+/// A body must not be longer or shorter than the head has said: the next request's head would be taken for a
+/// body, or a body's end for a request.
 bool Http1ClientConnection::is_as_declared(uint64_t bytes) {
   if (out_framing_.kind != http::Framing::Kind::length) return true;
   if (body_refused_ || bytes > declared_) return false;
@@ -88,7 +90,7 @@ Flow Http1ClientConnection::refuse_body() {
   return Flow::blocked;
 }
 
-Flow Http1ClientConnection::write_body(Pieces pieces) {
+Flow Http1ClientConnection::write_body(Slices pieces) {
   if (!is_as_declared(size_of(pieces))) return refuse_body();
   if (out_framing_.kind != http::Framing::Kind::chunked) return write({}, pieces, {});
   std::string start;
@@ -117,10 +119,10 @@ Flow Http1ClientConnection::write(std::initializer_list<std::string_view> pieces
 }
 
 /// Writes what was given of the head, and all of these, as one.
-Flow Http1ClientConnection::write(std::string_view before, Pieces pieces, std::string_view behind) {
-  std::array<std::string_view, kMostPieces + 3> all;
+Flow Http1ClientConnection::write(std::string_view before, Slices pieces, std::string_view behind) {
+  std::array<std::string_view, kMaxSlices + 3> all;
   const size_t count = gather(all, out_head_, before, pieces, behind);
-  if (count == 0) return transport_->kept_bytes() == 0 ? Flow::open : Flow::blocked;
+  if (count == 0) return transport_->pending_bytes() == 0 ? Flow::open : Flow::blocked;
   for (size_t i = 0; i < count; ++i) written_ += all[i].size();
   const Flow flow = transport_->write(std::span(all.data(), count));
   if (out_head_.capacity() > out_.capacity()) out_ = std::move(out_head_);
@@ -154,14 +156,14 @@ void Http1ClientConnection::process(std::string_view bytes) {
       return fail(backend_error(ErrorCode::malformed, "the backend sent bytes that answer no request"));
     }
     if (is_body && !body_wanted()) {
-      kept_.append(bytes);
-      in_hand_ = {};
+      buffered_.append(bytes);
+      unread_ = {};
       if (!std::exchange(reading_stopped_, true)) transport_->stop_reading();
       return;
     }
     auto used = is_body ? read_response_body(bytes) : read_response_head(bytes);
     if (!watch) return;
-    in_hand_ = {};
+    unread_ = {};
     if (!used) return fail(std::move(used).error());
     bytes.remove_prefix(*used);
   }
@@ -178,7 +180,7 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
   }
   const size_t used = progress->used;
   if (!progress->complete) return used;
-  in_hand_ = bytes.substr(used);
+  unread_ = bytes.substr(used);
   Alive::Watch watch(alive_);
   if (head_.is_interim()) {
     if (head_.status == 101) {
@@ -194,15 +196,17 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
     if (watch) head_.clear();
     return used;
   }
-  body_.begin(head_.framing);
+  body_.begin(head_.framing, http::BodyDecoder::From::backend);
+  end_untold_ = body_.is_complete();  // A receiver that starts the body all the same is to get its end.
   state_ = body_.is_complete() ? State::complete : State::body;
-  if (state_ == State::complete && !in_hand_.empty()) broken_ = true;
+  if (state_ == State::complete && !unread_.empty()) broken_ = true;
   head_pending_.fire(&head_);
   return used;
 }
 
 void Http1ClientConnection::switch_protocols() {
-  CHECK(state_ == State::body && head_.status == 101);
+  // Complete when the backend has ended its direction before the request was sent whole.
+  CHECK((state_ == State::body || state_ == State::complete) && head_.status == 101);
   become_tunnel();
 }
 
@@ -217,32 +221,39 @@ Result<TunnelEnd> Http1ClientConnection::leave_tunnel() {
   auto connection = transport_->duplicate();
   if (!connection) return std::move(connection).error();
   return TunnelEnd{.connection = *std::move(connection),
-                   .read = std::string(in_hand_).append(kept_),
+                   .read = std::string(unread_).append(buffered_),
                    .unsent = transport_->kept()};
 }
 
 /// Delivers what is there of it; returns how much of `bytes` was used. Calls out.
 Result<size_t> Http1ClientConnection::read_response_body(std::string_view bytes) {
-  const auto pieces = body_.next_pieces(bytes);
+  const auto pieces = body_.next_slices(bytes);
   if (!pieces) return backend_error(ErrorCode::malformed, pieces.error().message);
   const size_t used = pieces->used;
-  in_hand_ = bytes.substr(used);
+  unread_ = bytes.substr(used);
   Alive::Watch watch(alive_);
   if (pieces->bytes != 0) receiver_->on_body(pieces->data());
   if (!watch || !body_.is_complete() || state_ != State::body) return used;
-  if (!in_hand_.empty()) broken_ = true;
+  if (!unread_.empty()) broken_ = true;
   complete();
   return used;
 }
 
 void Http1ClientConnection::complete() {
   state_ = State::complete;
-  if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->on_body_end({});
+  if (receiver_ == nullptr) {
+    end_untold_ = true;
+    return;
+  }
+  std::exchange(receiver_, nullptr)->on_body_end({});
 }
 
 void Http1ClientConnection::on_end(Result<void> how) {
   ended_ = true;
-  if (how && state_ == State::body && body_.may_end_here()) return complete();
+  if (how && state_ == State::body && body_.may_end_here()) {
+    if (buffered_.empty()) complete();  // Else once that has been passed on.
+    return;
+  }
   // All that was asked before has been answered, and so acknowledged.
   taken_nothing_ = how && state_ == State::head && !answered_ && transport_->unacknowledged() >= written_;
   Error error = how ? backend_error(ErrorCode::closed, "the backend closed the connection")
@@ -256,7 +267,7 @@ void Http1ClientConnection::on_deadline() {
   fail(backend_error(ErrorCode::malformed, "the request's body is not as long as its head says"));
 }
 
-/// The connection is of no more use; tells whoever waits for something on it.
+/// The connection is of no more use: the callback that waits for something on it gets the error.
 void Http1ClientConnection::fail(Error error) {
   broken_ = true;
   deadline_.disarm();
@@ -274,7 +285,7 @@ void Http1ClientConnection::fail(Error error) {
 void Http1ClientConnection::start_body(BodyReceiver& receiver) {
   receiver_ = &receiver;
   body_paused_ = false;
-  if (in_hand_.empty()) process_kept();
+  if (unread_.empty()) process_kept();
 }
 
 void Http1ClientConnection::pause_body() {
@@ -283,7 +294,7 @@ void Http1ClientConnection::pause_body() {
 
 void Http1ClientConnection::resume_body() {
   body_paused_ = false;
-  if (in_hand_.empty()) process_kept();
+  if (unread_.empty()) process_kept();
 }
 
 void Http1ClientConnection::stop_body() {
@@ -293,30 +304,35 @@ void Http1ClientConnection::stop_body() {
 /// Goes on with what was kept, and reads on once that is used.
 void Http1ClientConnection::process_kept() {
   Alive::Watch watch(alive_);
-  if (!kept_.empty()) {
-    const std::string bytes = std::exchange(kept_, {});
+  if (!buffered_.empty()) {
+    const std::string bytes = std::exchange(buffered_, {});
     process(bytes);
     if (!watch) return;
+  }
+  if (ended_ && !broken_ && buffered_.empty() && state_ == State::body && body_.may_end_here())
+    return complete();
+  if (receiver_ != nullptr && std::exchange(end_untold_, false)) {
+    return std::exchange(receiver_, nullptr)->on_body_end({});
   }
   if (failure_ && receiver_ != nullptr) {
     Error error = std::move(*failure_);
     failure_.reset();
     return std::exchange(receiver_, nullptr)->on_body_end(std::move(error));
   }
-  if (!reading_stopped_ || !kept_.empty() || ended_ || state_ == State::complete) return;
+  if (!reading_stopped_ || !buffered_.empty() || ended_ || state_ == State::complete) return;
   reading_stopped_ = false;
   transport_->start_reading(*this);
 }
 
 // ---- between exchanges
 
-bool Http1ClientConnection::may_be_reused() const {
+bool Http1ClientConnection::may_serve_its_client() const {
   return state_ == State::complete && request_sent_ && head_.keep_alive && !broken_ && !ended_ &&
-         !single_use_ && !body_refused_ && kept_.empty() && transport_->kept_bytes() == 0;
+         !single_use_ && !body_refused_ && buffered_.empty() && transport_->pending_bytes() == 0;
 }
 
 void Http1ClientConnection::park(Duration idle, std::function<void(ClientStream&)> on_gone) {
-  CHECK(may_be_reused());
+  CHECK(may_serve_its_client());
   state_ = State::resting;
   receiver_ = nullptr;
   on_gone_ = std::move(on_gone);

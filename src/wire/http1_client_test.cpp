@@ -250,6 +250,65 @@ TEST_CASE("a 101 to an upgrade that was asked for opens a tunnel, and the connec
   CHECK_FALSE(backend.connection->may_be_reused());
 }
 
+/// Asks, and takes the head alone: what follows is started later, as for a client that takes nothing now.
+void ask_for_head(Backend& backend, const http::RequestForwarding& forwarding = {}) {
+  http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
+  REQUIRE(decoder.decode("GET / HTTP/1.1\r\nHost: h\r\n\r\n", backend.request));
+  backend.connection->send_head(backend.request, forwarding, Follows::nothing_yet);
+  backend.wait = backend.connection->read_head(
+      [&](Result<const http::ResponseHead*> head) { backend.status = head ? (*head)->status : -1; });
+}
+
+TEST_CASE("the end of a body that came while nothing received it is not lost") {
+  Backend backend;
+  SUBCASE("an empty one that ends with the connection") {
+    ask_for_head(backend);
+    backend.transport->arrive("HTTP/1.1 200 OK\r\n\r\n");
+    backend.transport->end();
+  }
+  SUBCASE("one of length zero") {
+    ask_for_head(backend);
+    backend.transport->arrive("HTTP/1.1 379 PartialPOST Replay\r\nContent-Length: 0\r\n\r\n");
+  }
+  SUBCASE("an empty chunked one") {
+    ask_for_head(backend);
+    backend.transport->arrive("HTTP/1.1 379 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  }
+  SUBCASE("a tunnel of which nothing came") {
+    ask_for_head(backend, {.upgrade = "x"});
+    backend.transport->arrive(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    backend.connection->switch_protocols();
+    backend.transport->end();
+  }
+  REQUIRE(backend.status > 0);
+  backend.connection->start_body(backend.receiver);
+  CHECK(backend.receiver.ended);
+  CHECK(backend.receiver.error == "");
+  CHECK(backend.receiver.body == "");
+}
+
+TEST_CASE("the end comes behind what was kept, and is no other exchange's") {
+  Backend backend;
+  ask_for_head(backend);
+  backend.transport->arrive("HTTP/1.1 200 OK\r\n\r\nhello");
+  backend.transport->end();
+  backend.connection->start_body(backend.receiver);
+  CHECK(backend.receiver.body == "hello");
+  CHECK(backend.receiver.ended);
+  Backend other;
+  ask_for_head(other);
+  other.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  REQUIRE(other.connection->may_be_reused());
+  other.connection->park(Duration{1000}, [](ClientStream&) {});
+  other.connection->unpark();
+  other.ask();
+  other.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+  CHECK_FALSE(other.receiver.ended);
+  other.transport->arrive("ok");
+  CHECK(other.receiver.ended);
+}
+
 TEST_CASE("a 101 that nobody asked for is the backend's fault") {
   Backend backend;
   backend.ask();
@@ -265,6 +324,7 @@ TEST_CASE("a preface leaves before the head, and the connection serves one clien
   backend.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   CHECK(backend.status == 200);
   CHECK_FALSE(backend.connection->may_be_reused());
+  CHECK(backend.connection->may_serve_its_client());
 }
 
 TEST_CASE("a chunked response's trailers are there at its end, and a request's follow its last chunk") {

@@ -116,6 +116,15 @@ TEST_CASE("a PROXY header, however split, says who the client is; what is none e
   CHECK(silent.is_over);
 }
 
+TEST_CASE("a client that its PROXY header names can be refused before anything it asks for") {
+  Owner owner({.local = {}, .proxy_protocol = true});
+  owner.refuses_client = true;
+  owner.transport->arrive("PROXY TCP4 198.51.100.9 192.0.2.1 4000 443\r\n" + kGet);
+  CHECK(owner.bad_status == 429);
+  CHECK(owner.targets == "");
+  CHECK(owner.transport->is_shut_down);
+}
+
 TEST_CASE("a connection that is to end while it answers rests a moment, so that no next request is lost") {
   Owner owner;
   owner.transport->arrive(kGet);
@@ -125,7 +134,7 @@ TEST_CASE("a connection that is to end while it answers rests a moment, so that 
   owner.connection->write_body("ok");
   owner.connection->end_body({});
   owner.connection->finish();
-  CHECK_FALSE(owner.is_over);  // Nothing has told the client.
+  CHECK_FALSE(owner.is_over);  // The client has seen no Connection: close.
   owner.pass(499);
   owner.transport->arrive(kGet);
   CHECK(owner.targets == "/ / ");

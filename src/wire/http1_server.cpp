@@ -7,8 +7,8 @@
 namespace sluice::wire {
 namespace {
 
-constexpr size_t kMostKept = size_t{16} * 1024;
-constexpr Duration kNextTurn{5};
+constexpr size_t kMaxBuffered = size_t{16} * 1024;
+constexpr Duration kStaleRecheck{5};
 
 Error client_error(ErrorCode code, std::string message, int status) {
   return {.code = code, .message = std::move(message), .origin = Origin::downstream, .status = status};
@@ -31,13 +31,16 @@ Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> tra
       }),
       state_(options.proxy_protocol ? State::preface : State::idle) {}
 
-Http1ServerConnection::~Http1ServerConnection() = default;
+Http1ServerConnection::~Http1ServerConnection() {
+  context_.resting.remove(*this);
+}
 
 void Http1ServerConnection::start() {
   if (state_ == State::idle) {
     become_idle();
   } else {
     context_.deadlines.arm(deadline_, context_.settings.head_timeout);
+    context_.resting.add(*this, context_.deadlines.clock().now());
   }
   transport_->start_reading(*this);
 }
@@ -65,7 +68,7 @@ Result<void> Http1ServerConnection::start_tunnel(BetweenRequests from, std::stri
   is_tunnel_ = closing_ = committed_ = true;
   out_framing_ = {.kind = http::Framing::Kind::until_close};
   body_.begin(out_framing_);
-  kept_ = std::move(read);
+  buffered_ = std::move(read);
   reading_stopped_ = true;
   return {};
 }
@@ -76,10 +79,18 @@ void Http1ServerConnection::start_refused(const Error& error) {
 }
 
 void Http1ServerConnection::retire(Duration quiet) {
-  closing_ = true;
+  retires_ = true;
   is_awaited_ = false;
   quiet_ = quiet;
   if (state_ == State::idle) context_.deadlines.arm(deadline_, quiet);
+}
+
+void Http1ServerConnection::stay() {
+  is_awaited_ = false;
+  if (!retires_ || said_close_) return;
+  retires_ = false;
+  quiet_ = {};
+  if (state_ == State::idle) context_.deadlines.arm(deadline_, context_.settings.idle_timeout);
 }
 
 // ---- reading
@@ -108,7 +119,7 @@ void Http1ServerConnection::process(std::string_view bytes) {
     if (!watch) return;
     bytes.remove_prefix(used);
   }
-  in_hand_ = {};
+  unread_ = {};
   processing_ = false;
 }
 
@@ -116,14 +127,15 @@ void Http1ServerConnection::process(std::string_view bytes) {
 /// one is dropped without a word: it may be no HTTP at all.
 void Http1ServerConnection::read_preface(std::string_view bytes) {
   processing_ = false;
-  kept_.append(bytes);
-  auto read = http::read_proxy_header(kept_);
+  buffered_.append(bytes);
+  auto read = http::read_proxy_header(buffered_);
   if (!read) return leave();
   if (!*read) return;
   const auto& header = (*read)->header;
   if (header.source) client_.address = *header.source, client_.ip = header.source->ip_text();
   if (header.destination) client_.local = *header.destination;
-  const std::string rest = std::exchange(kept_, {}).substr((*read)->length_bytes);
+  const std::string rest = std::exchange(buffered_, {}).substr((*read)->length_bytes);
+  if (const auto known = handler_.on_client_known(); !known) return refuse(known.error());
   become_idle();
   process(rest);
 }
@@ -143,18 +155,21 @@ size_t Http1ServerConnection::read_head(std::string_view bytes) {
   if (!progress->complete) {
     if (state_ == State::idle && reading_->decoder.has_begun()) {
       state_ = State::head;
+      context_.resting.remove(*this);
       context_.deadlines.arm(deadline_, context_.settings.head_timeout);
     }
     return bytes.size();
   }
   const size_t used = progress->used;
-  in_hand_ = bytes.substr(used);
+  unread_ = bytes.substr(used);
   begin_exchange();
   return used;
 }
 
 void Http1ServerConnection::begin_exchange() {
   state_ = State::exchange;
+  context_.resting.remove(*this);
+  if (ended_) watch_client();
   ++requests_;
   deadline_.disarm();
   committed_ = false;
@@ -180,23 +195,24 @@ void Http1ServerConnection::begin_exchange() {
 /// What came is no request, and the connection's state is in doubt: the answer to it is the last one.
 void Http1ServerConnection::refuse(const Error& error) {
   state_ = State::exchange;
+  context_.resting.remove(*this);
   deadline_.disarm();
   closing_ = true;
   committed_ = false;
   body_.begin({.kind = http::Framing::Kind::until_close});  // Never complete: the end will linger.
-  in_hand_ = {};
+  unread_ = {};
   handler_.on_bad_request(error);
 }
 
 /// Delivers what is there of it; returns how much of `bytes` was used. Calls out.
 size_t Http1ServerConnection::read_body(std::string_view bytes) {
-  const auto pieces = body_.next_pieces(bytes);
+  const auto pieces = body_.next_slices(bytes);
   if (!pieces) {
     end_of_body(client_error(ErrorCode::malformed, pieces.error().message, 400));
     return bytes.size();
   }
   const size_t used = pieces->used;
-  in_hand_ = bytes.substr(used);
+  unread_ = bytes.substr(used);
   body_read_ += pieces->bytes;
   if (!is_tunnel_ && context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
     end_of_body(client_error(ErrorCode::too_large, "the request body is over the limit", 413));
@@ -224,18 +240,18 @@ void Http1ServerConnection::end_of_body(Result<void> how) {
   std::exchange(receiver_, nullptr)->on_body_end(std::move(how));
 }
 
-/// Who takes a body and is held up holds up the client. Else it is read on, up to a bound: whoever waits for
-/// a backend is to hear of it when the client leaves.
+/// A body's receiver that is held up holds up the client. Else the client is read on, up to a bound: an
+/// exchange that waits for a backend is to learn when the client leaves.
 void Http1ServerConnection::keep(std::string_view bytes) {
-  kept_.append(bytes);
+  buffered_.append(bytes);
   const bool is_held_up = !body_.is_complete() && (receiver_ != nullptr || is_tunnel_);
-  if (reading_stopped_ || (!is_held_up && kept_.size() < kMostKept)) return;
+  if (reading_stopped_ || (!is_held_up && buffered_.size() < kMaxBuffered)) return;
   reading_stopped_ = true;
   transport_->stop_reading();
 }
 
 void Http1ServerConnection::read_on() {
-  if (!reading_stopped_ || ended_ || kept_.size() >= kMostKept) return;
+  if (!reading_stopped_ || ended_ || buffered_.size() >= kMaxBuffered) return;
   reading_stopped_ = false;
   transport_->start_reading(*this);
 }
@@ -243,12 +259,13 @@ void Http1ServerConnection::read_on() {
 /// Goes on with what was kept, and reads on once that is used.
 void Http1ServerConnection::process_kept() {
   Alive::Watch watch(alive_);
-  if (!kept_.empty()) {
-    const std::string bytes = std::exchange(kept_, {});
+  if (!buffered_.empty()) {
+    const std::string bytes = std::exchange(buffered_, {});
     process(bytes);
     if (!watch) return;
   }
-  if (is_tunnel_ && ended_ && kept_.empty()) return end_of_body({});
+  if (ended_ && !is_tunnel_) return process_end();
+  if (ended_ && buffered_.empty()) return end_of_body({});
   if (state_ == State::exchange && !body_.is_complete() && !body_wanted()) return;
   read_on();
 }
@@ -257,22 +274,26 @@ void Http1ServerConnection::on_end(Result<void> how) {
   ended_ = true;
   deadline_.disarm();
   if (state_ != State::exchange) return leave();
-  if (how && is_tunnel_) return end_of_body({});  // One direction alone.
-  Error error = how ? client_error(ErrorCode::closed, "the client closed the connection", 0)
-                    : client_error(how.error().code, how.error().message, 0);
-  closing_ = true;
-  receiver_ = nullptr;
-  handler_.on_client_gone(error);
+  if (!how) return client_gone(client_error(how.error().code, how.error().message, 0));
+  if (is_tunnel_) return end_of_body({});  // One direction alone.
+  process_end();
 }
 
 void Http1ServerConnection::on_deadline() {
   // What is here already, though not yet read, came in time.
-  if (state_ == State::idle && transport_->is_stale()) return context_.deadlines.arm(deadline_, kNextTurn);
+  if (state_ == State::idle && transport_->is_stale())
+    return context_.deadlines.arm(deadline_, kStaleRecheck);
   if (state_ == State::preface || state_ == State::idle || state_ == State::lingering) return leave();
   if (state_ == State::head) {
     return refuse(client_error(ErrorCode::timed_out, "the request's head took too long", 408));
   }
   end_of_body(client_error(ErrorCode::timed_out, "the request's body took too long", 408));
+}
+
+bool Http1ServerConnection::close_if_quiet() {
+  if (transport_->is_stale()) return false;
+  leave();
+  return true;
 }
 
 void Http1ServerConnection::on_write_deadline() {
@@ -327,8 +348,8 @@ void Http1ServerConnection::stop_body() {
   if (!is_tunnel_) read_on();
 }
 
-bool Http1ServerConnection::has_body_in_hand() const {
-  return !body_.is_complete() && (!in_hand_.empty() || !kept_.empty());
+bool Http1ServerConnection::has_buffered_body() const {
+  return !body_.is_complete() && (!unread_.empty() || !buffered_.empty());
 }
 
 }  // namespace sluice::wire

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "wire/pieces.h"
+#include "wire/slices.h"
 
 namespace sluice::wire {
 
@@ -36,16 +36,17 @@ Flow Http1ServerConnection::send_head(const http::ResponseHead& head, const http
   // An answer that comes before the request's end ends the connection: what is left of the body must not be
   // read as the next request.
   if (out_framing_.kind == http::Framing::Kind::until_close || !reading_->head.keep_alive ||
-      !body_.is_complete()) {
+      !body_.is_complete() || nothing_follows()) {
     closing_ = true;
   }
-  said_close_ = closing_;
+  said_close_ = is_to_end();
   out_head_ = std::move(context_.out);
   out_head_.clear();
   http::write_response_head(out_head_, head,
                             {.framing = out_framing_,
-                             .close = closing_,
-                             .say_keep_alive = !closing_ && reading_->head.version.minor == 0,
+                             .close = is_to_end(),
+                             .say_keep_alive = !is_to_end() && reading_->head.version.minor == 0,
+                             .date = context_.date.at(context_.deadlines.clock().now()),
                              .edits = edits});
   if (follows == Follows::body_at_once) return Flow::open;
   return write({});
@@ -66,13 +67,14 @@ Result<TunnelEnd> Http1ServerConnection::leave_tunnel() {
   auto connection = transport_->duplicate();
   if (!connection) return std::move(connection).error();
   return TunnelEnd{.connection = *std::move(connection),
-                   .read = std::string(in_hand_).append(kept_),
+                   .read = std::string(unread_).append(buffered_),
                    .unsent = transport_->kept()};
 }
 
-void Http1ServerConnection::take_back_head() {
+void Http1ServerConnection::discard_head() {
   CHECK(!committed_);
   out_head_.clear();
+  said_close_ = false;  // The client has not seen it.
 }
 
 /// There is a whole request to answer, not just bytes that were refused.
@@ -80,22 +82,23 @@ bool Http1ServerConnection::is_known_request() const {
   return reading_ && reading_->head.method_size != 0;
 }
 
-Flow Http1ServerConnection::send_own(const http::OwnResponse& response) {
+OwnSent Http1ServerConnection::send_own(const http::OwnResponse& response) {
   CHECK(!committed_);
   out_head_.clear();
   const bool known = is_known_request();
-  if (!known || !reading_->head.keep_alive || !body_.is_complete()) closing_ = true;
-  said_close_ = closing_;
-  const std::string bytes =
-      http::own_response(response, {.to_head = known && reading_->head.is_head(),
-                                    .close = closing_,
-                                    .say_keep_alive = known && !closing_ && reading_->head.version.minor == 0,
-                                    .as_json = known && http::prefers_json(reading_->head)});
+  if (!known || !reading_->head.keep_alive || !body_.is_complete() || nothing_follows()) closing_ = true;
+  said_close_ = is_to_end();
+  const http::OwnResponseBytes own = http::own_response(
+      response, {.to_head = known && reading_->head.is_head(),
+                 .close = is_to_end(),
+                 .say_keep_alive = known && !is_to_end() && reading_->head.version.minor == 0,
+                 .date = context_.date.at(context_.deadlines.clock().now()),
+                 .as_json = known && http::prefers_json(reading_->head)});
   committed_ = true;
-  return write({bytes});
+  return {.flow = write({own.bytes}), .content_size = own.content_size};
 }
 
-Flow Http1ServerConnection::write_body(Pieces pieces) {
+Flow Http1ServerConnection::write_body(Slices pieces) {
   committed_ = true;
   switch (out_framing_.kind) {
     case http::Framing::Kind::none:
@@ -129,11 +132,12 @@ Flow Http1ServerConnection::write(std::initializer_list<std::string_view> pieces
 }
 
 /// Writes what was given of the head, and all of these, as one.
-Flow Http1ServerConnection::write(std::string_view before, Pieces pieces, std::string_view behind) {
-  std::array<std::string_view, kMostPieces + 3> all;
+Flow Http1ServerConnection::write(std::string_view before, Slices pieces, std::string_view behind) {
+  std::array<std::string_view, kMaxSlices + 3> all;
   const size_t count = gather(all, out_head_, before, pieces, behind);
   if (!out_head_.empty()) committed_ = true;
   if (count == 0) return Flow::open;
+  if (half_closed_) skip_sent(all[0]);
   const Flow flow = transport_->write(std::span(all.data(), count));
   if (out_head_.capacity() > context_.out.capacity()) context_.out = std::move(out_head_);
   out_head_.clear();
@@ -159,13 +163,15 @@ void Http1ServerConnection::finish() {
   receiver_ = nullptr;
   deadline_.disarm();
   const bool request_read = body_.is_complete();
-  const bool client_stays = reading_ && reading_->head.keep_alive && !ended_;
+  const bool client_stays = reading_ && reading_->head.keep_alive && !nothing_follows();
   reading_.reset();
-  const bool must_end = closing_ && (said_close_ || quiet_ == Duration::zero());
+  half_closed_.reset();
+  const bool must_end = is_to_end() && (said_close_ || quiet_ == Duration::zero());
   if (must_end || !request_read || !client_stays) {
-    // A client that meant to stay may have sent more already, and one that has not sent all surely does.
-    const bool more_may_come = client_stays || !in_hand_.empty() || !kept_.empty();
-    const bool all_sent = transport_->kept_bytes() == 0;
+    // A client that meant to stay may have sent more already, and a client that has not sent all of its
+    // request surely does. From a client that has ended its direction all was read.
+    const bool more_may_come = !ended_ && (client_stays || !unread_.empty() || !buffered_.empty());
+    const bool all_sent = transport_->pending_bytes() == 0;
     if (!more_may_come && all_sent && (request_read || ended_)) return leave();
     return linger();
   }
@@ -180,20 +186,21 @@ void Http1ServerConnection::finish() {
 
 void Http1ServerConnection::tell_between_requests() {
   const bool is_free = state_ == State::preface || state_ == State::idle || state_ == State::head;
-  if (is_free && !closing_) return handler_.on_between_requests();
-  is_awaited_ = !closing_;
+  if (is_free && !is_to_end()) return handler_.on_between_requests();
+  is_awaited_ = !is_to_end();
 }
 
 BetweenRequests Http1ServerConnection::leave_off() {
   BetweenRequests left{
       .client = client_, .requests = requests_, .awaits_preface = state_ == State::preface, .bytes = {}};
   if (reading_) left.bytes = reading_->decoder.taken(reading_->head);
-  left.bytes.append(in_hand_).append(kept_);
+  left.bytes.append(unread_).append(buffered_);
   return left;
 }
 
 void Http1ServerConnection::become_idle() {
   state_ = State::idle;
+  context_.resting.add(*this, context_.deadlines.clock().now());
   context_.deadlines.arm(deadline_, quiet_ != Duration::zero() ? quiet_ : context_.settings.idle_timeout);
 }
 
@@ -201,7 +208,7 @@ void Http1ServerConnection::become_idle() {
 /// 9112 9.6): ends our direction first, and throws away what still comes, for a while.
 void Http1ServerConnection::linger() {
   state_ = State::lingering;
-  kept_.clear();
+  buffered_.clear();
   transport_->shutdown();
   context_.deadlines.arm(deadline_, context_.settings.linger_timeout);
   if (!reading_stopped_ || ended_) return;

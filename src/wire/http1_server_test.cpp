@@ -1,6 +1,8 @@
 // The client's side of HTTP/1, over an in-memory transport.
 #include <sluice/wire/http1_server.h>
 
+#include <atomic>
+
 #include "wire/test_owner.h"
 
 #include <doctest/doctest.h>
@@ -30,6 +32,30 @@ TEST_CASE("a pipelining client that is answered at once gets all answers, and wh
   owner.answer_at_once = false;
   owner.transport->arrive(kGet + std::string(20'000, 'G'));
   CHECK_FALSE(owner.transport->reading);
+}
+
+TEST_CASE("a connection rests from its begin and between requests, and the longest rest ends first") {
+  Owner owner;
+  std::atomic<int64_t> since{0};
+  auto& resting = owner.context.resting;
+  resting.show_at(since);
+  const auto now = [&] { return owner.clock.now(); };
+  owner.transport->arrive(kGet);
+  CHECK(since == RestingConnections::kNone);
+  CHECK_FALSE(resting.close_longest(now()));
+  owner.pass(10);
+  owner.answer();
+  CHECK(since == now().time_since_epoch().count());
+  owner.transport->arrive("GET / HT");
+  CHECK_FALSE(resting.close_longest(now()));
+  owner.transport->arrive("TP/1.1\r\nHost: h\r\n\r\n");
+  owner.pass(10);
+  owner.answer();
+  CHECK_FALSE(resting.close_longest(now() - Duration{1}));
+  CHECK_FALSE(owner.is_over);
+  CHECK(resting.close_longest(now()));
+  CHECK(owner.is_over);
+  CHECK(since == RestingConnections::kNone);
 }
 
 TEST_CASE("a body goes to whoever wants it, what came with the head included") {
@@ -66,9 +92,13 @@ TEST_CASE("a body that nobody takes yet is read up to a bound, so that a client 
   }
   SUBCASE("beyond the bound the kernel knows") {
     owner.transport->hung_up = true;
-    CHECK_FALSE(owner.connection->has_left());  // Whoever is read from says so.
+    CHECK_FALSE(owner.connection->has_left());  // It is still read from: reading shows when it has left.
     owner.transport->arrive(std::string(20'000, 'x'));
     CHECK_FALSE(owner.transport->reading);
+    CHECK_FALSE(owner.connection->has_left());  // It may have sent all of the body.
+    owner.pass(101);
+    CHECK(owner.transport->written == "H");
+    owner.transport->broken = true;
     CHECK(owner.connection->has_left());
   }
   SUBCASE("nothing of it is lost") {
@@ -96,7 +126,8 @@ TEST_CASE("a head and the first piece of its body leave in one write") {
   owner.connection->write_body("hello");
   CHECK(owner.connection->is_committed());
   CHECK(owner.transport->writes == 1);
-  CHECK(owner.transport->written == "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nContent-Length: 5\r\n\r\nhello");
+  CHECK(owner.transport->written.starts_with("HTTP/1.1 200 OK\r\nDate: "));
+  CHECK(owner.transport->written.ends_with(" GMT\r\nVia: 1.1 sluice\r\nContent-Length: 5\r\n\r\nhello"));
   owner.connection->end_body({});
   owner.connection->finish();
   CHECK(owner.transport->writes == 1);
@@ -174,8 +205,8 @@ TEST_CASE("a client that takes nothing is given up") {
 TEST_CASE("a client that leaves in the middle of an exchange is told of, and an abort is a reset") {
   Owner owner;
   owner.transport->arrive(kGet);
-  owner.transport->end();
-  CHECK(owner.gone == "closed");
+  owner.transport->end(Error{.code = ErrorCode::reset, .message = ""});
+  CHECK(owner.gone == "reset");
   owner.connection->abort();
   CHECK(owner.is_over);
   CHECK(owner.resets);

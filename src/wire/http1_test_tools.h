@@ -21,11 +21,12 @@ class MemoryTransport final : public net::Transport {
   Wait when_writable(std::function<void(Result<void>)> callback) override {
     return writable.wait(std::move(callback));
   }
-  size_t kept_bytes() const override { return blocked ? 1 : 0; }
+  size_t pending_bytes() const override { return blocked ? 1 : 0; }
   void shutdown() override { is_shut_down = true; }
   void reset_on_close() override { resets = true; }
   bool is_stale() const override { return false; }
   bool has_hung_up() const override { return hung_up; }
+  bool has_broken() const override { return broken; }
   size_t unacknowledged() const override { return written.size() - acknowledged; }
   const Address& peer() const override { return address_; }
 
@@ -44,6 +45,7 @@ class MemoryTransport final : public net::Transport {
   bool is_shut_down = false;
   bool resets = false;
   bool hung_up = false;
+  bool broken = false;
   Pending<Result<void>> writable;
 
  private:
@@ -54,7 +56,7 @@ class MemoryTransport final : public net::Transport {
 /// Keeps a body.
 class KeepingReceiver final : public wire::BodyReceiver {
  public:
-  void on_body(wire::Pieces pieces) override {
+  void on_body(wire::Slices pieces) override {
     for (const auto piece : pieces) body += piece;
   }
   void on_body_end(Result<void> how) override {

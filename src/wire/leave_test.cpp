@@ -56,7 +56,7 @@ TEST_CASE("who is told not to leave after all goes on with the next request") {
   Owner owner;
   owner.transport->arrive(kGet);
   owner.connection->tell_between_requests();
-  owner.connection->tell_between_requests_no_more();
+  owner.connection->stay();
   owner.answer();
   CHECK_FALSE(owner.left);
   owner.transport->arrive(kGet);
@@ -66,7 +66,7 @@ TEST_CASE("who is told not to leave after all goes on with the next request") {
 /// Has the request answered as soon as its body is whole.
 struct AnswerAtEnd final : BodyReceiver {
   explicit AnswerAtEnd(Owner& the_owner) : owner(the_owner) {}
-  void on_body(Pieces) override {}
+  void on_body(Slices) override {}
   void on_body_end(Result<void>) override { owner.answer(); }
   Owner& owner;
 };
@@ -103,6 +103,57 @@ TEST_CASE("who is to end after all says so, and is not left any more") {
   owner.answer();
   CHECK_FALSE(owner.left);
   CHECK(owner.transport->written.find("Connection: close") != std::string::npos);
+}
+
+TEST_CASE(
+    "a connection that is not to end after all says nothing of an end, rests as before, and can be left") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  owner.connection->tell_between_requests();
+  owner.connection->retire(Duration{500});
+  owner.connection->stay();
+  owner.answer();
+  CHECK(owner.transport->written.find("Connection: close") == std::string::npos);
+  owner.connection->retire(Duration{500});
+  owner.connection->stay();
+  owner.pass(59'000);
+  CHECK_FALSE(owner.is_over);
+  CHECK(leave(owner).requests == 1);
+  Owner idle;
+  idle.connection->retire(Duration{500});
+  idle.connection->stay();
+  idle.pass(60'001);
+  CHECK(idle.is_over);
+}
+
+TEST_CASE("a head that said close and was taken back does not count: the connection may still stay") {
+  Owner owner;
+  owner.transport->arrive(kGet);
+  owner.connection->retire(Duration{500});
+  const auto head = owner.response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  owner.connection->send_head(head, nullptr, Follows::body_at_once);
+  owner.connection->discard_head();
+  owner.connection->stay();
+  owner.answer();
+  CHECK(owner.transport->written.find("Connection: close") == std::string::npos);
+}
+
+TEST_CASE("what has said close, or has another reason to end, ends although it is not to end any more") {
+  Owner said;
+  said.transport->arrive(kGet);
+  said.connection->retire(Duration{500});
+  said.connection->send_own({.status = 404, .explanation = "x"});
+  said.connection->stay();
+  said.connection->finish();
+  CHECK(said.transport->is_shut_down);
+  Owner last;
+  last.context.settings.requests_per_connection = 1;
+  last.connection->retire(Duration{500});
+  last.transport->arrive(kGet);
+  last.connection->stay();
+  last.answer();
+  CHECK(last.transport->written.find("Connection: close") != std::string::npos);
+  CHECK(last.transport->is_shut_down);
 }
 
 TEST_CASE("a tunnel goes on at its next owner with what was read and not passed on") {

@@ -33,14 +33,14 @@ void Pump::forget() {
   wait_.cancel();
 }
 
-bool Pump::is_too_much(Pieces pieces) {
+bool Pump::is_too_much(Slices pieces) {
   const uint64_t bytes = size_of(pieces);
   if (bytes > *left_) return true;
   *left_ -= bytes;
   return false;
 }
 
-void Pump::on_body(Pieces pieces) {
+void Pump::on_body(Slices pieces) {
   if (left_ && is_too_much(pieces)) {
     source_->stop_body();
     return done(Error{.code = ErrorCode::too_large, .message = "more came than there can be"});

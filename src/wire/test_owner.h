@@ -1,4 +1,4 @@
-// Whoever owns a client's connection, for the tests of wire/.
+// The owner of a client's connection, for the tests of wire/.
 #pragma once
 
 #include <sluice/wire/http1_server.h>
@@ -14,7 +14,7 @@ namespace sluice::wire {
 
 inline const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// A connection whose owner notes what it is told.
+/// A connection whose owner notes the callbacks that it gets.
 struct Owner final : ServerHandler {
   enum class Start { now, later };
   explicit Owner(Start start) : Owner(ServerOptions(), start) {}
@@ -31,6 +31,10 @@ struct Owner final : ServerHandler {
   void on_request() override {
     targets += std::string(connection->request().target()) + " ";
     if (answer_at_once) answer();
+  }
+  Result<void> on_client_known() override {
+    if (!refuses_client) return {};
+    return Error{.code = ErrorCode::too_large, .message = "too many", .status = 429};
   }
   void on_bad_request(const Error& error) override {
     bad_status = error.status;
@@ -76,6 +80,7 @@ struct Owner final : ServerHandler {
   std::string gone;
   int bad_status = 0;
   bool answer_at_once = false;
+  bool refuses_client = false;
   bool is_leaving = false;                // to the next owner, as soon as it can
   std::optional<BetweenRequests> left{};  // for that one
   std::string written{};                  // until then

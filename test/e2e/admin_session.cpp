@@ -23,6 +23,10 @@ void AdminSession::close() {
   socket_ = -1;
 }
 
+void AdminSession::end() {
+  shutdown(socket_, SHUT_WR);
+}
+
 bool AdminSession::send(const std::string& command) {
   const std::string line = command + "\n";
   return ::send(socket_, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size());

@@ -21,6 +21,8 @@ class AdminSession {
   std::string hear();
   /// Without waiting for a reply.
   bool send(const std::string& command);
+  /// Says no more, and still hears.
+  void end();
   void close();
 
  private:

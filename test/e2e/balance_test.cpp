@@ -6,6 +6,7 @@
 
 #include "fixtures.h"
 #include "raw_client.h"
+#include "tunnels.h"
 
 #include <doctest/doctest.h>
 
@@ -22,7 +23,7 @@ std::string backend(const DemoApp& app, const std::string& more) {
 std::string pool_of(const std::vector<std::string>& backends, const std::string& more = "") {
   std::string list;
   for (const auto& text : backends) list += (list.empty() ? "" : ", ") + text;
-  return "[pool.shop]\nbackends = [" + list + "]\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n" +
+  return "[pool.shop]\nbackends = [" + list + "]\nhealth = { interval = \"100ms\", timeout = \"10s\" }\n" +
          more;
 }
 
@@ -30,7 +31,9 @@ std::string pool_of(const std::vector<std::string>& backends, const std::string&
 std::map<std::string, int> requests(const Proxy& proxy) {
   std::map<std::string, int> counts;
   const auto list = proxy.json("backend list");
-  for (const auto& entry : list["backends"]) counts[entry["address"]] = entry["requests"];
+  for (const auto& entry : list["backends"]) {
+    counts[entry["address"].get<std::string>()] = entry["requests"].get<int>();
+  }
   return counts;
 }
 
@@ -169,6 +172,41 @@ TEST_CASE(
   CHECK(next.starts_with("seat="));
   CHECK(next != cookie);
   CHECK(place_of(client, get_with("Cookie: " + next)) != home);
+}
+
+TEST_CASE("weight 0: nothing new comes, and clients with its cookie and tunnels stay") {
+  const UpgradingOrigin one;
+  const UpgradingOrigin two;
+  const Proxy proxy(pool_of({"\"" + one.address() + "\"", "\"" + two.address() + "\""},
+                            "balance = \"sticky_cookie\"\ntimeouts = { tunnel_drain = \"1ms\" }\n"),
+                    1);
+  REQUIRE(proxy.wait_for_healthy(2));
+  Tunnel tunnel(proxy.port());
+  const auto list = proxy.json("backend list")["backends"];
+  const std::string its = (list[0]["in_flight"] == 1 ? one : two).address();
+  RawClient client(proxy.port());
+  std::string cookie;
+  for (int i = 0; i < 2; ++i) {
+    const int before = requests(proxy)[its];
+    const auto response = client.get("/hello");
+    if (requests(proxy)[its] > before) cookie = cookie_of(response);
+  }
+  REQUIRE(!cookie.empty());
+  REQUIRE(proxy.admin("backend weight shop " + its + " 0").exit_code == 0);
+  const int before = requests(proxy)[its];
+  for (int i = 0; i < 10; ++i) CHECK(client.get("/hello").ok());
+  CHECK(requests(proxy)[its] == before);
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(client.send(get_with("Cookie: " + cookie)));
+    const auto response = client.receive();
+    CHECK(response.ok());
+    CHECK(cookie_of(response) == "");
+  }
+  CHECK(requests(proxy)[its] == before + 10);
+  CHECK(tunnel.echoes());
+  REQUIRE(proxy.admin("backend weight shop " + its + " 1").exit_code == 0);
+  for (int i = 0; i < 2; ++i) CHECK(client.get("/hello").ok());
+  CHECK(requests(proxy)[its] == before + 11);
 }
 
 TEST_CASE("a stand-by gets requests while the others are away, and none when they are back") {

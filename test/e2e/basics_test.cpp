@@ -1,7 +1,10 @@
 // What a proxy does on a quiet day.
+#include <sys/socket.h>
+
 #include <csignal>
 
 #include "fixtures.h"
+#include "plain_socket.h"
 #include "raw_client.h"
 
 #include <doctest/doctest.h>
@@ -175,6 +178,73 @@ TEST_CASE("sluice demo serves without any configuration, until it is told to end
   CHECK(run({"curl", "-fsS", url}).output == "Hello World!\n");
   demo.send_signal(SIGINT);
   CHECK(demo.wait(10s) == 0);
+}
+
+/// What each client is told whose request a stopping process cannot answer.
+void check_told_of_stop(const Response& response) {
+  CHECK_MESSAGE(response.status == 503, response.error);
+  for (const char* part :
+       {"Connection: close\r\n", "Proxy-Status: sluice; error=proxy_internal_error", "Retry-After: 1\r\n"}) {
+    CHECK_MESSAGE(response.head.find(part) != std::string::npos, response.head);
+  }
+}
+
+TEST_CASE(
+    "what has no answer when a process stops is told so, whether its time is over or a second signal comes") {
+  const DemoApp app;
+  for (const bool twice : {false, true}) {
+    CAPTURE(twice);
+    Proxy proxy(Proxy::pool({&app}));
+    proxy.set_in_server_table("drain_timeout", twice ? "\"1m\"" : "\"300ms\"");
+    proxy.write_config(Proxy::pool({&app}) +
+                       "[pool.empty]\nbackends = []\nqueue = { timeout = \"1m\" }\n"
+                       "[[route]]\npool = \"shop\"\n[[route]]\npath = \"/queued\"\npool = \"empty\"\n");
+    REQUIRE(proxy.admin("reload").exit_code == 0);
+    REQUIRE(proxy.wait_for_healthy(1));
+    RawClient waiting(proxy.port());
+    RawClient queued(proxy.port());
+    RawClient uploading(proxy.port());
+    PlainSocket half_closed(proxy.port());
+    waiting.send(get_request("/slow/60000"));
+    queued.send(get_request("/queued"));
+    uploading.send("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nsome");
+    half_closed.send(get_request("/slow/60000"));
+    ::shutdown(half_closed.descriptor(), SHUT_WR);
+    REQUIRE(eventually([&] { return proxy.json("dispositions")["process"]["in_flight"] == 4; }));
+    proxy.process().send_signal(SIGTERM);
+    if (twice) {
+      REQUIRE(eventually([&] { return proxy.log().find("stopping") != std::string::npos; }));
+      proxy.process().send_signal(SIGINT);
+    }
+    for (RawClient* client : {&waiting, &queued, &uploading}) {
+      check_told_of_stop(client->receive());
+      client->close();
+    }
+    CHECK(half_closed.receive_to_end().bytes.starts_with("HTTP/1.1 503 "));
+    CHECK(proxy.process().wait(10s) == 0);
+    CHECK(proxy.log().find("requests accounted accepted=4 stopped=4 balanced=yes") != std::string::npos);
+  }
+}
+
+TEST_CASE("a client that ends its direction behind its requests gets its answers") {
+  const DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  for (const std::string& requests :
+       {get_request("/slow/700"), get_request("/slow/300") + get_request("/slow/400"),
+        post_request("/slow/700", std::string(200'000, 'x'))}) {
+    PlainSocket client(proxy.port());
+    REQUIRE(client.send(requests));
+    ::shutdown(client.descriptor(), SHUT_WR);
+    const Received received = client.receive_to_end();
+    CHECK(received.end == End::closed);
+    const size_t wanted = requests.find("GET", 1) == std::string::npos ? 1 : 2;
+    size_t answers = 0;
+    for (size_t at = 0; (at = received.bytes.find("HTTP/1.1 200 OK\r\n", at)) != std::string::npos; ++at)
+      ++answers;
+    CHECK_MESSAGE(answers == wanted, received.bytes);
+  }
+  CHECK(proxy.json("status")["requests"]["client_abort"] == 0);
 }
 
 TEST_CASE("a second signal stops at once") {

@@ -81,7 +81,7 @@ TEST_CASE("a drained backend finishes what it has and gets nothing new") {
   CHECK(proxy.admin("backend add shop " + two.address() + " --version v2 --wait 10s").exit_code == 0);
   const auto too_short = proxy.admin("backend drain shop " + one.address() + " --wait 50ms");
   CHECK(too_short.exit_code == 4);
-  CHECK(too_short.output.find("1 requests are still in flight") != std::string::npos);
+  CHECK(too_short.output.find("1 request is still in flight") != std::string::npos);
   CHECK(proxy.state_of(one) == "draining");
   CHECK(client.receive().body == "slow\n");
   CHECK(proxy.admin("backend remove shop " + one.address() + " --wait 10s").exit_code == 0);
@@ -132,7 +132,8 @@ TEST_CASE("each command says what came of it, in text and in JSON, with its exit
       {"config check", 0, "ok file="},
       {"backend weight shop " + app.address() + " 5", 0, "ok generation=2"},
       {"backend weight shop " + app.address() + " 5", 0, "ok generation=2 unchanged"},
-      {"backend weight shop " + app.address() + " 5000", 2, "error usage: expected a weight from 1 to 1000"},
+      {"backend weight shop " + app.address() + " 5000", 2, "error usage: expected a weight from 0 to 1000"},
+      {"backend weight shop " + app.address() + " x", 2, "error usage: expected a weight from 0 to 1000"},
       {"backend list nowhere", 8, "error not_found: no pool \"nowhere\""},
       {"backend drain shop 127.0.0.1:1", 8, "error not_found: no backend 127.0.0.1:1 in pool \"shop\""},
       {"backend add shpo 127.0.0.1:1", 8, "did you mean \"shop\"?"},

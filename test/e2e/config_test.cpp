@@ -86,7 +86,33 @@ TEST_CASE("check prints what a valid file would do") {
       sluice("check", kListener + "[pool.shop]\nbackends = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n");
   CHECK(done.exit_code == 0);
   CHECK(done.output ==
-        "s.toml: valid\nlisten on 127.0.0.1:0\nroute any host / to pool shop\npool shop with 2 backends\n");
+        "s.toml: valid\nlisten on 127.0.0.1:0\nroute any host / to pool shop\npool shop with 2 backends, "
+        "probe: GET /ping every 1s, expects 200\n");
+}
+
+TEST_CASE("check says where each route leads, counts names, and its warnings are no errors") {
+  const Finished done = sluice(
+      "check",
+      kListener +
+          "[[route]]\npath = \"/old\"\nredirect = { to = \"https://a.example{target}\" }\n"
+          "[[route]]\npath = \"/teapot\"\nrespond = { status = 418 }\n"
+          "[[route]]\npool = \"a\"\n[pool.a]\nbackends = [\"app.example:80\"]\n[pool.b]\nbackends = []\n");
+  CHECK(done.exit_code == 0);
+  for (const char* words : {"redirected to https://a.example", "answered with 418", "pool a with 1 name,",
+                            "warning: pool.b: it has no backends", "warning: pool.b: no route"}) {
+    INFO(words);
+    CHECK(done.output.find(words) != std::string::npos);
+  }
+}
+
+TEST_CASE("check warns of a group that this system does not have, which run refuses") {
+  const std::string file =
+      "admin_socket_group = \"no-such-group\"\n" + kListener + "[pool.shop]\nbackends = [\"127.0.0.1:1\"]\n";
+  const Finished checked = sluice("check", file);
+  CHECK(checked.exit_code == 0);
+  CHECK(checked.output.find("warning: server.admin_socket_group: no group \"no-such-group\"") !=
+        std::string::npos);
+  CHECK(sluice("run", file).exit_code == 3);
 }
 
 TEST_CASE("usage errors exit with 2, help and version with 0") {

@@ -12,7 +12,9 @@ uint64_t count_of(const Proxy& proxy, const std::string& event, const std::strin
                   const std::string& cause) {
   const auto answer = proxy.json("counters shop");
   for (const auto& each : answer["counters"]) {
-    if (each["event"] == event && each["version"] == version && each["cause"] == cause) return each["count"];
+    if (each["event"] == event && each["version"] == version && each["cause"] == cause) {
+      return each["count"].get<uint64_t>();
+    }
   }
   return 0;
 }

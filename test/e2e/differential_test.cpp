@@ -49,7 +49,7 @@ std::string chunked(Dice& dice, const std::string& body) {
 /// A request that nothing is wrong with.
 std::string valid_request(Dice& dice, bool is_last) {
   std::string head = dice.one_of({"GET", "POST", "PUT", "DELETE", "PURGE", "OPTIONS"}) + " " +
-                     dice.one_of({"/", "/a/b?c=d", "/%00", "/x//y", "/\"<>", "http://h/abs"}) +
+                     dice.one_of({"/", "/a/b?c=d", "/%2F%41", "/x//y", "/\"<>", "http://h/abs"}) +
                      " HTTP/1.1\r\n";
   head += dice.one_of({"Host: h\r\n", "hOST:h\r\n", "Host: \t h:80 \r\n"});
   if (head.find("http://") != std::string::npos) head = head.substr(0, head.find("\r\n")) + "\r\nHost: h\r\n";

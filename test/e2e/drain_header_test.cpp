@@ -15,14 +15,6 @@ std::string pool_of(const BadOrigin& one, const BadOrigin& two, const std::strin
   return "[pool.shop]\nbackends = [\"" + one.address() + "\", \"" + two.address() + "\"]\n" + more;
 }
 
-nlohmann::json backend(const Proxy& proxy, size_t index) {
-  return proxy.json("backend list")["backends"][index];
-}
-
-bool becomes(const Proxy& proxy, size_t index, const std::string& state) {
-  return eventually([&] { return backend(proxy, index)["state"] == state; });
-}
-
 /// Until the first backend has said so.
 void let_it_say(RawClient& client, const BadOrigin& one) {
   const size_t before = one.requests();

@@ -17,19 +17,13 @@
 namespace sluice::e2e {
 namespace {
 
-const std::string kPool = "[pool.shop]\nbackends = [\"127.0.0.1:1\"]\nhealth = false\n";
-
 using Names = std::set<std::string>;
 
-Names backends(const Proxy& proxy) {
+Names backend_names(const Proxy& proxy) {
   Names names;
   const auto list = proxy.json("backend list");
-  for (const auto& backend : list["backends"]) names.insert(backend["address"]);
+  for (const auto& backend : list["backends"]) names.insert(backend["address"].get<std::string>());
   return names;
-}
-
-uint64_t generation(const Proxy& proxy) {
-  return proxy.json("status")["generation"];
 }
 
 std::string at(int port) {
@@ -45,8 +39,18 @@ Names state_files(const Proxy& proxy) {
   return names;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+/// A process that is killed closes one descriptor after the other. Here another program has its lock for the
+/// 300 ms that this may take.
+TEST_CASE("a process that starts while one that was killed still has the state file waits for it") {
+  Proxy proxy(kPool, Proxy::StateFile::kept);
+  REQUIRE(proxy.admin("backend add shop 127.0.0.1:2").exit_code == 0);
+  proxy.kill();
+  const TempDir directory;
+  const std::string lock = proxy.state_path() + ".lock";
+  const Child dying({"flock", lock, "sleep", "0.3"}, directory.path("output"));
+  REQUIRE(eventually([&] { return run({"flock", "--nonblock", lock, "true"}).exit_code != 0; }));
+  proxy.restart();
+  CHECK(has(proxy.admin("backend list").output, "127.0.0.1:2"));
 }
 
 TEST_CASE("a SIGKILL right after `ok` of any change: after a restart it is there") {
@@ -122,7 +126,7 @@ TEST_CASE("kills at random moments leave no damaged state file and lose no ackno
   const unsigned kills = given == nullptr ? 60 : std::min(1000U, static_cast<unsigned>(std::atoi(given)));
   Proxy proxy(kPool, Proxy::StateFile::kept);
   std::mt19937 random(4711);
-  Names known = backends(proxy);
+  Names known = backend_names(proxy);
   size_t changes = 0;
   for (unsigned i = 0; i < kills; ++i) {
     CAPTURE(i);
@@ -142,7 +146,7 @@ TEST_CASE("kills at random moments leave no damaged state file and lose no ackno
       proxy.kill();
     }
     proxy.restart();
-    const Names now = backends(proxy);
+    const Names now = backend_names(proxy);
     REQUIRE((now == script.acknowledged || now == script.unanswered));
     changes += now == known ? 0 : 1;
     known = now;
@@ -161,7 +165,7 @@ TEST_CASE("a change that the disk does not take is refused with the reason, and 
     CHECK(done.exit_code == 1);
     CHECK(done.output.starts_with("error failed: nothing was changed, the state file cannot keep it: "));
     CHECK(has(done.output, cause));
-    CHECK(backends(proxy) == Names{at(1), at(2)});
+    CHECK(backend_names(proxy) == Names{at(1), at(2)});
     CHECK(generation(proxy) == 2);
   };
   SUBCASE("its directory is gone") {
@@ -186,7 +190,7 @@ TEST_CASE("a change that the disk does not take is refused with the reason, and 
   CHECK(proxy.admin("backend add shop 127.0.0.1:3").exit_code == 0);
   proxy.kill();
   proxy.restart();
-  CHECK(backends(proxy) == Names{at(1), at(2), at(3)});
+  CHECK(backend_names(proxy) == Names{at(1), at(2), at(3)});
 }
 
 TEST_CASE("a reload that changes nothing of the admin's changes needs no state file") {
@@ -205,7 +209,7 @@ TEST_CASE("a damaged state file is set aside with an error in the log, and the p
   const std::string damaged = read_file(proxy.state_path()).substr(0, 60);
   write_file(proxy.state_path(), damaged);
   proxy.restart();
-  CHECK(backends(proxy) == Names{at(1)});
+  CHECK(backend_names(proxy) == Names{at(1)});
   CHECK(has(proxy.log(), "error state file damaged, starting without admin changes"));
   Names names = state_files(proxy);
   REQUIRE(names.size() == 3);
@@ -228,11 +232,11 @@ TEST_CASE("a newer version's state file, and one that another process has, are l
   CHECK(locked.exit_code == 5);
   CHECK(has(locked.output, "server.state_file: another process has " + proxy.state_path()));
   proxy.kill();
-  const std::string newer = "{\"version\": 4, \"something\": []}";
+  const std::string newer = "{\"version\": 5, \"something\": []}";
   write_file(proxy.state_path(), newer);
   const auto refused = start_another("a.sock");
   CHECK(refused.exit_code == 3);
-  CHECK(has(refused.output, "a newer Sluice wrote it (its version is 4, this one reads 3)"));
+  CHECK(has(refused.output, "a newer Sluice wrote it (its version is 5, this one reads 4)"));
   CHECK(read_file(proxy.state_path()) == newer);
 }
 
@@ -271,11 +275,11 @@ TEST_CASE("what the file has caught up with disappears; what does not apply is t
 
   proxy.write_config(kPool);
   REQUIRE(proxy.admin("reload").exit_code == 0);
-  CHECK(backends(proxy) == Names{at(1), at(3)});
+  CHECK(backend_names(proxy) == Names{at(1), at(3)});
   REQUIRE(proxy.admin("reload --reset").exit_code == 0);
   proxy.kill();
   proxy.restart();
-  CHECK(backends(proxy) == Names{at(1)});
+  CHECK(backend_names(proxy) == Names{at(1)});
 }
 
 TEST_CASE("status says when changes end with the process") {

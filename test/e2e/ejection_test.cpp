@@ -12,7 +12,7 @@
 namespace sluice::e2e {
 namespace {
 
-std::string pool_of(const std::vector<std::string>& addresses, const std::string& more) {
+std::string pool_of_addresses(const std::vector<std::string>& addresses, const std::string& more) {
   std::string list;
   for (const std::string& address : addresses) list += "\"" + address + "\", ";
   return "[pool.shop]\nbackends = [" + list + "]\n" + more;
@@ -27,14 +27,6 @@ std::string settings(const std::string& more) {
   return "health = { interval = \"50ms\" }\n" + std::string(kRetries) + more;
 }
 
-nlohmann::json backend(const Proxy& proxy, size_t index) {
-  return proxy.json("backend list")["backends"][index];
-}
-
-bool becomes(const Proxy& proxy, size_t index, const std::string& state) {
-  return eventually([&] { return backend(proxy, index)["state"] == state; });
-}
-
 bool says(const Proxy& proxy, const std::string& text) {
   return eventually([&] { return proxy.log().find(text) != std::string::npos; });
 }
@@ -42,8 +34,9 @@ bool says(const Proxy& proxy, const std::string& text) {
 TEST_CASE("a backend that fails again and again is ejected, each time for longer, and comes back") {
   const DemoApp good;
   BadOrigin bad(Way::resets);
-  const Proxy proxy(pool_of({good.address(), bad.address()},
-                            settings("ejection = { failures = 3, time = \"300ms\", most_time = \"1s\" }\n")));
+  const Proxy proxy(
+      pool_of_addresses({good.address(), bad.address()},
+                        settings("ejection = { failures = 3, time = \"300ms\", most_time = \"1s\" }\n")));
   REQUIRE(proxy.wait_for_healthy(2));
   LoopingClient gets(proxy.port(), 2, get_request("/hello"));
   REQUIRE(becomes(proxy, 1, "ejected"));
@@ -73,9 +66,9 @@ TEST_CASE("a backend that fails again and again is ejected, each time for longer
 TEST_CASE("without probes, too: what refuses connections is ejected rather than tried all the time") {
   const DemoApp good;
   DemoApp gone;
-  const Proxy proxy(
-      pool_of({good.address(), gone.address()},
-              "health = false\nejection = { failures = 3, time = \"60s\" }\n" + std::string(kRetries)));
+  const Proxy proxy(pool_of_addresses(
+      {good.address(), gone.address()},
+      "health = false\nejection = { failures = 3, time = \"60s\" }\n" + std::string(kRetries)));
   gone.kill();
   LoopingClient gets(proxy.port(), 2, get_request("/hello"));
   CHECK(becomes(proxy, 1, "ejected"));
@@ -95,7 +88,7 @@ TEST_CASE("statuses count as failures where the pool says so, and one that goes 
   BadOrigin bad;
   bad.answer({.status = 503});
   const auto toml = [&](const std::string& statuses) {
-    return pool_of(
+    return pool_of_addresses(
         {good.address(), bad.address()},
         settings("ejection = { failures = 3, time = \"60s\", statuses = \"" + statuses + "\" }\n"));
   };
@@ -127,7 +120,7 @@ TEST_CASE("no more than the share of a pool is ejected at a time") {
     addresses.push_back(bad.back()->address());
   }
   const Proxy proxy(
-      pool_of(addresses, settings("ejection = { failures = 2, time = \"60s\", share = 40 }\n")));
+      pool_of_addresses(addresses, settings("ejection = { failures = 2, time = \"60s\", share = 40 }\n")));
   REQUIRE(proxy.wait_for_healthy(5));
   LoopingClient gets(proxy.port(), 4, get_request("/hello"));
   const auto ejected = [&] {
@@ -143,9 +136,9 @@ TEST_CASE("no more than the share of a pool is ejected at a time") {
 TEST_CASE("the last backend of a pool is never ejected, and one that is ejected is better than none") {
   DemoApp good;
   BadOrigin bad(Way::resets);
-  const Proxy proxy(pool_of({good.address(), bad.address()},
-                            "health = { interval = \"50ms\", fall = 1 }\n" + std::string(kRetries) +
-                                "ejection = { failures = 2, time = \"60s\", share = 100 }\n"));
+  const Proxy proxy(pool_of_addresses({good.address(), bad.address()},
+                                      "health = { interval = \"50ms\", fall = 1 }\n" + std::string(kRetries) +
+                                          "ejection = { failures = 2, time = \"60s\", share = 100 }\n"));
   REQUIRE(proxy.wait_for_healthy(2));
   RawClient client(proxy.port());
   for (int i = 0; i < 6; ++i) CHECK(client.get("/hello").ok());
@@ -199,8 +192,9 @@ TEST_CASE("an ejection goes on after reloads, and in the process that takes over
   SUBCASE("without") {
     probes = "health = false\n";
   }
-  Proxy proxy(pool_of({good.address(), bad.address()},
-                      probes + std::string(kRetries) + "ejection = { failures = 2, time = \"60s\" }\n"));
+  Proxy proxy(
+      pool_of_addresses({good.address(), bad.address()},
+                        probes + std::string(kRetries) + "ejection = { failures = 2, time = \"60s\" }\n"));
   const Successors successors(proxy);
   REQUIRE(proxy.wait_for_healthy(2));
   RawClient client(proxy.port());
@@ -223,7 +217,7 @@ TEST_CASE("an ejection goes on after reloads, and in the process that takes over
   for (int i = 0; i < 8; ++i) CHECK(other.get("/hello").ok());
   CHECK(bad.requests() == before);
 
-  proxy.write_config(pool_of({good.address(), bad.address()}, probes));
+  proxy.write_config(pool_of_addresses({good.address(), bad.address()}, probes));
   REQUIRE(proxy.admin("reload").exit_code == 0);
   CHECK(backend(proxy, 1)["state"] == "healthy");  // Nobody is ejected where the file wants none.
 }

@@ -13,14 +13,12 @@
 namespace sluice::e2e {
 namespace {
 
-using nlohmann::json;
-
-json events(const Proxy& proxy, const std::string& options = "") {
+json::Value events(const Proxy& proxy, const std::string& options = "") {
   return proxy.json("events " + options)["events"];
 }
 
 /// The first one with this fact, in this order; null when there is none.
-json find(const json& events, const std::string& what) {
+json::Value find(const json::Value& events, const std::string& what) {
   for (const auto& event : events) {
     if (event["event"] == what) return event;
   }
@@ -67,10 +65,10 @@ TEST_CASE(
   REQUIRE(eventually([&] { return proxy.state_of(app) == "down"; }));
   const auto after = events(proxy, "--since " + before["newest"].dump());
   CHECK(find(after, "backend healthy").is_null());
-  CHECK(find(after, "backend draining")["fields"]["cause"] == "status 503");
+  CHECK(find(after, "backend draining")["fields"]["cause"] == "GET /ping: 503");
   const auto down = find(after, "backend down");
   CHECK(down["level"] == "warning");
-  CHECK(down["fields"]["failures"] == "3");
+  CHECK(down["fields"]["failures"] == 3);
   CHECK(down["number"] > before["newest"]);
   CHECK(proxy.admin("events").output.find(" warning backend down pool=shop backend=") != std::string::npos);
   CHECK(proxy.admin("events --since x").exit_code == 2);
@@ -171,7 +169,7 @@ TEST_CASE("the log's level changes by command, until a reload changes the log's 
       [&] { return proxy.log().find("log level changed was=info level=error") != std::string::npos; }));
   REQUIRE(proxy.admin("reload").exit_code == 0);
   CHECK(proxy.json("log level")["level"] == "error");
-  CHECK(find(events(proxy), "generation published")["fields"]["number"] == "1");
+  CHECK(find(events(proxy), "generation published")["fields"]["number"] == 1);
   proxy.set_in_server_table("log", "{ level = \"debug\" }");
   proxy.write_config(Proxy::pool({&app}));
   REQUIRE(proxy.admin("reload").exit_code == 0);

@@ -54,8 +54,8 @@ TEST_CASE("a backend that hangs on /ping leaves the rotation, and comes back") {
   REQUIRE(proxy.wait_for_healthy(2));
   hanging.set_ping("hang");
   CHECK(eventually([&] { return proxy.state_of(hanging) == "down"; }));
-  CHECK(proxy.json("backend list")["backends"][1]["cause"] == "timed out after 200ms");
-  const uint64_t before = proxy.json("backend list")["backends"][1]["requests"];
+  CHECK(proxy.json("backend list")["backends"][1]["cause"] == "GET /ping: timed out after 200ms");
+  const uint64_t before = proxy.json("backend list")["backends"][1]["requests"].get<uint64_t>();
   RawClient client(proxy.port());
   for (int i = 0; i < 20; ++i) CHECK(client.get("/hello").ok());
   CHECK(proxy.json("backend list")["backends"][1]["requests"] == before);

@@ -7,6 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "reserved_port.h"
+
 #include <doctest/doctest.h>
 
 namespace sluice::e2e {
@@ -38,7 +40,8 @@ std::string sluice_binary() {
 
 // ---- DemoApp
 
-DemoApp::DemoApp(Options options) : options_(std::move(options)), port_(options_.port) {
+DemoApp::DemoApp(Options options)
+    : options_(std::move(options)), port_(options_.port != 0 ? options_.port : reserve_port()) {
   start();
 }
 
@@ -159,23 +162,27 @@ void Proxy::write_config(const std::string& toml) const {
   write_file(config_path(), server_ + toml);
 }
 
+json::Value parsed(const std::string& text) {
+  return json::Value::parse(text).value_or(nullptr);
+}
+
 Finished Proxy::admin(const std::string& command) const {
   std::vector<std::string> arguments = {sluice_binary(), "-s", socket_path()};
   for (auto& word : words(command)) arguments.push_back(std::move(word));
   return run(arguments);
 }
 
-nlohmann::json Proxy::json(const std::string& command) const {
+json::Value Proxy::json(const std::string& command) const {
   const auto reply = admin(command + " --json");
-  auto parsed = nlohmann::json::parse(reply.output, nullptr, false);
-  if (parsed.is_discarded()) throw std::runtime_error(command + " said: " + reply.output);
-  return parsed;
+  auto value = json::Value::parse(reply.output);
+  if (!value) throw std::runtime_error(command + " said: " + reply.output);
+  return *std::move(value);
 }
 
 std::string Proxy::address(const std::string& listener) const {
   const auto status = json("status");
   for (const auto& entry : status["listeners"]) {
-    if (listener.empty() || entry["name"] == listener) return entry["address"];
+    if (listener.empty() || entry["name"] == listener) return entry["address"].get<std::string>();
   }
   throw std::runtime_error("no listener " + listener);
 }
@@ -186,7 +193,7 @@ int Proxy::port() const {
 }
 
 uint64_t Proxy::requests_ok() const {
-  return json("status")["requests"]["ok"];
+  return json("status")["requests"]["ok"].get<uint64_t>();
 }
 
 bool Proxy::wait_for_healthy(size_t backends) const {
@@ -201,7 +208,7 @@ bool Proxy::wait_for_healthy(size_t backends) const {
 std::string Proxy::state_of(const DemoApp& app) const {
   const auto list = json("backend list");
   for (const auto& backend : list["backends"]) {
-    if (backend["address"] == app.address()) return backend["state"];
+    if (backend["address"] == app.address()) return backend["state"].get<std::string>();
   }
   return "gone";
 }
@@ -238,6 +245,22 @@ WrkResult run_wrk(const std::string& options, const std::string& url) {
   }
   result.not_2xx = number_after(done.output, "Non-2xx or 3xx responses:");
   return result;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+uint64_t generation(const Proxy& proxy) {
+  return proxy.json("status")["generation"].get<uint64_t>();
+}
+
+json::Value backend(const Proxy& proxy, size_t index) {
+  return proxy.json("backend list")["backends"][index];
+}
+
+bool becomes(const Proxy& proxy, size_t index, const std::string& state) {
+  return eventually([&] { return backend(proxy, index)["state"] == state; });
 }
 
 }  // namespace sluice::e2e

@@ -1,15 +1,19 @@
 // The things that end-to-end tests speak of: the real proxy, real backends, real clients.
 #pragma once
 
+#include <sluice/json/value.h>
+
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "process.h"
 
 namespace sluice::e2e {
+
+bool has(const std::string& text, const std::string& part);
+/// Null when it is not JSON.
+json::Value parsed(const std::string& text);
 
 /// The demo application as a process, on a port of the kernel's choice that it keeps over restarts.
 class DemoApp {
@@ -79,7 +83,7 @@ class Proxy {
 
   /// Runs `sluice COMMAND...` against it.
   Finished admin(const std::string& command) const;
-  nlohmann::json json(const std::string& command) const;
+  json::Value json(const std::string& command) const;
   /// SIGKILL, and gone.
   void kill();
   /// Again, and answering; throws when it does not start.
@@ -106,6 +110,15 @@ class Proxy {
 };
 
 std::string sluice_binary();
+
+/// Of a pool whose backend is not there, for tests of commands alone.
+inline const std::string kPool = "[pool.shop]\nbackends = [\"127.0.0.1:1\"]\nhealth = false\n";
+
+/// The number of the newest generation.
+uint64_t generation(const Proxy& proxy);
+/// As `backend list` has it, by its place in there.
+json::Value backend(const Proxy& proxy, size_t index);
+bool becomes(const Proxy& proxy, size_t index, const std::string& state);
 
 struct AbResult {
   int exit_code = -1;

@@ -47,6 +47,28 @@ TEST_CASE("only a trusted proxy's word on the client goes on to the backend") {
   }
 }
 
+TEST_CASE("a reload changes the name in Via, of requests and responses, and takes Via away") {
+  RecordingOrigin origin;
+  Proxy proxy(origin.pool());
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  const auto check = [&](const std::string& via, const std::string& expected) {
+    CAPTURE(via);
+    if (!via.empty()) {
+      proxy.write_config(origin.pool() + "[forwarding]\nvia = " + via + "\n");
+      CHECK(proxy.admin("reload").output.find("~ forwarding: via = " + via) != std::string::npos);
+    }
+    REQUIRE(client.send(request("")));
+    const std::string head = client.receive().head;
+    CHECK((head.find("\r\nVia: " + expected + "\r\n") != std::string::npos) == (expected != "none"));
+    CHECK((head.find("\r\nVia:") != std::string::npos) == (expected != "none"));
+    CHECK(value_of(origin, "Via") == expected);
+  };
+  check("", "1.1 sluice");
+  check("\"edge.example:8443\"", "1.1 edge.example:8443");
+  check("false", "none");
+}
+
 TEST_CASE("a listener with proxy_protocol learns the client from the header, and takes nobody without one") {
   RecordingOrigin origin;
   Proxy proxy("[[listener]]\nname = \"pp\"\nbind = \"0.0.0.0:0\"\nproxy_protocol = true\n\n" + origin.pool());
@@ -63,6 +85,33 @@ TEST_CASE("a listener with proxy_protocol learns the client from the header, and
   REQUIRE(bare.send(request("")));
   CHECK(bare.receive().status == 0);
   CHECK(origin.requests().empty());
+}
+
+TEST_CASE("a client's connections are counted by the address that the PROXY header gives") {
+  RecordingOrigin origin;
+  const Proxy proxy("proxy_protocol = true\n" + origin.pool() + "[limits]\nconnections_per_client = 1\n");
+  const auto ask = [&](const std::string& header) {
+    RawClient client(proxy.port());
+    client.send(header + get_request("/x"));
+    return std::pair(client.receive().status, std::move(client));
+  };
+  const std::string from = "PROXY TCP4 198.51.100.";
+  const std::string to = " 192.0.2.1 4000 443\r\n";
+  auto first = ask(from + "9" + to);
+  CHECK(first.first == 200);
+  CHECK(ask(from + "8" + to).first == 200);
+  const size_t before = origin.requests().size();
+  CHECK(ask(from + "9" + to).first == 429);
+  CHECK(origin.requests().size() == before);
+  auto unknown = ask("PROXY UNKNOWN\r\n");  // The peer's own.
+  CHECK(unknown.first == 200);
+  CHECK(ask("PROXY UNKNOWN\r\n").first == 429);
+  const std::string local("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);  // Version 2's, the same.
+  CHECK(ask(local).first == 429);
+  unknown.second.close();
+  CHECK(eventually([&] { return ask(local).first == 200; }));
+  first.second.close();
+  CHECK(eventually([&] { return ask(from + "9" + to).first == 200; }));
 }
 
 TEST_CASE("a pool with proxy_protocol is told who the client is, on a connection of its own") {
@@ -123,6 +172,62 @@ TEST_CASE("a route that removes a field removes it from trailers, too, and rewri
   CHECK(origin.bytes().find("OPTIONS * HTTP/1.1\r\n") != std::string::npos);
 }
 
+TEST_CASE(
+    "a fixed response on a path is a fence for every spelling of it, and what passes goes on as it came") {
+  RecordingOrigin origin;
+  Proxy proxy(origin.pool() +
+              "[[route]]\npath = \"/private\"\nrespond = { status = 403 }\n"
+              "[[route]]\npath = \"/raw\"\npath_match = \"raw\"\npool = \"shop\"\n"
+              "[[route]]\npath = \"/api\"\nstrip_path = true\npool = \"shop\"\n[[route]]\npool = \"shop\"\n");
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  for (const std::string target :
+       {"/private", "/%70rivate", "//private", "/api/../private", "/./private?x", "/a/%2e%2E/private",
+        "/raw/../private", "/api/../private/x", "http://shop.example//private"}) {
+    CAPTURE(target);
+    client.send("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(client.receive().status == 403);
+  }
+  CHECK(origin.requests().empty());
+  const std::vector<std::pair<std::string, std::string>> passed = {{"/private%2Fx", "/private%2Fx"},
+                                                                   {"/a//b/../%63?/../", "/a//b/../%63?/../"},
+                                                                   {"/%61pi/x%20y?q", "/x%20y?q"},
+                                                                   {"/private/../api/x/..", "/x/.."},
+                                                                   {"/raw/../x%00", "/raw/../x%00"}};
+  for (const auto& [target, expected] : passed) {
+    client.send("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(client.receive().ok());
+    CHECK(origin.requests().back().target == expected);
+  }
+  client.send("GET /x%00/x HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(client.receive().status == 400);
+}
+
+TEST_CASE("a rewritten path has no slash that nobody wrote") {
+  RecordingOrigin origin;
+  Proxy proxy(origin.pool() +
+              "[[route]]\npath = \"/re\"\nrewrite_path = \"/v2\"\npool = \"shop\"\n"
+              "[[route]]\nhost = \"root.example\"\nrewrite_path = \"/app\"\npool = \"shop\"\n");
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient client(proxy.port());
+  const std::vector<std::pair<std::string, std::string>> rewritten = {{"/re", "/v2"},
+                                                                      {"/re?z=1", "/v2?z=1"},
+                                                                      {"/re/", "/v2/"},
+                                                                      {"http://h/re?", "/v2?"},
+                                                                      {"http://root.example", "/app"},
+                                                                      {"http://root.example?z=/", "/app?z=/"},
+                                                                      {"http://root.example/../x", "/app/x"}};
+  for (const auto& [target, expected] : rewritten) {
+    CAPTURE(target);
+    client.send("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(client.receive().ok());
+    CHECK(origin.requests().back().target == expected);
+  }
+  client.send("OPTIONS http://root.example HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(client.receive().ok());
+  CHECK(origin.requests().back().target == "*");
+}
+
 TEST_CASE("redirects, fixed responses and error pages need no backend, and JSON is for who asks for it") {
   TempDir pages;
   write_file(pages.path("404.html"), "<h1>nowhere</h1>");
@@ -149,7 +254,7 @@ TEST_CASE("redirects, fixed responses and error pages need no backend, and JSON 
   proxy.write_config("[[route]]\npath = \"/x\"\nrespond = { body = \"x\" }\n");
   REQUIRE(proxy.admin("reload").exit_code == 0);
   client.send("GET /nothing HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\n\r\n");
-  CHECK(nlohmann::json::parse(client.receive().body)["status"] == 404);
+  CHECK(parsed(client.receive().body)["status"] == 404);
   client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n");
   CHECK(client.receive().status == 200);
   client.send("TRACE /t HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nCookie: secret\r\n\r\n");
@@ -170,7 +275,7 @@ TEST_CASE("the access log has a line for each request, with the reason, and foll
     std::string all;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
-      all += nlohmann::json::parse(line)["reason"].get<std::string>() + " ";
+      all += parsed(line)["reason"].get<std::string>() + " ";
     }
     return all;
   };
@@ -180,11 +285,13 @@ TEST_CASE("the access log has a line for each request, with the reason, and foll
   client.send("nonsense\r\n\r\n");
   CHECK(client.receive().status == 400);
   CHECK(eventually([&] { return reasons(read_file(path)) == "ok no_route bad_request "; }));
-  const auto first = nlohmann::json::parse(read_file(path).substr(0, read_file(path).find('\n')));
+  const auto first = parsed(read_file(path).substr(0, read_file(path).find('\n')));
   CHECK(first["request"] == "GET /hello HTTP/1.1");
   CHECK(first["backend"] == app.address());
   CHECK(first["sent"] == 13);
   CHECK(first["client"] == "127.0.0.1");
+  std::istringstream lines(read_file(path));
+  for (std::string line; std::getline(lines, line);) CHECK(parsed(line)["listener"] == "web");
 
   REQUIRE(std::rename(path.c_str(), (path + ".1").c_str()) == 0);
   proxy.process().send_signal(SIGUSR1);
@@ -193,13 +300,17 @@ TEST_CASE("the access log has a line for each request, with the reason, and foll
     again.get("/hello");
     return !read_file(path).empty();
   }));
+  RawClient stays(proxy.port());
+  CHECK(stays.get("/hello").ok());
   proxy.write_config(config("combined"));
+  std::string file = read_file(proxy.config_path());
+  write_file(proxy.config_path(), file.replace(file.find("\"web\""), 5, "\"renamed\""));
   REQUIRE(proxy.admin("reload").exit_code == 0);
   CHECK(eventually([&] {
-    RawClient again(proxy.port());
-    again.get("/hello");
-    return read_file(path).find("\"GET /hello HTTP/1.1\" 200 13 \"-\" \"-\" reason=ok pool=shop") !=
-           std::string::npos;
+    CHECK(stays.get("/hello").ok());
+    const std::string log = read_file(path);
+    return log.find("\"GET /hello HTTP/1.1\" 200 13 \"-\" \"-\" reason=ok pool=shop") != std::string::npos &&
+           log.find(" listener=renamed ") != std::string::npos;
   }));
 }
 

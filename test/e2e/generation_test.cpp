@@ -14,11 +14,7 @@
 namespace sluice::e2e {
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-nlohmann::json generations(const Proxy& proxy) {
+json::Value generations(const Proxy& proxy) {
   return proxy.json("generation list")["generations"];
 }
 

@@ -27,16 +27,16 @@ std::string quoted(const std::string& text) {
   return "\"" + text + "\"";
 }
 
-std::map<std::string, nlohmann::json> backends(const Proxy& proxy) {
-  std::map<std::string, nlohmann::json> all;
+std::map<std::string, json::Value> resolved(const Proxy& proxy) {
+  std::map<std::string, json::Value> all;
   const auto list = proxy.json("backend list");
-  for (const auto& backend : list["backends"]) all[backend["address"]] = backend;
+  for (const auto& backend : list["backends"]) all[backend["address"].get<std::string>()] = backend;
   return all;
 }
 
 bool has_only(const Proxy& proxy, const std::string& address) {
   return eventually([&] {
-    const auto all = backends(proxy);
+    const auto all = resolved(proxy);
     return all.size() == 1 && all.contains(address) && all.at(address)["state"] == "healthy";
   });
 }
@@ -49,7 +49,7 @@ TEST_CASE("the addresses of a name change under load: traffic moves, and nothing
   server.set("app.internal", {"127.0.0.1"});
   const Proxy proxy(pool_of(server, quoted(name)));
   REQUIRE(has_only(proxy, one.address()));
-  CHECK(backends(proxy).at(one.address())["name"] == name);
+  CHECK(resolved(proxy).at(one.address())["name"] == name);
   LoopingClient gets(proxy.port(), 4, get_request("/hello"));
   LoopingClient posts(proxy.port(), 2, post_request("/echo", "once"));
   const auto more_comes = [&] {
@@ -111,7 +111,7 @@ TEST_CASE("SRV records bring ports, weights and stand-bys") {
   REQUIRE(proxy.wait_for_healthy(3));
   RawClient client(proxy.port());
   for (int i = 0; i < 80; ++i) REQUIRE(client.get("/hello").ok());
-  auto now = backends(proxy);
+  auto now = resolved(proxy);
   CHECK(now.at(light.address())["requests"] == 20);
   CHECK(now.at(heavy.address())["requests"] == 60);
   CHECK(now.at(standby.address())["requests"] == 0);
@@ -132,7 +132,30 @@ TEST_CASE("a name that does not resolve stops nobody: the start goes on, and so 
       [&] { return proxy.log().find("name not resolved, it has no backends") != std::string::npos; }));
   CHECK(proxy.admin("pool show shop").output.find("age=none") != std::string::npos);
   server.set("later.internal", {"127.0.0.3"});
-  CHECK(eventually([&] { return backends(proxy).size() == 2; }));
+  CHECK(eventually([&] { return resolved(proxy).size() == 2; }));
+}
+
+TEST_CASE("a name that moves, and one that was not there, are followed soon whatever their records say") {
+  const DemoApp one;
+  const DemoApp two({.host = "127.0.0.2", .port = one.port()});
+  const DemoApp three({.host = "127.0.0.3", .port = one.port()});
+  const std::string port = ":" + std::to_string(one.port());
+  constexpr uint32_t kLong = 3600;
+  NameServer server;
+  server.set("moves.internal", {"127.0.0.1"}, kLong);
+  const Proxy proxy(
+      "[pool.shop]\nbackends = [\"moves.internal" + port + "\", \"later.internal" + port +
+      "\"]\nresolve_interval = \"500ms\"\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n" +
+      resolver_of(server));
+  REQUIRE(has_only(proxy, one.address()));
+  REQUIRE(eventually([&] { return proxy.log().find("name not resolved") != std::string::npos; }));
+  server.set("moves.internal", {"127.0.0.2"}, kLong);
+  server.set("later.internal", {"127.0.0.3"}, kLong);
+  CHECK(eventually([&] {
+    auto all = resolved(proxy);
+    return all.size() == 2 && all.contains(two.address()) && all[two.address()]["state"] == "healthy" &&
+           all.contains(three.address()) && all[three.address()]["state"] == "healthy";
+  }));
 }
 
 TEST_CASE("requests wait for a name's first address; localhost and changes by command work as with any") {
@@ -145,14 +168,14 @@ TEST_CASE("requests wait for a name's first address; localhost and changes by co
   server.set("app.internal", {"127.0.0.1"});
   CHECK(client.receive().ok());
   REQUIRE(proxy.admin("backend drain shop " + app.address() + " --wait 10s").exit_code == 0);
-  CHECK(backends(proxy).at(app.address())["state"] == "draining");
+  CHECK(resolved(proxy).at(app.address())["state"] == "draining");
   proxy.write_config(
       "[pool.shop]\nbackends = [\"localhost:" + port +
       "\"]\nhealth = { interval = \"100ms\", timeout = \"1s\" }\n[resolver]\nfamily = \"ipv4\"\n");
   CHECK(proxy.admin("config diff").output.find("+ name shop localhost:" + port) != std::string::npos);
   REQUIRE(proxy.admin("reload").exit_code == 0);
-  REQUIRE(eventually([&] { return backends(proxy).contains(app.address()); }));
-  CHECK(backends(proxy).at(app.address())["state"] == "draining");
+  REQUIRE(eventually([&] { return resolved(proxy).contains(app.address()); }));
+  CHECK(resolved(proxy).at(app.address())["state"] == "draining");
   REQUIRE(proxy.admin("backend ready shop " + app.address() + " --wait 10s").exit_code == 0);
   CHECK(client.get("/hello").ok());
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <thread>
 
+#include "echo_origin.h"
 #include "fixtures.h"
 #include "raw_client.h"
 #include "takeover_peer.h"
@@ -21,7 +22,7 @@ constexpr size_t kUpload = 10 << 20;
 /// A backend that drains: it reads a part of an upload, and gives back what it reads of it until its end.
 class DrainingOrigin {
  public:
-  enum class Echo { whole, short_of_some, broken_off, too_much };
+  enum class Echo { whole, late, short_of_some, broken_off, too_much };
   explicit DrainingOrigin(Echo echo, std::string reason = "PartialPOST Replay")
       : echo_(echo), reason_(std::move(reason)), thread_([this] { run(); }) {}
   ~DrainingOrigin() {
@@ -34,6 +35,8 @@ class DrainingOrigin {
 
   std::string address() const { return "127.0.0.1:" + std::to_string(port_of(listening_)); }
   size_t given_back() const { return given_back_; }
+  /// Of Echo::late: the echo begins.
+  void release() { released_ = true; }
 
  private:
   void run() {
@@ -59,6 +62,7 @@ class DrainingOrigin {
     }
     write(socket, "HTTP/1.1 379 " + reason_ + "\r\nTransfer-Encoding: chunked\r\n\r\n");
     ++given_back_;
+    while (echo_ == Echo::late && !released_ && !stopping_) ::poll(nullptr, 0, 1);
     size_t echoed = 0;
     do {
       const std::string body = is_chunked ? unchunked(input) : std::exchange(input, {});
@@ -122,13 +126,14 @@ class DrainingOrigin {
   size_t left_ = 0;  // of a chunk
   int listening_ = listen_on_any_port();
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> released_{false};
   std::atomic<size_t> given_back_{0};
   std::thread thread_;  // the last: it uses all the others
 };
 
 /// The one that drains is asked first.
-std::string pool(const DrainingOrigin& draining, const DemoApp& other, bool replay = true) {
-  return "[pool.shop]\nbackends = [\"" + draining.address() + "\", { address = \"" + other.address() +
+std::string pool(const DrainingOrigin& draining, const std::string& other, bool replay = true) {
+  return "[pool.shop]\nbackends = [\"" + draining.address() + "\", { address = \"" + other +
          "\", priority = 1 }]\nhealth = false\nretry = { partial_post = " + (replay ? "true" : "false") +
          " }\n";
 }
@@ -163,7 +168,7 @@ Response send_upload(int port, const std::string& bytes) {
 TEST_CASE("an upload that a draining backend gives back goes on at another one, with its body intact") {
   const DrainingOrigin draining(DrainingOrigin::Echo::whole);
   const DemoApp other;
-  const Proxy proxy(pool(draining, other));
+  const Proxy proxy(pool(draining, other.address()));
   const std::string body = upload();
   const std::string head = "POST /echo HTTP/1.1\r\nHost: h\r\n";
   const Response counted =
@@ -179,11 +184,35 @@ TEST_CASE("an upload that a draining backend gives back goes on at another one, 
   CHECK(proxy.json("status")["retries"] == 2);
 }
 
+TEST_CASE(
+    "a backend that switches protocols gets what was given back of the request's body before the tunnel") {
+  DrainingOrigin draining(DrainingOrigin::Echo::late);
+  const EchoOrigin other;
+  const Proxy proxy(pool(draining, other.address()));
+  const std::string body = upload().substr(0, 300'000);
+  RawClient client(proxy.port());
+  REQUIRE(
+      client.send("POST /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                  "Content-Length: " +
+                  std::to_string(body.size()) + "\r\n\r\n" + body));
+  REQUIRE(eventually([&] { return other.upgrades() == 1; }));
+  draining.release();
+  std::string bytes;
+  const auto is_echoed = [&](const std::string& end) {
+    return eventually([&] { return (bytes += client.receive_all(10ms)).ends_with(end); });
+  };
+  CHECK(is_echoed("\r\n\r\n" + body));
+  CHECK(bytes.starts_with("HTTP/1.1 101 "));
+  CHECK(draining.given_back() == 1);
+  REQUIRE(client.send("in the tunnel"));
+  CHECK(is_echoed("in the tunnel"));
+}
+
 TEST_CASE("what does not come back whole is a 502, and no other backend takes it for a whole body") {
   for (const auto echo : {DrainingOrigin::Echo::short_of_some, DrainingOrigin::Echo::broken_off}) {
     const DrainingOrigin draining(echo);
     const DemoApp other({.log = true});
-    const Proxy proxy(pool(draining, other));
+    const Proxy proxy(pool(draining, other.address()));
     const Response response = send_upload(proxy.port(), post_request("/echo", upload()));
     CHECK(response.status == 502);
     CHECK(draining.given_back() == 1);
@@ -199,7 +228,7 @@ TEST_CASE(
   for (const auto& request : {counted, head + "Transfer-Encoding: chunked\r\n\r\n" + chunked(body, 10'000)}) {
     const DrainingOrigin draining(DrainingOrigin::Echo::too_much);
     const DemoApp other({.log = true});
-    const Proxy proxy(pool(draining, other) + "[pool.other]\nbackends = [\"" + other.address() +
+    const Proxy proxy(pool(draining, other.address()) + "[pool.other]\nbackends = [\"" + other.address() +
                           "\"]\nhealth = false\n[[route]]\npath = \"/hello\"\npool = \"other\"\n" +
                           "[[route]]\npath = \"/echo\"\npool = \"shop\"\n",
                       1);
@@ -220,8 +249,8 @@ TEST_CASE(
   const DemoApp other;
   const DrainingOrigin draining(DrainingOrigin::Echo::whole);
   const DrainingOrigin other_reason(DrainingOrigin::Echo::whole, "Whatever");
-  const Proxy without(pool(draining, other, false));
-  const Proxy with(pool(other_reason, other));
+  const Proxy without(pool(draining, other.address(), false));
+  const Proxy with(pool(other_reason, other.address()));
   for (const Proxy* proxy : {&without, &with}) {
     RawClient client(proxy->port());
     client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(kUpload) + "\r\n\r\n" +

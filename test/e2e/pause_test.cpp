@@ -165,20 +165,44 @@ TEST_CASE("a pause for a time holds beyond the queue's own, ends by itself, and 
   CHECK(log.find("pool resumed pool=shop cause=pause_over") != std::string::npos);
 }
 
-TEST_CASE("pause --wait says when what is in flight does not end in time; the pause stays") {
+TEST_CASE("pause --wait names what is in flight when that does not end in time; the pause stays") {
   const DemoApp app;
-  const Proxy proxy(Proxy::pool({&app}));
-  REQUIRE(proxy.wait_for_healthy(1));
+  const DemoApp other;
+  const Proxy proxy(Proxy::pool({&app, &other}), 1);
+  REQUIRE(proxy.wait_for_healthy(2));
   RawClient slow(proxy.port());
-  REQUIRE(slow.send(get_request("/slow/800")));
-  REQUIRE(eventually([&] { return proxy.json("backend list")["backends"][0]["in_flight"] == 1; }));
+  REQUIRE(slow.send(get_request("/slow/5000")));
+  RawClient slow_too(proxy.port());
+  REQUIRE(slow_too.send(get_request("/slow/5000")));
+  REQUIRE(reaches(proxy, 2));
   const auto late = proxy.admin("pool pause shop --wait 100ms");
   CHECK(late.exit_code == 4);
-  CHECK(late.output.find("1 requests are still in flight") != std::string::npos);
+  const auto says = [&](const std::string& what) { return late.output.find(what) != std::string::npos; };
+  CHECK_MESSAGE(says("the pool is paused, but 2 requests are still in flight"), late.output);
+  for (const DemoApp* each : {&app, &other}) {
+    CHECK_MESSAGE(says("  held_by client=127.0.0.1 pool=shop backend=" + each->address() + " doing=waiting"),
+                  late.output);
+  }
+  CHECK(proxy.json("pool pause shop --wait 1ms")["held_by"].size() == 2);
   pause(proxy, " --wait 20s");
   CHECK(slow.receive().status == 200);
+  CHECK(slow_too.receive().status == 200);
   CHECK(proxy.json("pool show shop")["paused"].is_object());
   CHECK(proxy.admin("pool pause shpo").exit_code == 8);
+}
+
+TEST_CASE("pause --wait counts and names a request once that two backends are asked for") {
+  const DemoApp app({.delay = "60s"});
+  const DemoApp other({.delay = "60s"});
+  const Proxy proxy(Proxy::pool({&app, &other}, "retry = { hedge = \"20ms\" }\n"), 1);
+  REQUIRE(proxy.wait_for_healthy(2));
+  RawClient client(proxy.port());
+  REQUIRE(client.send(get_request("/hello")));
+  REQUIRE(
+      eventually([&] { return backend(proxy, 0)["in_flight"] == 1 && backend(proxy, 1)["in_flight"] == 1; }));
+  const auto late = proxy.json("pool pause shop --wait 1ms");
+  CHECK(late["requests"] == 1);
+  CHECK(late["held_by"].size() == 1);
 }
 
 TEST_CASE("a pause outlives a reload, and no upgrade, stop or restart leaves it behind") {

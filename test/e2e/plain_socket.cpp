@@ -87,4 +87,12 @@ Received PlainSocket::receive_to_end(milliseconds bound) {
   return all;
 }
 
+void send_all(int socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count <= 0) return;
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+}
+
 }  // namespace sluice::e2e

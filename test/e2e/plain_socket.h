@@ -17,6 +17,9 @@ struct Received {
   End end = End::none;  ///< none: the peer still had it open when the wait was over
 };
 
+/// Blocks until all is sent, or the peer takes nothing more.
+void send_all(int socket, std::string_view bytes);
+
 class PlainSocket {
  public:
   /// With a receive buffer of this size, when it is not 0.

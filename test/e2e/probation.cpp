@@ -4,7 +4,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "takeover_peer.h"
+#include "reserved_port.h"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,7 @@ namespace sluice::e2e {
 namespace {
 
 std::string nobody() {
-  return "127.0.0.1:" + std::to_string(free_port());
+  return "127.0.0.1:" + std::to_string(reserve_port());
 }
 
 }  // namespace
@@ -49,8 +49,8 @@ pid_t OnProbation::upgrade() const {
 bool OnProbation::is_back() const {
   return eventually([&] {
     const auto status = proxy.admin("status --json");
-    const auto json = nlohmann::json::parse(status.output, nullptr, false);
-    return status.exit_code == 0 && json["pid"] == old_one();
+    const auto reply = json::Value::parse(status.output).value_or(nullptr);
+    return status.exit_code == 0 && reply["pid"] == old_one();
   });
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("whenever the new process is killed, the way back included, what was a
     at.proxy.admin("upgrade --back");
     killer.join();
     REQUIRE(at.is_back());
-    const int weight = at.proxy.json("backend list")["backends"][0]["weight"];
+    const int weight = at.proxy.json("backend list")["backends"][0]["weight"].get<int>();
     INFO("round ", round, " after ", wait_ms, " ms");
     CHECK(weight >= acknowledged);
     CHECK(weight <= tried);
@@ -175,6 +175,27 @@ TEST_CASE("a new process of a release that knows no probation takes over as it a
   REQUIRE(yours);
   CHECK_FALSE(yours->contains("stands_by"));
   CHECK(at.proxy.process().wait() == 0);
+}
+
+TEST_CASE("a connection that found no place in the new process is not ended once that has crashed") {
+  const OnProbation at;
+  RawClient client(at.port);
+  REQUIRE(client.get("/hello").ok());
+  {
+    TakeoverPeer peer(at.proxy.socket_path());
+    peer.say(TakeoverPeer::hello(3));
+    REQUIRE(peer.hear_until("state"));
+    peer.say(TakeoverPeer::ready(1, true));
+    REQUIRE(peer.hear_until("connections"));
+    peer.say(TakeoverPeer::no_room());
+  }
+  REQUIRE(at.is_back());
+  const auto response = client.get("/hello");
+  CHECK(response.ok());
+  CHECK_FALSE(says_close(response));
+  const pid_t next = at.upgrade();
+  CHECK(next != at.old_one());
+  CHECK(client.get("/hello").ok());
 }
 
 TEST_CASE("a new process that says nothing of its end has crashed, and damaged words are no verdict") {

@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "probation.h"
+#include "reserved_port.h"
 #include "takeover_peer.h"
 
 #include <doctest/doctest.h>
@@ -34,7 +35,7 @@ struct TwoListeners {
     return true;
   }
 
-  int second = free_port();
+  int second = reserve_port();
   TempDir directory;
   OnProbation at;
 };

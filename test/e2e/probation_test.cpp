@@ -1,6 +1,7 @@
 // Probations: a new process that answers worse gives everything back, one that does not goes on alone.
 #include "probation.h"
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
@@ -40,6 +41,24 @@ TEST_CASE("a new process that answers worse hands everything back, and no client
   CHECK(at.proxy.process().wait() == 0);
 }
 
+TEST_CASE("what clients spoil is no failure of a new process, however much of it comes") {
+  const OnProbation at("\"1m\"");
+  const pid_t next = at.upgrade();
+  for (int i = 0; i < 30; ++i) {
+    RawClient garbage(at.port);
+    REQUIRE(garbage.send(i % 2 == 0 ? "GET / HTTP/1.1\r\n\r\n" : "\x16\x03\x01 no HTTP at all\r\n\r\n"));
+    CHECK(garbage.receive().status == 400);
+  }
+  CHECK(RawClient(at.port).get("/hello").ok());
+  const auto counted = [&] { return at.proxy.json("dispositions")["process"]["ended"]; };
+  REQUIRE(eventually([&] { return counted()["bad_request"] == 30 && counted()["ok"] == 1; }));
+  const auto status = at.proxy.json("status");
+  CHECK(status["pid"] == next);
+  CHECK(status["probation"]["now"]["failures"] == 0);
+  CHECK(status["probation"]["now"]["answers"] == 1);
+  CHECK(at.proxy.admin("upgrade --keep").exit_code == 0);
+}
+
 TEST_CASE("a new process that answers as before goes on alone, and the old one ends") {
   const OnProbation at("\"700ms\"");
   KeptConnections clients(at.port, 4);
@@ -77,10 +96,7 @@ TEST_CASE("without a probation in the configuration nobody stands by") {
 
 TEST_CASE("an operator goes back: idle connections, busy ones and tunnels go there and back again") {
   const UpgradingOrigin echo;
-  const OnProbation at("\"1m\"",
-                       "[[route]]\npool = \"shop\"\n[[route]]\npath = \"/tunnel\"\npool = \"echo\"\n"
-                       "[pool.echo]\nhealth = false\nbackends = [\"" +
-                           echo.address() + "\"]\n");
+  const OnProbation at("\"1m\"", tunnels_to(echo));
   auto idle = connect_many(at.port, under_sanitizer() ? 100 : 1000);
   std::vector<Tunnel> tunnels;
   for (int i = 0; i < 20; ++i) tunnels.emplace_back(at.port);
@@ -117,6 +133,29 @@ TEST_CASE("an operator goes back: idle connections, busy ones and tunnels go the
   CHECK(eventually([&] { return at.successors.living().empty(); }));
   tunnels.clear();
   CHECK(at.is_balanced());
+}
+
+TEST_CASE("a tunnel that could not move has no bound any more after the way back, and moves next time") {
+  const UpgradingOrigin echo;
+  const OnProbation at("\"1m\"", tunnels_to(echo, "timeouts = { tunnel_drain = \"0s\" }\n"));
+  Tunnel tunnel(at.port);
+  const std::string drain = "backend drain echo " + echo.address();
+  REQUIRE(at.proxy.admin(drain).exit_code == 0);  // One to a backend that drains does not move.
+  at.upgrade();
+  CHECK(tunnel.echoes());
+  REQUIRE(at.proxy.json("upgrade --back")["pid"] == at.old_one());
+  REQUIRE(at.is_back());
+  const auto held_by = at.proxy.json(drain + " --wait 1ms")["held_by"];
+  REQUIRE(held_by.size() == 1);
+  CHECK(held_by[0]["doing"] == "tunnel");
+  CHECK(held_by[0]["cut_in_ms"].is_null());
+  REQUIRE(at.proxy.admin("backend ready echo " + echo.address()).exit_code == 0);
+  at.upgrade();
+  CHECK(eventually([&] {
+    const auto backends = at.proxy.json("backend list echo")["backends"];
+    return backends.size() == 1 && backends[0]["in_flight"] == 1;
+  }));
+  CHECK(tunnel.echoes());
 }
 
 TEST_CASE("what was changed and acknowledged meanwhile is there after the way back, and after a crash") {

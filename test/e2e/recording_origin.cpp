@@ -9,16 +9,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "plain_socket.h"
+
 namespace sluice::e2e {
 namespace {
-
-void send_all(int socket, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) return;
-    bytes.remove_prefix(static_cast<size_t>(count));
-  }
-}
 
 std::string plain_answer(const StrictRequest& request) {
   const std::string body = RecordingOrigin::body_for(request.target);

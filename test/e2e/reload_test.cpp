@@ -101,11 +101,11 @@ TEST_CASE(
   auto wrk = std::async(std::launch::async, [&] { return run_wrk("-c 64 -t 1 -d 12", proxy.url("/hello")); });
   auto ab = std::async(std::launch::async, [&] { return run_ab("-k -c 36 -n 50000", proxy.url("/hello")); });
   Reloader reloader(proxy);
-  REQUIRE(eventually([&] { return reloader.count() >= 100; }, 60s));
+  REQUIRE(eventually([&] { return reloader.count() >= 100; }, 300s));
   const size_t memory = proxy.process().resident_bytes();
   const size_t descriptors = proxy.process().descriptors();
   const WrkResult wrk_result = wrk.get();
-  CHECK(eventually([&] { return reloader.count() >= 500; }, 60s));
+  CHECK(eventually([&] { return reloader.count() >= 500; }, 300s));
   CHECK(proxy.process().resident_bytes() < memory + (size_t{4} << 20));
   CHECK(proxy.process().descriptors() < descriptors + 50);
   reloader.stop();

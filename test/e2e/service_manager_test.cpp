@@ -11,8 +11,10 @@
 #include <set>
 #include <sstream>
 
+#include "admin_session.h"
 #include "fixtures.h"
 #include "raw_client.h"
+#include "reserved_port.h"
 #include "successors.h"
 #include "takeover_peer.h"
 
@@ -111,16 +113,9 @@ class Manager {
   std::map<std::string, std::map<uint64_t, int>> kept_;
 };
 
-/// A free port, as far as anybody can tell.
-int free_port() {
-  Descriptors closes;
-  closes.add(listen_on_any_port());
-  return port_of(closes.numbers()[0]);
-}
-
 /// Sluice as a service on a port that is known beforehand.
 struct Service {
-  explicit Service(int the_port = free_port()) : port(the_port) {
+  explicit Service(int the_port = reserve_port()) : port(the_port) {
     write_config("[[listener]]\nbind = \"127.0.0.1:" + std::to_string(port) + "\"\n");
   }
   void write_config(const std::string& listeners) const {
@@ -156,6 +151,39 @@ TEST_CASE("the service manager is told of ready, reload, stop, and again and aga
   CHECK(eventually([&] { return manager.count("READY=1") == 2; }));
   service.process->send_signal(SIGTERM);
   CHECK(manager.has_heard("STOPPING=1"));
+  CHECK(service.process->wait() == 0);
+}
+
+TEST_CASE("a service manager that does not read holds nothing up, and hears all of it once it does") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  REQUIRE(manager.has_heard("READY=1"));
+  AdminSession session(service.directory.path("admin"));
+  constexpr int kReloads = 400;  // far more messages than its queue takes
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kReloads; ++i) REQUIRE(session.ask("reload").starts_with("ok"));
+  CHECK(std::chrono::steady_clock::now() - begin < kReloads * 50ms);
+  CHECK(eventually([&] { return manager.count("RELOADING=1") == kReloads; }));
+  CHECK(eventually([&] { return manager.count("READY=1") == kReloads + 1; }));
+}
+
+TEST_CASE("what a service manager has not read when the process ends waits for it, and not for ever") {
+  Manager manager;
+  Service service;
+  service.start(manager.inheritance());
+  REQUIRE(manager.has_heard("READY=1"));
+  AdminSession session(service.directory.path("admin"));
+  for (int i = 0; i < 100; ++i) REQUIRE(session.ask("reload").starts_with("ok"));
+  service.process->send_signal(SIGTERM);
+  const auto has_stopped = [&] {
+    return service.process->output().find("requests accounted") != std::string::npos;
+  };
+  REQUIRE(eventually(has_stopped));
+  SUBCASE("it reads") {
+    CHECK(manager.has_heard("STOPPING=1"));
+  }
+  SUBCASE("it does not") {}
   CHECK(service.process->wait() == 0);
 }
 
@@ -270,7 +298,7 @@ TEST_CASE("the main process is the new one after an upgrade, and what is kept st
   const auto sockets = listening_inodes(service.port);
   REQUIRE(service.admin("upgrade").exit_code == 0);
   const auto status = service.admin("status --json");
-  const auto pid = nlohmann::json::parse(status.output)["pid"].get<pid_t>();
+  const auto pid = parsed(status.output)["pid"].get<pid_t>();
   CHECK(manager.has_heard("MAINPID=" + std::to_string(pid)));
   CHECK(service.process->wait() == 0);
   CHECK(manager.count("STOPPING=1") == 0);
@@ -293,7 +321,7 @@ TEST_CASE("the main process is the one that stands by, until the new one has pas
   service.start(manager.inheritance());
   const auto sockets = listening_inodes(service.port);
   const auto pid = [&] {
-    const auto status = nlohmann::json::parse(service.admin("status --json").output, nullptr, false);
+    const auto status = parsed(service.admin("status --json").output);
     return status.value("pid", 0);
   };
   const auto main_is = [](pid_t process) { return "MAINPID=" + std::to_string(process); };
@@ -330,7 +358,7 @@ TEST_CASE(
     return "[[listener]]\nbind = \"127.0.0.1:" + std::to_string(port) + "\"\n";
   };
   const std::string first = "probation = \"1m\"\n" + listener(service.port);
-  service.write_config(first + listener(free_port()));
+  service.write_config(first + listener(reserve_port()));
   service.start(manager.inheritance());
   REQUIRE(eventually([&] { return manager.kept().size() == 2; }));
   REQUIRE(service.admin("upgrade").exit_code == 0);

@@ -25,7 +25,7 @@ struct Stage {
     REQUIRE(proxy.wait_for_healthy(2));
   }
   int requests(const std::string& of) const {
-    return proxy.json("backend list " + of)["backends"][0]["requests"];
+    return proxy.json("backend list " + of)["backends"][0]["requests"].get<int>();
   }
   std::string pools() const {
     std::string text;
@@ -52,13 +52,14 @@ std::string colour(RawClient& client, const std::string& fields = "", const std:
 TEST_CASE("shares are as the file and the commands say, and no request fails while they change [tsan]") {
   Stage stage("pool = { blue = 90, green = 10 }\n");
   const Proxy& proxy = stage.proxy;
-  CHECK(proxy.admin("route list").output == "shop path=/ pool=\"blue=90 green=10\"\nok\n");
+  CHECK(proxy.admin("route list").output == "shop path=/ pool=\"blue=90 green=10\"\n");
   LoopingClient gets(proxy.port(), 4, get_request("/hello"));
   LoopingClient posts(proxy.port(), 4, post_request("/echo", "once"));
   /// What blue and green have got so far, at one moment.
   const auto counts = [&] {
     const auto list = proxy.json("backend list");
-    return std::pair<double, double>(list["backends"][0]["requests"], list["backends"][1]["requests"]);
+    return std::pair<double, double>(list["backends"][0]["requests"].get<double>(),
+                                     list["backends"][1]["requests"].get<double>());
   };
   /// Green's percentage of the next two thousand or more.
   const auto share = [&] {
@@ -157,8 +158,7 @@ TEST_CASE("a split outlives a SIGKILL, a reload and an upgrade, until the file h
   const auto shown = stage.proxy.admin("config show").output;
   CHECK(shown.find("pool = { \"blue\" = 1, \"green\" = 3 }\n") != std::string::npos);
   CHECK(shown.find("# route shop split blue=1 green=3\n") != std::string::npos);
-  CHECK(stage.proxy.admin("config diff").output ==
-        "admin route shop split blue=1 green=3\nok reload=0 admin=1\n");
+  CHECK(stage.proxy.admin("config diff").output == "admin route shop split blue=1 green=3\n");
   SUBCASE("an upgrade") {
     REQUIRE(stage.proxy.admin("upgrade").exit_code == 0);
     CHECK(stage.pools() == "blue=1 green=3");

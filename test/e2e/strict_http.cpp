@@ -172,7 +172,7 @@ bool read_host(Cursor& in, StrictRequest& request, bool is_1_1) {
   const auto hosts = values_of(request.fields, "host");
   if (hosts.size() > 1 || (hosts.empty() && is_1_1)) return in.fail("not one Host");
   if (hosts.empty()) return true;
-  if (!is_authority(hosts[0])) return in.fail("a malformed Host");
+  if (!hosts[0].empty() && !is_authority(hosts[0])) return in.fail("a malformed Host");
   if (request.host.empty()) request.host = hosts[0];
   return true;
 }

@@ -1,7 +1,10 @@
 #include "successors.h"
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -13,6 +16,20 @@ namespace sluice::e2e {
 
 pid_t pid_of(const Proxy& proxy) {
   return proxy.json("status")["pid"].get<pid_t>();
+}
+
+pid_t peer_of_admin_socket(const Proxy& proxy) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  proxy.socket_path().copy(address.sun_path, sizeof address.sun_path - 1);
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  }
+  ::close(connection);
+  return peer.pid;
 }
 
 std::set<uint64_t> listening_inodes(int port) {

@@ -17,6 +17,9 @@ namespace sluice::e2e {
 /// Who answers on the proxy's admin socket now.
 pid_t pid_of(const Proxy& proxy);
 
+/// Whom the kernel names to those who connect to the proxy's admin socket.
+pid_t peer_of_admin_socket(const Proxy& proxy);
+
 /// The sockets that listen on the port, by inode.
 std::set<uint64_t> listening_inodes(int port);
 

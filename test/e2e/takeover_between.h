@@ -43,33 +43,33 @@ struct Between {
   /// Starts the new process, and returns once this message of the conversation is on its way.
   void start_until(From from, const std::string& kind) {
     relay.hold(from, kind);
-    heir.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", proxy.config_path(),
-                                          "--takeover=" + directory.path("relay.sock")},
-                 directory.path("heir"));
+    successor.emplace(std::vector<std::string>{sluice_binary(), "run", "-c", proxy.config_path(),
+                                               "--takeover=" + directory.path("relay.sock")},
+                      directory.path("successor"));
     REQUIRE(eventually([&] { return relay.is_holding(); }));
   }
-  bool heir_says(const std::string& text) const {
-    return eventually([&] { return heir->output().find(text) != std::string::npos; });
+  bool successor_says(const std::string& text) const {
+    return eventually([&] { return successor->output().find(text) != std::string::npos; });
   }
   bool old_one_says(const std::string& text) const {
     return eventually([&] { return proxy.log().find(text) != std::string::npos; });
   }
   /// It crashes, and what it has said last is lost with it.
-  void lose_heir() {
-    heir->send_signal(SIGKILL);
-    heir->wait();
+  void lose_successor() {
+    successor->send_signal(SIGKILL);
+    successor->wait();
     relay.hang_up();
   }
-  void end_heir() {
-    heir->send_signal(SIGTERM);
-    heir->wait();
+  void end_successor() {
+    successor->send_signal(SIGTERM);
+    successor->wait();
   }
 
   DemoApp app;
   Proxy proxy;
   TempDir directory;
   TakeoverRelay relay;
-  std::optional<Child> heir;
+  std::optional<Child> successor;
   int port = 0;
 };
 

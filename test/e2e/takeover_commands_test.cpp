@@ -39,7 +39,7 @@ struct Upgraded {
   std::optional<Upgrader> upgrader;
 };
 
-TEST_CASE("who waits in the old process is told that the change was made, and to ask the new one") {
+TEST_CASE("who waits in the old process is told that the change was made, and how to go on in the new one") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));
   const Successors successors(proxy);
@@ -56,14 +56,107 @@ TEST_CASE("who waits in the old process is told that the change was made, and to
   AdminSession silent(proxy.socket_path());
   REQUIRE(proxy.admin("upgrade").exit_code == 0);
   CHECK(waiting.hear() ==
-        "error timed_out: generation " + made +
-            " was made, but what was to be waited for has not come yet: another process has "
-            "taken over: ask that one, on the same socket");
+        "error moved: generation " + made +
+            " was made, and another process has taken over: to go on waiting ask that one, with the same "
+            "command, the time that is left in --wait, and --made " +
+            made);
   CHECK(proxy.state_of(app) == "draining");
   for (AdminSession* session : {&idle, &silent}) {
     CHECK(session->ask("backend ready shop " + app.address()).starts_with("error moved: another process"));
   }
   CHECK(proxy.state_of(app) == "draining");
+}
+
+/// A proxy with a request in flight, so long, and a command that waits for its end.
+struct Waiting {
+  explicit Waiting(const std::string& time) {
+    REQUIRE(proxy.wait_for_healthy(1));
+    REQUIRE(slow.connect(proxy.port()));
+    REQUIRE(slow.send(get_request("/slow/" + time)));
+    REQUIRE(eventually([&] { return proxy.json("generation list")["generations"][0]["in_flight"] == 1; }));
+  }
+  void start(const std::string& verb, const std::string& options) {
+    asked_at = std::chrono::steady_clock::now();
+    const std::string line = "backend " + verb + " shop " + app.address() + " " + options;
+    command.emplace(script_command(proxy, line + "\\nstatus\\n"), directory.path("output"));
+  }
+  milliseconds waited() const {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - asked_at);
+  }
+
+  DemoApp app;
+  Proxy proxy{Proxy::pool({&app}), Proxy::StateFile::kept};
+  Successors successors{proxy};
+  TempDir directory;
+  RawClient slow;
+  std::optional<Child> command;
+  std::chrono::steady_clock::time_point asked_at;
+};
+
+TEST_CASE("a command that waits goes on waiting in the new process, and in the one after it, and ends well") {
+  for (const std::string verb : {"drain", "remove"}) {
+    CAPTURE(verb);
+    Waiting at("2000");
+    at.start(verb,
+             "--wait 30s --if-revision " + std::to_string(at.proxy.json("status")["generation"].get<int>()));
+    const auto backends = [&] { return at.proxy.json("backend list")["backends"]; };
+    REQUIRE(eventually([&] { return at.proxy.state_of(at.app) != "healthy"; }));
+    const auto before = backends();
+    for (int i = 0; i < 2; ++i) REQUIRE(at.proxy.admin("upgrade").exit_code == 0);
+    CHECK(at.slow.receive().body == "slow\n");
+    CHECK_MESSAGE(at.command->wait() == 0, at.command->output());
+    CHECK(at.waited() >= 1s);
+    CHECK(at.command->output().find("ok generation=") != std::string::npos);
+    CHECK(at.command->output().find("\nsluice ") != std::string::npos);  // The script went on.
+    CHECK(backends().size() == before.size());
+  }
+}
+
+TEST_CASE("the time of a command that waits goes on over an upgrade") {
+  Waiting at("30000");
+  at.start("drain", "--wait 2s --json");
+  REQUIRE(eventually([&] { return at.proxy.state_of(at.app) == "draining"; }));
+  REQUIRE(at.proxy.admin("upgrade").exit_code == 0);
+  CHECK(at.command->wait() == 4);
+  CHECK(at.waited() >= 2s);
+  CHECK(at.waited() < 15s);
+  CHECK(at.command->output().find("a process from before the last upgrade still drains") !=
+        std::string::npos);
+}
+
+TEST_CASE("a backend that is to become healthy is waited for over an upgrade") {
+  Waiting at("1000");
+  const DemoApp two;
+  two.set_ping("fail");
+  Child add({sluice_binary(), "-s", at.proxy.socket_path(), "backend", "add", "shop", two.address(), "--wait",
+             "30s"},
+            at.directory.path("add"));
+  REQUIRE(eventually([&] { return at.proxy.state_of(two) != "gone"; }));
+  REQUIRE(at.proxy.admin("upgrade").exit_code == 0);
+  CHECK(add.is_running());
+  two.set_ping("ok");
+  CHECK_MESSAGE(add.wait() == 0, add.output());
+  CHECK(at.proxy.state_of(two) == "healthy");
+}
+
+TEST_CASE("to go on waiting changes nothing: what another command has undone meanwhile stays so") {
+  const DemoApp app;
+  const Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  const auto ask = [&](const std::string& verb, const std::string& options) {
+    return proxy.admin("backend " + verb + " shop " + app.address() + " --wait 5s " + options);
+  };
+  const int before = proxy.json("status")["generation"].get<int>();
+  CHECK(ask("drain", "--made 1").exit_code == 5);
+  CHECK(ask("remove", "--made 1").exit_code == 5);
+  CHECK(ask("ready", "--made 1").output == "ok generation=1\n");
+  CHECK(ask("add", "--made nothing").exit_code == 2);
+  CHECK(proxy.admin("backend drain shop " + app.address() + " --made 1").exit_code == 2);
+  CHECK(proxy.json("status")["generation"] == before);
+  CHECK(proxy.state_of(app) == "healthy");
+  CHECK(ask("drain", "").exit_code == 0);
+  CHECK(ask("drain", "--made 2").output == "ok generation=2\n");
+  CHECK(ask("ready", "--made 1").exit_code == 5);
 }
 
 TEST_CASE("every change that is made while processes take over is answered as it went") {
@@ -124,12 +217,12 @@ TEST_CASE("a change waits for the end of a takeover, and is done by the process 
       at.relay.let_go();
       CHECK(at.proxy.process().wait() == 0);
     } else {
-      at.lose_heir();
+      at.lose_successor();
     }
     CHECK(change_7.wait() == 0);
     CHECK(weight_of(at.proxy) == 7);
     CHECK((pid_of(at.proxy) == at.proxy.process().pid()) == !succeeds);
-    at.end_heir();
+    at.end_successor();
   }
 }
 
@@ -148,7 +241,7 @@ TEST_CASE(
   CHECK_MESSAGE(script.wait() == 0, script.output());
   CHECK(weight_of(at.proxy) == 6);
   CHECK(at.proxy.json("status")["generation"] == before + 2);  // The new process's own, and the draft's.
-  at.end_heir();
+  at.end_successor();
 }
 
 TEST_CASE("what comes behind `upgrade` in the same session is answered `moved`, and not done") {

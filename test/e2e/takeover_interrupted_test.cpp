@@ -53,7 +53,7 @@ TEST_CASE("a new process that crashes at any message before it is the one costs 
     Load load(at.port);
     at.start_until(moment.from, moment.kind);
     REQUIRE(load.goes_on());
-    at.lose_heir();
+    at.lose_successor();
     CHECK(at.old_one_says("the new process hung up before it was ready"));
     load.check();
     CHECK(pid_of(at.proxy) == at.proxy.process().pid());
@@ -68,12 +68,12 @@ TEST_CASE("a new process that hangs at any message before it is the one costs no
     Load load(at.port);
     at.start_until(moment.from, moment.kind);
     REQUIRE(load.goes_on());
-    at.heir->send_signal(SIGSTOP);
+    at.successor->send_signal(SIGSTOP);
     CHECK(at.old_one_says(moment.cause_of_hanging));
     load.check();
     CHECK(pid_of(at.proxy) == at.proxy.process().pid());
     CHECK(at.proxy.admin("backend weight shop " + at.app.address() + " 7").exit_code == 0);
-    at.heir->send_signal(SIGKILL);
+    at.successor->send_signal(SIGKILL);
   }
 }
 
@@ -89,7 +89,7 @@ TEST_CASE(
   Between at("probation = \"1m\"");
   Load load(at.port);
   at.start_until(From::old_one, "yours");
-  at.lose_heir();
+  at.lose_successor();
   check_old_one_goes_on(at);
   load.check();
 }
@@ -99,7 +99,7 @@ TEST_CASE("connections that a new process on probation crashes before it takes s
   Between at("probation = \"1m\"");
   LoopingClient staying(at.port, 16, get_request("/hello"));
   at.start_until(From::old_one, "connections");
-  at.lose_heir();
+  at.lose_successor();
   check_old_one_goes_on(at);
   const uint64_t answered = staying.ok();
   CHECK(eventually([&] { return staying.ok() > answered + 50; }));
@@ -115,7 +115,7 @@ TEST_CASE("a takeover whose last word takes its time loses nobody who comes mean
   at.relay.let_go();
   for (auto& client : waiting) CHECK(client.receive().ok());
   CHECK(at.proxy.process().wait() == 0);
-  at.end_heir();
+  at.end_successor();
 }
 
 }  // namespace

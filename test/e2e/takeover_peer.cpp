@@ -80,12 +80,6 @@ int port_of(int socket) {
   return ntohs(address.sin_port);
 }
 
-int free_port() {
-  Descriptors closes;
-  closes.add(listen_on_any_port());
-  return port_of(closes.numbers()[0]);
-}
-
 TakeoverPeer::TakeoverPeer(const std::string& admin_socket, const std::string& line)
     : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const sockaddr_un address = local(admin_socket);
@@ -113,7 +107,7 @@ std::string TakeoverPeer::framed(const std::string& text, size_t descriptors) {
   return std::string(reinterpret_cast<const char*>(header.data()), sizeof header) + text;
 }
 
-nlohmann::json TakeoverPeer::hello(int newest, int oldest) {
+json::Value TakeoverPeer::hello(int newest, int oldest) {
   return {{"message", "hello"},
           {"newest", newest},
           {"oldest", oldest},
@@ -121,18 +115,24 @@ nlohmann::json TakeoverPeer::hello(int newest, int oldest) {
           {"process", static_cast<int>(::getpid())}};
 }
 
-nlohmann::json TakeoverPeer::ready() {
+json::Value TakeoverPeer::ready() {
   return {{"message", "ready"}, {"listeners", {"127.0.0.1:0"}}, {"admin", true}};
 }
 
-nlohmann::json TakeoverPeer::ready(int room, bool probation) {
+json::Value TakeoverPeer::ready(int room, bool probation) {
   auto message = ready();
   message["room"] = room;
   if (probation) message["probation"] = true;
   return message;
 }
 
-bool TakeoverPeer::say(const nlohmann::json& message, const std::vector<int>& descriptors) const {
+json::Value TakeoverPeer::no_room() {
+  json::Value refused = json::Value::array();
+  refused.push_back(0);
+  return {{"message", "taken"}, {"refused", refused}, {"room", 0}};
+}
+
+bool TakeoverPeer::say(const json::Value& message, const std::vector<int>& descriptors) const {
   return pass_on(framed(message.dump(), descriptors.size()), descriptors);
 }
 
@@ -187,17 +187,17 @@ std::optional<TakeoverPeer::Frame> TakeoverPeer::next_frame(milliseconds bound) 
               .descriptors = number_at(input_, 4)};
   input_.erase(0, frame.bytes.size());
   const std::string text = frame.bytes.substr(8);
-  frame.message = nlohmann::json::parse(text.substr(0, text.find('\n')), nullptr, false);
+  frame.message = json::Value::parse(text.substr(0, text.find('\n'))).value_or(nullptr);
   return frame;
 }
 
-std::optional<nlohmann::json> TakeoverPeer::hear(milliseconds bound) {
+std::optional<json::Value> TakeoverPeer::hear(milliseconds bound) {
   auto frame = next_frame(bound);
   if (!frame) return std::nullopt;
   return std::move(frame->message);
 }
 
-std::optional<nlohmann::json> TakeoverPeer::hear_until(const std::string& kind) {
+std::optional<json::Value> TakeoverPeer::hear_until(const std::string& kind) {
   while (auto message = hear()) {
     if ((*message)["message"] == kind) return message;
   }

@@ -2,12 +2,12 @@
 // hangs up when it likes.
 #pragma once
 
+#include <sluice/json/value.h>
+
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "process.h"
 
@@ -34,8 +34,6 @@ int listen_on(const std::string& path);
 /// A TCP socket that listens on a port of the kernel's choice, which shares its address.
 int listen_on_any_port();
 int port_of(int socket);
-/// One that nobody listens on, as far as anybody can tell.
-int free_port();
 
 class TakeoverPeer {
  public:
@@ -50,24 +48,26 @@ class TakeoverPeer {
   bool send_bytes(const std::string& bytes) const;
   /// With descriptors, which stay the caller's.
   bool pass_on(std::string bytes, const std::vector<int>& descriptors) const;
-  bool say(const nlohmann::json& message, const std::vector<int>& descriptors = {}) const;
+  bool say(const json::Value& message, const std::vector<int>& descriptors = {}) const;
   static std::string framed(const std::string& text, size_t descriptors = 0);
-  static nlohmann::json hello(int newest = 1, int oldest = 1);
+  static json::Value hello(int newest = 1, int oldest = 1);
   /// Of one that takes the listener on 127.0.0.1:0, and the admin socket.
-  static nlohmann::json ready();
-  static nlohmann::json ready(int room, bool probation = false);
+  static json::Value ready();
+  static json::Value ready(int room, bool probation = false);
+  /// In answer to one connection.
+  static json::Value no_room();
 
   /// A message as it came. Its descriptors are among those of descriptors() that nobody has taken.
   struct Frame {
     std::string bytes;
-    nlohmann::json message;
+    json::Value message;
     size_t descriptors = 0;
   };
   std::optional<Frame> next_frame(milliseconds bound = 10s);
   /// The next message; nothing when the other side hung up or `bound` is over.
-  std::optional<nlohmann::json> hear(milliseconds bound = 10s);
+  std::optional<json::Value> hear(milliseconds bound = 10s);
   /// Messages until one of this kind.
-  std::optional<nlohmann::json> hear_until(const std::string& kind);
+  std::optional<json::Value> hear_until(const std::string& kind);
   bool is_over(milliseconds bound = 10s);
   void hang_up();
   /// shutdown(), in these directions.

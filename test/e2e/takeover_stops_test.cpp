@@ -45,8 +45,8 @@ TEST_CASE("a stop while a new process is about to be ready ends both, and leaves
   at.proxy.process().send_signal(SIGTERM);
   CHECK(at.proxy.process().wait() == 0);
   at.relay.let_go();
-  CHECK(at.heir->wait() == 5);
-  CHECK(at.heir_says("this process was told to stop"));
+  CHECK(at.successor->wait() == 5);
+  CHECK(at.successor_says("this process was told to stop"));
   CHECK_FALSE(RawClient().connect(at.port));
 }
 
@@ -74,22 +74,22 @@ TEST_CASE("a process that has handed over drains when it is told to stop, and st
 TEST_CASE("a stop of a new process that is ready waits for the word of the old one, and is a drain then") {
   Between at;
   at.start_until(From::old_one, "yours");
-  at.heir->send_signal(SIGTERM);
-  REQUIRE(at.heir_says("told to stop, as soon as it is known whose the listeners are"));
+  at.successor->send_signal(SIGTERM);
+  REQUIRE(at.successor_says("told to stop, as soon as it is known whose the listeners are"));
   auto waiting = ask_many(at.port, 20);
   at.relay.let_go();
   for (auto& client : waiting) CHECK(client.receive().ok());
-  CHECK(at.heir->wait() == 0);
+  CHECK(at.successor->wait() == 0);
   CHECK(at.proxy.process().wait() == 0);
-  CHECK(at.heir->output().find("the other process goes on") == std::string::npos);
+  CHECK(at.successor->output().find("the other process goes on") == std::string::npos);
 }
 
 TEST_CASE("a stop of a new process that is refused in the end leaves the old one as it was") {
   Between at;
   at.start_until(From::new_one, "ready");
-  at.heir->send_signal(SIGTERM);
-  REQUIRE(at.heir_says("told to stop, as soon as it is known whose the listeners are"));
-  at.lose_heir();
+  at.successor->send_signal(SIGTERM);
+  REQUIRE(at.successor_says("told to stop, as soon as it is known whose the listeners are"));
+  at.lose_successor();
   CHECK(at.old_one_says("takeover failed"));
   CHECK(RawClient(at.port).get("/hello").ok());
   CHECK(pid_of(at.proxy) == at.proxy.process().pid());
@@ -110,14 +110,30 @@ TEST_CASE("a reload by signal in the middle of a takeover is done by whoever goe
     REQUIRE(at.old_one_says("reload postponed"));
     CHECK(newest_cause(at.proxy) == "start");
     if (fails) {
-      at.lose_heir();
+      at.lose_successor();
     } else {
       at.relay.let_go();
     }
     CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
     CHECK((pid_of(at.proxy) == at.proxy.process().pid()) == fails);
-    at.end_heir();
+    at.end_successor();
   }
+}
+
+TEST_CASE("a reload by signal of a process that has handed over is done by the one that has taken over") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  RawClient slow(proxy.port());
+  REQUIRE(slow.send(get_request("/slow/2000")));
+  REQUIRE(eventually([&] { return proxy.json("status")["requests"]["accepted"] == 1; }));
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  CHECK(newest_cause(proxy) == "takeover");
+  proxy.process().send_signal(SIGHUP);
+  CHECK(eventually([&] { return newest_cause(proxy) == "reload"; }));
+  CHECK(proxy.process().is_running());
+  CHECK(slow.receive().body == "slow\n");
 }
 
 TEST_CASE("a new process that is told to reload before it is the one does not blind the old one") {
@@ -129,10 +145,10 @@ TEST_CASE("a new process that is told to reload before it is the one does not bl
     const auto listener = without.find("[[listener]]");
     without.erase(listener, without.find("[pool.", listener) - listener);
     write_file(at.proxy.config_path(), without + "[[listener]]\nbind = \"127.0.0.2:0\"\n");
-    at.heir->send_signal(SIGHUP);
-    REQUIRE(at.heir_says("reload postponed"));
+    at.successor->send_signal(SIGHUP);
+    REQUIRE(at.successor_says("reload postponed"));
     if (fails) {
-      at.lose_heir();
+      at.lose_successor();
     } else {
       at.relay.let_go();
     }
@@ -143,7 +159,7 @@ TEST_CASE("a new process that is told to reload before it is the one does not bl
       CHECK(eventually([&] { return newest_cause(at.proxy) == "reload"; }));
       CHECK(eventually([&] { return !RawClient().connect(at.port); }));
     }
-    at.end_heir();
+    at.end_successor();
   }
 }
 

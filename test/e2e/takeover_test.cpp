@@ -13,14 +13,14 @@ namespace sluice::e2e {
 namespace {
 
 /// How much goes on beside the upgrades: as the test run has time for, or as in the promise.
-struct Load {
+struct TestLoad {
   uint64_t keep_alive = 30000;
   uint64_t one_each = 15000;
   std::string slow_ms = "2000";
   std::string wrk_seconds = "12";
   milliseconds between_upgrades = 100ms;
 
-  static Load wanted() {
+  static TestLoad wanted() {
     if (std::getenv("SLUICE_FULL_SIZE") == nullptr) return {};
     return {.keep_alive = 200000,
             .one_each = 200000,
@@ -60,7 +60,7 @@ TEST_CASE("50 upgrades in a row under wrk, ab, ab -k and slow responses fail not
   const auto sockets = listening_inodes(port);
   REQUIRE(sockets.size() == 2);
   const std::string url = proxy.url("/hello");
-  const Load load = Load::wanted();
+  const TestLoad load = TestLoad::wanted();
   Upgrader upgrader(proxy, 50, load.between_upgrades);
   LoopingClient posts(port, 2, post_request("/echo", "what is sent twice is charged twice"));
   LoopingClient slow(port, 8, get_request("/slow/" + load.slow_ms));
@@ -113,6 +113,24 @@ TEST_CASE("an upgrade answers with the new process, which is the one from then o
   CHECK(proxy.json("generation list")["generations"][0]["cause"] == "takeover");
   CHECK(RawClient(proxy.port()).get("/hello").ok());
   CHECK(proxy.process().wait() == 0);
+}
+
+// By that the process after it knows whose end it has to wait for, should the running one die in the middle.
+TEST_CASE("the admin socket names the process that answers on it, in every generation and after a way back") {
+  const DemoApp app;
+  Proxy proxy(Proxy::pool({&app}));
+  const Successors successors(proxy);
+  REQUIRE(proxy.wait_for_healthy(1));
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(proxy.admin("upgrade").exit_code == 0);
+    CHECK(peer_of_admin_socket(proxy) == pid_of(proxy));
+  }
+  proxy.add_to_server_table("probation = \"1m\"");
+  proxy.write_config(Proxy::pool({&app}));
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  CHECK(peer_of_admin_socket(proxy) == pid_of(proxy));
+  REQUIRE(proxy.admin("upgrade --back").exit_code == 0);
+  CHECK(peer_of_admin_socket(proxy) == pid_of(proxy));
 }
 
 TEST_CASE("the old process finishes its slow responses, and is told of until it has") {

@@ -6,6 +6,7 @@
 #include "echo_origin.h"
 #include "fixtures.h"
 #include "plain_socket.h"
+#include "probation.h"
 #include "raw_client.h"
 #include "successors.h"
 #include "takeover_peer.h"
@@ -85,8 +86,8 @@ class Sequence {
   End end_ = End::none;
 };
 
-struct Setup {
-  explicit Setup(const std::string& more = "") : proxy(origin.pool(more)), successors(proxy) {
+struct TunnelSetup {
+  explicit TunnelSetup(const std::string& more = "") : proxy(origin.pool(more)), successors(proxy) {
     REQUIRE(proxy.wait_for_healthy(1));
     port = proxy.port();
   }
@@ -114,7 +115,7 @@ struct Setup {
 };
 
 TEST_CASE("200 echoes go on with an unbroken sequence over five upgrades, and every old process is gone") {
-  Setup at;
+  TunnelSetup at;
   std::vector<Sequence> tunnels;
   for (int i = 0; i < 200; ++i) tunnels.push_back(at.open());
   const auto echo_for = [&](milliseconds time) {
@@ -148,7 +149,7 @@ TEST_CASE("200 echoes go on with an unbroken sequence over five upgrades, and ev
 }
 
 TEST_CASE("what is on its way in either direction moves with the tunnel, every byte of it") {
-  Setup at;
+  TunnelSetup at;
   Sequence down(at.port, 4096);  // It does not read: what comes back is stuck in the proxy.
   down.ask();
   REQUIRE(down.has_begun());
@@ -166,7 +167,7 @@ TEST_CASE("what is on its way in either direction moves with the tunnel, every b
 }
 
 TEST_CASE("a tunnel of which one side has ended moves as such, with what was still on its way") {
-  Setup at;
+  TunnelSetup at;
   auto empty = at.open();
   auto small = at.open();
   auto large = at.open();
@@ -183,7 +184,7 @@ TEST_CASE("a tunnel of which one side has ended moves as such, with what was sti
 }
 
 TEST_CASE("an upgrade of a connection that is under way becomes a tunnel, and then moves") {
-  Setup at;
+  TunnelSetup at;
   at.origin.hold(true);
   Sequence late(at.port);
   late.ask();
@@ -217,7 +218,7 @@ TEST_CASE("WebSocket messages of 1 B to 1 MiB come back whole, over upgrades") {
 }
 
 TEST_CASE("a tunnel that has moved counts for its backend, and a drain there closes it within its bound") {
-  Setup at("timeouts = { tunnel_drain = \"300ms\" }\n");
+  TunnelSetup at("timeouts = { tunnel_drain = \"300ms\" }\n");
   auto tunnel = at.open();
   at.upgrade();
   CHECK(at.proxy.process().wait() == 0);
@@ -229,7 +230,7 @@ TEST_CASE("a tunnel that has moved counts for its backend, and a drain there clo
 
 TEST_CASE("a tunnel is one line of the access log, at its end, with all that went through it") {
   const TempDir directory;
-  Setup at;
+  TunnelSetup at;
   at.proxy.add_to_server_table("access_log = { path = \"" + directory.path("access") + "\" }");
   at.proxy.write_config(at.origin.pool());
   REQUIRE(at.proxy.admin("reload").exit_code == 0);
@@ -249,7 +250,7 @@ TEST_CASE("a tunnel is one line of the access log, at its end, with all that wen
 }
 
 TEST_CASE("a tunnel that the new process has no place for goes on in the old one") {
-  Setup at;
+  TunnelSetup at;
   auto tunnel = at.open();
   const DemoApp other;
   at.proxy.write_config(Proxy::pool({&other}));  // Another backend in the pool's place.
@@ -262,8 +263,64 @@ TEST_CASE("a tunnel that the new process has no place for goes on in the old one
   CHECK(at.is_balanced());
 }
 
+TEST_CASE("a tunnel that the new process had no place for has no bound after the way back, and moves again") {
+  const EchoOrigin origin;
+  const std::string pool =
+      "[pool.echo]\nhealth = false\ntimeouts = { tunnel_drain = \"0s\" }\nbackends = [\"";
+  OnProbation at("\"1m\"", "[[route]]\npool = \"shop\"\n[[route]]\npath = \"/up\"\npool = \"echo\"\n" + pool +
+                               origin.address() + "\"]\n");
+  Sequence tunnel(at.port);
+  tunnel.ask();
+  REQUIRE(tunnel.has_begun());
+  const std::string before = std::exchange(at.more, "");
+  at.write_good();
+  at.upgrade();
+  at.more = before;
+  at.write_good();
+  tunnel.send(50000);
+  REQUIRE(eventually([&] { return tunnel.receive(), tunnel.received() == 50000; }));
+  REQUIRE(at.proxy.json("upgrade --back")["pid"] == at.old_one());
+  REQUIRE(at.is_back());
+  const auto held_by = at.proxy.json("backend drain echo " + origin.address() + " --wait 1ms")["held_by"];
+  REQUIRE(held_by.size() == 1);
+  CHECK(held_by[0]["doing"] == "tunnel");
+  CHECK(held_by[0]["cut_in_ms"].is_null());
+  REQUIRE(at.proxy.admin("backend ready echo " + origin.address()).exit_code == 0);
+  at.upgrade();
+  CHECK(eventually([&] { return at.proxy.json("backend list echo")["backends"][0]["in_flight"] == 1; }));
+  CHECK(tunnel.ends_whole());
+  CHECK(at.is_balanced());
+}
+
+TEST_CASE(
+    "an upgrade that is under way and cannot move is a tunnel within the bound that counts from the "
+    "handover") {
+  EchoOrigin origin;
+  OnProbation at("\"1m\"",
+                 "[[route]]\npool = \"shop\"\n[[route]]\npath = \"/up\"\npool = \"echo\"\n"
+                 "[pool.echo]\nhealth = false\ntimeouts = { tunnel_drain = \"0s\" }\nbackends = [\"" +
+                     origin.address() + "\"]\n");
+  at.proxy.set_in_server_table("drain_timeout", "\"6s\"");
+  at.write_good();
+  REQUIRE(at.proxy.admin("reload").exit_code == 0);
+  origin.hold(true);
+  Sequence late(at.port);
+  late.ask();
+  REQUIRE(eventually([&] { return at.proxy.json("status")["requests"]["accepted"] == 1; }));
+  REQUIRE(at.proxy.admin("backend drain echo " + origin.address()).exit_code == 0);  // It is not to move.
+  at.upgrade();
+  const auto time_is = [&](int milliseconds) {
+    return at.proxy.json("status")["probation"]["left_ms"].get<int>() < 60000 - milliseconds;
+  };
+  REQUIRE(eventually([&] { return time_is(3500); }));
+  origin.hold(false);
+  REQUIRE(late.has_begun());
+  CHECK(eventually([&] { return late.receive(), !late.is_whole(); }));
+  CHECK_FALSE(time_is(7000));  // 4.5 seconds; it would be 8 from the 101 on.
+}
+
 TEST_CASE("a new process that dies before it says that it has a tunnel leaves it to the old one") {
-  Setup at;
+  TunnelSetup at;
   auto tunnel = at.open();
   tunnel.send(1000);
   {

@@ -14,14 +14,8 @@
 namespace sluice::e2e {
 namespace {
 
-const std::string kPool = "[pool.shop]\nbackends = [\"127.0.0.1:1\"]\nhealth = false\n";
-
-uint64_t generation(const Proxy& proxy) {
-  return proxy.json("status")["generation"];
-}
-
 /// "127.0.0.1:1 127.0.0.1:2-": - for a drained one.
-std::string backends(const Proxy& proxy) {
+std::string backends_text(const Proxy& proxy) {
   std::string text;
   const auto list = proxy.json("backend list");
   for (const auto& backend : list["backends"]) {
@@ -38,11 +32,11 @@ TEST_CASE("begin ... commit is one generation, and one write that outlives a SIG
   CHECK(session.ask("backend add shop 127.0.0.1:2") == "ok pending=1");
   CHECK(session.ask("backend add shop 127.0.0.1:3 --weight 2") == "ok pending=2");
   CHECK(session.ask("backend drain shop 127.0.0.1:1") == "ok pending=3");
-  CHECK(backends(proxy) == "127.0.0.1:1");
+  CHECK(backends_text(proxy) == "127.0.0.1:1");
   CHECK(session.ask("commit") == "ok generation=2");
   proxy.kill();
   proxy.restart();
-  CHECK(backends(proxy) == "127.0.0.1:1- 127.0.0.1:2 127.0.0.1:3");
+  CHECK(backends_text(proxy) == "127.0.0.1:1- 127.0.0.1:2 127.0.0.1:3");
   CHECK(generation(proxy) == 3);
 }
 
@@ -57,14 +51,14 @@ TEST_CASE("a piped script of several commands is one session, with socat and wit
       sluice);
   CHECK(swapped.exit_code == 0);
   CHECK(swapped.output == "ok generation=1\nok pending=1\nok pending=2\nok generation=2\n");
-  CHECK(backends(proxy) == "127.0.0.1:2");
+  CHECK(backends_text(proxy) == "127.0.0.1:2");
   const auto wrong = piped("begin\\nbackend add shop 127.0.0.1:3\\nbackend ad\\ncommit\\n", sluice);
   CHECK(wrong.exit_code == 2);
-  CHECK(backends(proxy) == "127.0.0.1:2");
+  CHECK(backends_text(proxy) == "127.0.0.1:2");
   if (run({"socat", "-V"}).exit_code == 0) {
-    const auto json = piped("begin --json\\nbackend add shop 127.0.0.1:4 --json\\ncommit --json\\n",
-                            "socat -t 10 - UNIX-CONNECT:" + proxy.socket_path());
-    CHECK(json.output ==
+    const auto replies = piped("begin --json\\nbackend add shop 127.0.0.1:4 --json\\ncommit --json\\n",
+                               "socat -t 10 - UNIX-CONNECT:" + proxy.socket_path());
+    CHECK(replies.output ==
           "{\"ok\":true,\"generation\":2}\n{\"ok\":true,\"pending\":1,\"changed\":true}\n"
           "{\"ok\":true,\"generation\":3,\"changed\":true}\n");
   }
@@ -103,7 +97,7 @@ TEST_CASE("nothing is left of a transaction that is aborted, that fails, or whos
       CHECK(session.ask("commit").starts_with(refused));
     }
   }
-  CHECK(backends(proxy) == "127.0.0.1:1");
+  CHECK(backends_text(proxy) == "127.0.0.1:1");
   CHECK(generation(proxy) == 1);
   AdminSession next(proxy.socket_path());
   CHECK(next.ask("begin") == "ok generation=1");
@@ -125,7 +119,7 @@ TEST_CASE("transactions lock nobody out; two that name the same backend do not b
   CHECK(one.ask("commit") ==
         "error conflict: nothing was changed: backend shop 127.0.0.1:1 has been changed by another since "
         "begin");
-  CHECK(backends(proxy) == "127.0.0.1:1 127.0.0.1:3 127.0.0.1:4");
+  CHECK(backends_text(proxy) == "127.0.0.1:1 127.0.0.1:3 127.0.0.1:4");
 }
 
 TEST_CASE("every change takes --if-revision, and is refused with a conflict when another came first") {
@@ -139,7 +133,7 @@ TEST_CASE("every change takes --if-revision, and is refused with a conflict when
     CHECK(late.exit_code == 5);
     CHECK(late.output == "error conflict: nothing was changed: the revision is 2, not 1\n");
   }
-  CHECK(backends(proxy) == "127.0.0.1:1 127.0.0.1:2");
+  CHECK(backends_text(proxy) == "127.0.0.1:1 127.0.0.1:2");
   AdminSession session(proxy.socket_path());
   CHECK(session.ask("begin --if-revision 1").starts_with("error conflict: "));
   for (const bool at_begin : {true, false}) {
@@ -194,7 +188,7 @@ TEST_CASE("8 racing scripts with --if-revision: each loser gets a conflict, no c
   proxy.restart();
   std::multiset<std::string> names;
   const auto list = proxy.json("backend list");
-  for (const auto& backend : list["backends"]) names.insert(backend["address"]);
+  for (const auto& backend : list["backends"]) names.insert(backend["address"].get<std::string>());
   CHECK(names.size() == 1 + kScripts * kRounds);
   for (int script = 0; script < kScripts; ++script) {
     for (int round = 0; round < kRounds; ++round) CHECK(names.count(name(script, round)) == 1);
@@ -217,16 +211,16 @@ TEST_CASE("reload says what it changed, and config diff what it would change") {
                                   "- backend shop 127.0.0.1:1\n"
                                   "~ limits: head = \"64KiB\" (was \"32KiB\")\n";
   const std::string admin = "admin backend shop 127.0.0.1:2 added weight=2\n";
-  CHECK(proxy.admin("config diff").output == differences + admin + "ok reload=6 admin=1\n");
+  CHECK(proxy.admin("config diff").output == differences + admin);
   CHECK(proxy.admin("reload").output == differences + "ok generation=4\n");
-  CHECK(proxy.admin("config diff").output == admin + "ok reload=0 admin=1\n");
+  CHECK(proxy.admin("config diff").output == admin);
   CHECK(proxy.admin("config show").output.find("# backend shop 127.0.0.1:2 added weight=2\n") !=
         std::string::npos);
   const auto reset = proxy.json("reload --reset");
-  CHECK(reset["differences"] == nlohmann::json({"- backend shop 127.0.0.1:2"}));
-  CHECK(proxy.json("config diff") ==
-        nlohmann::json(
-            {{"ok", true}, {"reload", nlohmann::json::array()}, {"admin_changes", nlohmann::json::array()}}));
+  CHECK(reset["differences"] == json::Value({"- backend shop 127.0.0.1:2"}));
+  CHECK(
+      proxy.json("config diff") ==
+      json::Value({{"ok", true}, {"reload", json::Value::array()}, {"admin_changes", json::Value::array()}}));
 }
 
 }  // namespace

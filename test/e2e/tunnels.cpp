@@ -8,6 +8,8 @@
 
 #include <stdexcept>
 
+#include "plain_socket.h"
+
 namespace sluice::e2e {
 namespace {
 
@@ -18,14 +20,6 @@ constexpr std::string_view kSwitch =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 constexpr std::string_view kAsk =
     "GET /tunnel HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-
-void send_all(int socket, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) return;
-    bytes.remove_prefix(static_cast<size_t>(count));
-  }
-}
 
 /// What has come up to and with `end`; what came after it stays.
 std::string receive_up_to(PlainSocket& socket, std::string& input, std::string_view end, milliseconds bound) {
@@ -127,6 +121,12 @@ bool Tunnel::echoes(milliseconds bound) {
   const std::string word = std::to_string(next_++) + "\n";
   std::string input;
   return socket_.send(word) && receive_up_to(socket_, input, "\n", bound) == word && input.empty();
+}
+
+std::string tunnels_to(const UpgradingOrigin& echo, const std::string& more) {
+  return "[[route]]\npath = \"/tunnel\"\npool = \"echo\"\n[[route]]\npool = \"shop\"\n[pool.echo]\nhealth = "
+         "false\n" +
+         more + "backends = [\"" + echo.address() + "\"]\n";
 }
 
 }  // namespace sluice::e2e

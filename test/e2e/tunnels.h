@@ -51,4 +51,8 @@ class Tunnel {
   unsigned next_ = 0;
 };
 
+/// Routes and a pool for [pool.shop]'s configuration: /tunnel goes to `echo`, in [pool.echo] with `more` in
+/// it.
+std::string tunnels_to(const UpgradingOrigin& echo, const std::string& more = "");
+
 }  // namespace sluice::e2e

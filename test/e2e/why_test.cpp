@@ -15,10 +15,6 @@ std::string get_with_id(const std::string& path, const std::string& id) {
   return "GET " + path + " HTTP/1.1\r\nHost: h\r\nX-Request-Id: " + id + "\r\n\r\n";
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 TEST_CASE("why tells of a request that went well, while it is among the last") {
   const DemoApp app;
   const Proxy proxy(kTrusting + Proxy::pool({&app}));
@@ -36,6 +32,7 @@ TEST_CASE("why tells of a request that went well, while it is among the last") {
   CHECK(request["attempt"][0]["backend"] == app.address());
   CHECK(request["attempt"][0]["connection"] == "new");
   CHECK(request["sent"] == 13);
+  CHECK(request["response_fields"] == 3);  // Of the demo app: X-Version, Content-Type, Content-Length.
   const auto told = proxy.admin("why id-1");
   CHECK(told.exit_code == 0);
   CHECK(has(told.output, "disposition=ok cause=ok status=200 attempts=1 took_ms="));
@@ -118,6 +115,59 @@ TEST_CASE("under load, retries and all, why answers and the worker never stumble
     CHECK((each["attempts"] > 1 || each["waits"] > 0 || each["took_ms"] >= 1000 ||
            each["disposition"] != "ok"));
   }
+}
+
+TEST_CASE("who waits is counted, who failed comes first with the cause, and attempts agree everywhere") {
+  DemoApp app;
+  const TempDir directory;
+  const std::string pool =
+      "[pool.shop]\nbackends = [\"" + app.address() +
+      "\"]\nhealth = { path = \"/status/404\", interval = \"100ms\" }\nqueue = { timeout = \"3s\" }\n";
+  Proxy proxy(kTrusting + pool);
+  proxy.set_in_server_table("access_log",
+                            "{ path = \"" + directory.path("access") + "\", format = \"json\" }");
+  proxy.write_config(kTrusting + pool);
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  RawClient client(proxy.port());
+  client.send(get_with_id("/hello", "lost"));
+  CHECK(eventually([&] { return proxy.json("pool show shop")["waiting"] == 1; }));
+  CHECK(proxy.json("pool list")["pools"][0]["waiting"] == 1);
+  CHECK(proxy.json("status")["pools"][0]["oldest_waits_ms"].get<int>() >= 0);
+  CHECK(has(proxy.admin("status").output, " waiting=1/1024 oldest="));
+  CHECK(client.receive().status == 503);
+  CHECK(proxy.json("pool show shop")["waiting"] == 0);
+  const auto why = proxy.json("why lost");
+  CHECK(why["pool_now"]["backends"][0]["cause"] == "GET /status/404: 404, expected 200");
+  CHECK(proxy.json("backend list")["backends"][0]["cause"] == "GET /status/404: 404, expected 200");
+  CHECK(eventually([&] {
+    return has(read_file(directory.path("access")),
+               R"("probe":")" + app.address() + R"(: GET /status/404: 404, expected 200"})");
+  }));
+
+  app.set_ping("ok");
+  proxy.write_config(kTrusting + Proxy::pool({&app}));
+  REQUIRE(proxy.admin("reload").exit_code == 0);
+  REQUIRE(proxy.wait_for_healthy(1));
+  const auto ids = [&](const std::string& options) {
+    std::string all;
+    const auto answer = proxy.json("why " + options);
+    for (const auto& each : answer["requests"]) all += each["id"].get<std::string>() + " ";
+    return all;
+  };
+  CHECK(ids("--failed") == "lost ");
+  CHECK(ids("--failed --pool shop --limit 1 --since 1h") == "lost ");
+  CHECK(ids("--failed --pool other").empty());
+  CHECK(proxy.admin("why --limit none").exit_code == 2);
+  CHECK(has(proxy.admin("counters").output, "failed pool=shop cause=queue_timeout count=1"));
+  const std::string request = "HEAD /nothing HTTP/9.9\r\nHost: h\r\n\r\n";
+  client.connect(proxy.port());
+  client.send(request);
+  CHECK(client.receive(true).status == 505);
+  CHECK(has(proxy.admin("counters").output, "failed cause=bad_version count=1"));
+  CHECK(eventually([&] { return has(read_file(directory.path("access")), "\"request_id\":\"lost\""); }));
+  const std::string log = read_file(directory.path("access"));
+  CHECK(has(log, "\"attempts\":0"));
+  CHECK(has(log, "\"held_ms\":3"));
 }
 
 }  // namespace

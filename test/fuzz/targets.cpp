@@ -2,16 +2,17 @@
 
 #include <sluice/base/check.h>
 #include <sluice/config/load.h>
+#include <sluice/desired/state_file.h>
 #include <sluice/http/body_decoder.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/http/head_decoder.h>
 #include <sluice/http/proxy_protocol.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "admin/command.h"
-#include "lifecycle/state_file.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -98,13 +99,14 @@ void response_head(std::string_view bytes) {
   }
 }
 
-void chunked(std::string_view bytes) {
+/// The body, or nothing when it was refused; however it is cut, it is the same.
+std::optional<std::string> chunked_body(std::string_view bytes, http::BodyDecoder::From from) {
   std::string bodies[3];
   bool refused[3] = {};
   size_t i = 0;
   for (const size_t piece : {bytes.size(), size_t{1}, size_t{5}}) {
     http::BodyDecoder decoder;
-    decoder.begin({.kind = http::Framing::Kind::chunked});
+    decoder.begin({.kind = http::Framing::Kind::chunked}, from);
     size_t used = 0;
     while (used < bytes.size() && !decoder.is_complete() && !refused[i]) {
       const auto next = decoder.next(bytes.substr(used, std::max<size_t>(1, piece)));
@@ -118,6 +120,14 @@ void chunked(std::string_view bytes) {
   }
   CHECK(refused[0] == refused[1] && refused[1] == refused[2]);
   CHECK(refused[0] || (bodies[0] == bodies[1] && bodies[1] == bodies[2]));
+  return refused[0] ? std::nullopt : std::optional(bodies[0]);
+}
+
+/// What is taken from clients is taken from backends, with the same body.
+void chunked(std::string_view bytes) {
+  const auto from_client = chunked_body(bytes, http::BodyDecoder::From::client);
+  const auto from_backend = chunked_body(bytes, http::BodyDecoder::From::backend);
+  CHECK((!from_client || from_client == from_backend));
 }
 
 /// A configuration that is taken is printed as one that is taken and says the same.
@@ -169,15 +179,15 @@ void admin_line(std::string_view bytes) {
 
 /// A state file is damaged, a newer version's, or one that is written and read back the same.
 void state_file(std::string_view bytes) {
-  const auto state = lifecycle::parse_state(bytes);
+  const auto state = desired::parse_state(bytes);
   if (!state) {
     CHECK(state.error().code == ErrorCode::malformed || state.error().code == ErrorCode::unsupported);
     CHECK(!state.error().message.empty());
     return;
   }
-  const auto text = lifecycle::state_text(*state);
+  const auto text = desired::state_text(*state);
   CHECK(text.has_value());
-  const auto again = lifecycle::parse_state(*text);
+  const auto again = desired::parse_state(*text);
   CHECK(again && *again == *state);
 }
 

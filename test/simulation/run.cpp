@@ -97,7 +97,7 @@ void World::publish() {
       std::make_shared<proxy::Generation>(++newest_, "simulated", config, std::move(states), kWorkers);
   proxy::LocalGeneration& local = generations_.emplace_back();
   local.shared = std::move(generation);
-  local.ways_of_route = {{{.pool = pool_, .settings = pool}}};
+  local.targets_of_route = {{{.pool = pool_, .settings = pool}}};
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);
@@ -169,7 +169,7 @@ void World::look_at_barriers() {
 
 /// Those who gave back a lease to a bounded backend have said so.
 void World::give_room() {
-  for (const auto& state : std::exchange(with_room_, {})) pool_->room_at(*state);
+  for (const auto& state : std::exchange(with_room_, {})) pool_->slot_freed(*state);
 }
 
 /// What control would make of it.

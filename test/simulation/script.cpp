@@ -53,10 +53,10 @@ class Script::Connection final : public wire::ClientStream {
   void pause_body() override {}
   void resume_body() override {}
   void stop_body() override {}
-  bool has_body_in_hand() const override { return false; }
+  bool has_buffered_body() const override { return false; }
   std::string_view trailers() const override { return {}; }
   using BodySink::write_body;
-  wire::Flow write_body(wire::Pieces) override { return wire::Flow::open; }
+  wire::Flow write_body(wire::Slices) override { return wire::Flow::open; }
   wire::Flow end_body(std::string_view) override { return wire::Flow::open; }
   Wait when_writable(std::function<void(Result<void>)>) override { return {}; }
 
@@ -99,7 +99,7 @@ Script::Script(size_t backends, config::Pool settings)
   std::map<std::string, proxy::Generation::States, std::less<>> states;
   states["shop"] = states_;
   generation_.shared = std::make_shared<proxy::Generation>(1, "scripted", config, std::move(states), 1);
-  generation_.ways_of_route = {{{.pool = pool_, .settings = pool}}};
+  generation_.targets_of_route = {{{.pool = pool_, .settings = pool}}};
 }
 
 Script::~Script() {

@@ -28,26 +28,26 @@ class ScriptedClient final : public wire::ServerStream {
     status = head.status;
     return wire::Flow::open;
   }
-  wire::Flow send_own(const http::OwnResponse& response) override {
+  wire::OwnSent send_own(const http::OwnResponse& response) override {
     status = response.status;
-    return wire::Flow::open;
+    return {};
   }
   wire::Flow switch_protocols(const http::ResponseHead&, const http::FieldEdits*) override {
     return wire::Flow::open;
   }
-  bool has_left() const override { return left_unheard; }
+  bool has_left() override { return left_unheard; }
   bool is_committed() const override { return status != 0; }
-  void take_back_head() override {}
+  void discard_head() override {}
   void finish() override { is_over = true; }
   void abort() override { is_over = true; }
   void start_body(wire::BodyReceiver&) override {}
   void pause_body() override {}
   void resume_body() override {}
   void stop_body() override {}
-  bool has_body_in_hand() const override { return false; }
+  bool has_buffered_body() const override { return false; }
   std::string_view trailers() const override { return {}; }
   using BodySink::write_body;
-  wire::Flow write_body(wire::Pieces) override { return wire::Flow::open; }
+  wire::Flow write_body(wire::Slices) override { return wire::Flow::open; }
   wire::Flow end_body(std::string_view) override { return wire::Flow::open; }
   Wait when_writable(std::function<void(Result<void>)>) override { return {}; }
 

@@ -85,16 +85,16 @@ void SimulatedClient::commit() {
   if (world_.random().chance(20)) outlet_.block();
 }
 
-wire::Flow SimulatedClient::send_own(const http::OwnResponse& response) {
+wire::OwnSent SimulatedClient::send_own(const http::OwnResponse& response) {
   CHECK(!over_ && answers == 0 && !committed_);
   status = response.status;
   from_backend = false;
   ended = true;
   commit();
-  return outlet_.flow();
+  return {.flow = outlet_.flow()};
 }
 
-wire::Flow SimulatedClient::write_body(wire::Pieces pieces) {
+wire::Flow SimulatedClient::write_body(wire::Slices pieces) {
   CHECK(!over_ && head_given_ && !ended);
   CHECK(!outlet_.is_blocked());  // Nobody writes into what said that it is blocked.
   commit();
@@ -180,7 +180,7 @@ wire::Flow SimulatedConnection::send_head(const http::RequestHead& head,
   return outlet_.flow();
 }
 
-wire::Flow SimulatedConnection::write_body(wire::Pieces pieces) {
+wire::Flow SimulatedConnection::write_body(wire::Slices pieces) {
   CHECK(!request_whole_ && expects_body_);
   CHECK(!sending_ended_);
   for (const auto piece : pieces) request_body_.append(piece);

@@ -45,7 +45,7 @@ class Body {
   /// Each may destroy the body's owner.
   void deliver(std::string_view bytes) {
     const size_t middle = bytes.size() / 2;
-    if (middle == 0) return receiver_->on_body(wire::Pieces(&bytes, 1));
+    if (middle == 0) return receiver_->on_body(wire::Slices(&bytes, 1));
     receiver_->on_body(std::array{bytes.substr(0, middle), bytes.substr(middle)});
   }
   void end(Result<void> how) { std::exchange(receiver_, nullptr)->on_body_end(std::move(how)); }
@@ -87,20 +87,20 @@ class SimulatedClient final : public wire::ServerStream {
   void send_continue() override;
   wire::Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits,
                        wire::Follows follows) override;
-  wire::Flow send_own(const http::OwnResponse& response) override;
+  wire::OwnSent send_own(const http::OwnResponse& response) override;
   wire::Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
-  bool has_left() const override { return left_unheard_; }
+  bool has_left() override { return left_unheard_; }
   bool is_committed() const override { return committed_; }
-  void take_back_head() override { head_given_ = false; }
+  void discard_head() override { head_given_ = false; }
   void finish() override;
   void abort() override;
   void start_body(wire::BodyReceiver& receiver) override { upload_.start(receiver); }
   void pause_body() override { upload_.pause(); }
   void resume_body() override { upload_.resume(); }
   void stop_body() override { upload_.stop(); }
-  bool has_body_in_hand() const override { return false; }
+  bool has_buffered_body() const override { return false; }
   using BodySink::write_body;
-  wire::Flow write_body(wire::Pieces pieces) override;
+  wire::Flow write_body(wire::Slices pieces) override;
   std::string_view trailers() const override { return {}; }
   wire::Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override {
@@ -164,9 +164,9 @@ class SimulatedConnection final : public wire::ClientStream {
   void pause_body() override { download_.pause(); }
   void resume_body() override { download_.resume(); }
   void stop_body() override { download_.stop(); }
-  bool has_body_in_hand() const override { return false; }
+  bool has_buffered_body() const override { return false; }
   using BodySink::write_body;
-  wire::Flow write_body(wire::Pieces pieces) override;
+  wire::Flow write_body(wire::Slices pieces) override;
   std::string_view trailers() const override { return {}; }
   wire::Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override {

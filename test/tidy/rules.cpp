@@ -9,18 +9,15 @@ namespace {
 
 constexpr std::string_view kTable = "src/README.md";
 
-/// An outside library and the one folder that may know it, or the two where each writes and reads a text of
-/// its own.
+/// An outside library and the one folder that may know it.
 struct Home {
   std::string_view header;  ///< how its headers begin
   std::string_view folder;
-  std::string_view other{};
 };
 
-constexpr std::array kHomes = {Home{"uv.h", "net"},       Home{"uv/", "net"},
-                               Home{"llhttp.h", "http"},  Home{"nghttp2/", "http"},
-                               Home{"toml++/", "config"}, Home{"ares", "resolve"},
-                               Home{"openssl/", "tls"},   Home{"nlohmann/", "admin", "lifecycle"}};
+constexpr std::array kHomes = {Home{"uv.h", "net"},      Home{"uv/", "net"},        Home{"llhttp.h", "http"},
+                               Home{"nghttp2/", "http"}, Home{"toml++/", "config"}, Home{"ares", "resolve"},
+                               Home{"openssl/", "tls"},  Home{"nlohmann/", "json"}};
 
 std::vector<std::string> cells_of(std::string_view row) {
   std::vector<std::string> cells;
@@ -147,8 +144,8 @@ Findings check_includes(const Layers& layers, const File& file) {
     } else if (!other.empty() && other != folder && include.quoted && !is_test(file)) {
       told(", a private header of `" + other + "/`: use what include/sluice/" + other + " offers");
     }
-    for (const auto& [header, home, other_home] : kHomes) {
-      if (!include.target.starts_with(header) || folder == home || folder == other_home) continue;
+    for (const auto& [header, home] : kHomes) {
+      if (!include.target.starts_with(header) || folder == home) continue;
       told(", whose one home is `" + std::string(home) + "/`: go through that folder");
     }
     if (include.target.starts_with("doctest/") && !is_test(file)) {

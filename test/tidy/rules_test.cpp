@@ -66,7 +66,7 @@ TEST_CASE("an outside library away from its home is found") {
                                    {"llhttp.h", "http"},
                                    {"toml++/toml.h", "config"},
                                    {"openssl/ssl.h", "tls"},
-                                   {"nlohmann/json.hpp", "admin"}};
+                                   {"nlohmann/json.hpp", "json"}};
   for (const auto& [header, home] : cases) {
     CAPTURE(header);
     CHECK(includes("src/" + home + "/a.cpp", "#include <" + header + ">\n") == "");
@@ -74,7 +74,6 @@ TEST_CASE("an outside library away from its home is found") {
           "src/wire/a.cpp:1: includes " + header + ", whose one home is `" + home +
               "/`: go through that folder");
   }
-  CHECK(includes("src/lifecycle/a.cpp", "#include <nlohmann/json.hpp>\n") == "");
   CHECK(includes("src/net/a.cpp", "#include <doctest/doctest.h>\n") ==
         "src/net/a.cpp:1: includes doctest/doctest.h: only *_test.cpp and test_*.h are tests");
 }

@@ -6,7 +6,7 @@
 
 namespace sluice::balance {
 
-/// SipHash-2-4. With a secret key nobody can tell the text, or make one with a number that he wants.
+/// SipHash-2-4. With a secret key a client cannot find the text, or make one with a number of its choice.
 struct HashKey {
   uint64_t low = 0;
   uint64_t high = 0;

@@ -18,18 +18,19 @@ inline constexpr unsigned kPriorities = 10;
 /// One backend as a policy sees it; its place in the span is its identity until reset().
 struct Candidate {
   uint64_t id = 0;      ///< the same at every place, in every worker and process: for hash and sticky cookies
-  uint32_t weight = 1;  ///< in any unit, as long as all have the same
-  bool available = true;   ///< false: not to be chosen this time
-  bool is_local = false;   ///< in this process's zone
-  uint8_t priority = 0;    ///< below kPriorities; the lower, the sooner
-  uint32_t in_flight = 0;  ///< of all workers. This and latency are for a policy that wants_load()
+  uint32_t weight = 1;  ///< in any unit, as long as all have the same; 0: not available
+  bool available = true;       ///< false: not to be chosen this time
+  bool keeps_clients = false;  ///< though not available: for those whose sticky cookie names it
+  bool is_local = false;       ///< in this process's zone
+  uint8_t priority = 0;        ///< below kPriorities; the lower, the sooner
+  uint32_t in_flight = 0;      ///< of all workers. This and latency are for a policy that wants_load()
   Latency latency{};
 };
 
 /// What a choice may go by.
 struct Request {
   std::optional<uint64_t>
-      key{};  ///< for hash: of what the request is told by; for sticky cookies: the id it has
+      key{};  ///< for hash: of what identifies the request; for sticky cookies: the id in the cookie
   TimePoint now{};
 };
 
@@ -37,8 +38,9 @@ struct Request {
 class Policy {
  public:
   virtual ~Policy() = default;
-  /// The index of the choice; nothing when, and only when, no candidate is available. `candidates` are lent:
-  /// those that are passed over may be marked as not available. Allocates nothing once it knows their number.
+  /// The index of the choice; nothing when, and only when, no candidate is available, nor keeps this client.
+  /// `candidates` may change: those that are passed over may be marked as not available. Allocates nothing
+  /// once it knows their number.
   virtual std::optional<size_t> choose(std::span<Candidate> candidates, const Request& request) = 0;
   /// The candidates have changed places: indexes mean other backends from now on.
   virtual void reset() {}

@@ -1,4 +1,4 @@
-// Where somebody listens: an IPv4 or IPv6 address with a port, or the path of a Unix socket. A plain value;
+// The address of a socket: an IPv4 or IPv6 address with a port, or the path of a Unix socket. A plain value;
 // it names no host and asks no resolver.
 #pragma once
 

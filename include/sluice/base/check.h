@@ -8,5 +8,10 @@ namespace sluice {
 
 }  // namespace sluice
 
-#define CHECK(condition) \
+/// By this name in headers: what includes them may have another CHECK, as doctest's tests do.
+#define SLUICE_CHECK(condition) \
   ((condition) ? static_cast<void>(0) : ::sluice::check_failed(#condition, __FILE__, __LINE__))
+
+#ifndef CHECK
+#define CHECK SLUICE_CHECK
+#endif

@@ -1,5 +1,5 @@
 // Deadlines that cost nothing when they do not fire: one FIFO list per length of time, so that arming is an
-// append, and whoever owns the timer sweeps the lists' fronts. Pure: the timer itself is in net/.
+// append, and the owner of the timer sweeps the lists' fronts. Pure: the timer itself is in net/.
 #pragma once
 
 #include <sluice/base/clock.h>
@@ -51,6 +51,8 @@ class Deadlines {
   void on_earlier(std::function<void(TimePoint)> callback) { on_earlier_ = std::move(callback); }
 
   const Clock& clock() const { return clock_; }
+  /// That have a list, used or not.
+  size_t lengths() const { return queues_.size(); }
 
  private:
   struct Queue {
@@ -58,6 +60,7 @@ class Deadlines {
     List<Deadline, &Deadline::hook_> deadlines;
   };
   Queue& queue_for(Duration length);
+  void drop_unused();
 
   const Clock& clock_;
   std::vector<std::unique_ptr<Queue>> queues_;

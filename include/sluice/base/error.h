@@ -19,9 +19,9 @@ enum class ErrorCode {
   not_found,
   denied,
   unreachable,
-  moved,  ///< another process is the one to ask, or soon will be: nothing was done here
+  moved,  ///< another process answers now, or soon will: nothing was done here
   // What the data path tells apart.
-  refused,      ///< nobody listens there, or the network says no: nothing was sent
+  refused,      ///< no process listens there, or the network refuses: nothing was sent
   reset,        ///< the peer broke the connection
   closed,       ///< the peer ended the connection in order, but too early
   malformed,    ///< the peer sent what no rule allows
@@ -31,7 +31,7 @@ enum class ErrorCode {
   unavailable,  ///< no backend could take the request
 };
 
-/// Whose doing it was: decides between 4xx, 5xx and 499.
+/// Which side caused it: decides between 4xx, 5xx and 499.
 enum class Origin { internal, downstream, upstream };
 
 struct Error {

@@ -1,4 +1,4 @@
-// Counts those inside, lets nobody new in once closed, and says when the last one has left. Listener,
+// Counts those inside, admits no more once closed, and reports when the last has left. Listener,
 // backend, generation and server all drain by this; inside() is also their in-flight gauge.
 #pragma once
 
@@ -38,7 +38,7 @@ class Gate {
   Gate() = default;
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
-  ~Gate() { CHECK(inside() == 0); }
+  ~Gate() { SLUICE_CHECK(inside() == 0); }
 
   /// Nothing once the gate is closed.
   std::optional<Pass> enter() {
@@ -48,8 +48,8 @@ class Gate {
     return Pass(*this);
   }
 
-  /// Lets nobody in any more. `on_empty` runs once, when the last one has left: at once when nobody is
-  /// inside. It may destroy the gate.
+  /// Admits no more. `on_empty` runs once, when the last has left: at once when none is inside. It may
+  /// destroy the gate.
   void close(std::function<void()> on_empty) {
     closed_ = true;
     on_empty_ = std::move(on_empty);

@@ -24,7 +24,7 @@ class ListHook {
   template <class T, ListHook T::*>
   friend class List;
   void insert_before(ListHook& position) {
-    CHECK(!is_linked());
+    SLUICE_CHECK(!is_linked());
     previous_ = position.previous_;
     next_ = &position;
     previous_->next_ = this;

@@ -36,6 +36,9 @@ class NoLog final : public Log {
   void write(LogLevel, std::string_view) override {}
 };
 
+/// Appends a control byte as \n, \r, \t or \xhh.
+void append_control(std::string& out, char c);
+
 /// ` key=value`, the value quoted where it has to be (spaces, quotes, control bytes, or empty).
 std::string field(std::string_view key, std::string_view value);
 std::string field(std::string_view key, long long value);

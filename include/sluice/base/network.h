@@ -11,7 +11,7 @@ namespace sluice {
 
 class Network {
  public:
-  /// Nobody: contains no address.
+  /// Contains no address.
   Network() = default;
 
   /// "10.0.0.0/8", "2001:db8::/32", or an address alone. The error's message says what was expected; bits

@@ -23,7 +23,7 @@ class [[nodiscard]] Result {
   T& value() & { return checked(); }
   T&& value() && { return std::move(checked()); }
   const T& value() const& {
-    CHECK(has_value());
+    SLUICE_CHECK(has_value());
     return *std::get_if<0>(&state_);
   }
   T& operator*() & { return checked(); }
@@ -33,18 +33,18 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   Error& error() & {
-    CHECK(!has_value());
+    SLUICE_CHECK(!has_value());
     return *std::get_if<1>(&state_);
   }
   const Error& error() const& {
-    CHECK(!has_value());
+    SLUICE_CHECK(!has_value());
     return *std::get_if<1>(&state_);
   }
   Error&& error() && { return std::move(error()); }
 
  private:
   T& checked() {
-    CHECK(has_value());
+    SLUICE_CHECK(has_value());
     return *std::get_if<0>(&state_);
   }
 
@@ -60,11 +60,11 @@ class [[nodiscard]] Result<void> {
   bool has_value() const { return !error_; }
   explicit operator bool() const { return has_value(); }
   const Error& error() const& {
-    CHECK(error_);
+    SLUICE_CHECK(error_);
     return *error_;
   }
   Error&& error() && {
-    CHECK(error_);
+    SLUICE_CHECK(error_);
     return std::move(*error_);
   }
 

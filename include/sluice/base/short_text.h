@@ -33,7 +33,7 @@ class ShortText {
  private:
   static_assert(kMost <= UINT16_MAX);
   uint16_t size_ = 0;
-  std::array<char, kMost> bytes_;  // NOLINT: beyond size_ nobody looks
+  std::array<char, kMost> bytes_;  // NOLINT: never read beyond size_
 };
 
 }  // namespace sluice

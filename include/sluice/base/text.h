@@ -30,6 +30,8 @@ std::vector<std::string_view> split_words(std::string_view text);
 std::optional<uint64_t> parse_unsigned(std::string_view text);
 
 /// All parts as one string, with one allocation.
+/// `1 request`, `2 requests`: `noun` takes an s.
+std::string counted(uint64_t count, std::string_view noun);
 std::string concat(std::initializer_list<std::string_view> parts);
 
 /// The candidate nearest to `word` by edits, when it is near enough to be what was meant.

@@ -1,4 +1,4 @@
-// The one thing somebody waits for. Dropping a Wait cancels: its callback never runs. A callback never runs
+// A wait for one thing to happen. Dropping a Wait cancels: its callback never runs. A callback never runs
 // before the call that made its Wait has returned, so `wait_ = start(callback)` is always safe.
 #pragma once
 
@@ -80,7 +80,7 @@ class Pending final : public PendingBase {
   explicit Pending(std::function<void()> on_cancel) : on_cancel_(std::move(on_cancel)) {}
 
   [[nodiscard]] Wait wait(Callback callback) {
-    CHECK(!callback_);
+    SLUICE_CHECK(!callback_);
     callback_ = std::move(callback);
     return Wait(*this);
   }

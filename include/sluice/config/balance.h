@@ -33,7 +33,7 @@ struct Balance {
   unsigned bound = 125;  ///< percent of its fair share that a backend may have in flight; 0: no bound
   // Of sticky_cookie:
   std::string cookie = "sluice";                         ///< its name
-  BalancePolicy otherwise = BalancePolicy::round_robin;  ///< who chooses when the cookie does not
+  BalancePolicy otherwise = BalancePolicy::round_robin;  ///< chooses when the cookie does not
   Duration max_age{};                                    ///< 0: until the browser is closed
   bool secure = false;                                   ///< only to be sent over TLS
   std::string secret{};                                  ///< makes the cookie's values impossible to guess

@@ -34,7 +34,7 @@ struct LogSettings {
   bool operator==(const LogSettings&) const = default;
 };
 
-enum class AccessLogFormat { combined, json };
+enum class AccessLogFormat { combined, json, host };
 
 struct AccessLog {
   std::string path{};  ///< of a file, or "stdout" or "stderr"
@@ -45,7 +45,9 @@ struct AccessLog {
 struct Server {
   unsigned workers = 0;  ///< never 0 once loaded: the default is the number of CPUs the process may run on
   std::string admin_socket = "/run/sluice/admin.sock";
-  std::string state_file{};  ///< where admin changes outlive the process; empty: they do not
+  uint32_t admin_socket_mode = 0600;  ///< permissions of its file
+  std::string admin_socket_group{};   ///< a name or a number; empty: the process's own
+  std::string state_file{};           ///< where admin changes outlive the process; empty: they do not
   Duration drain_timeout = 30s;
   Duration takeover_timeout = 10s;  ///< for a new process to be ready
   Probation probation{};
@@ -64,12 +66,13 @@ struct Listener {
   bool operator==(const Listener&) const = default;
 };
 
-/// Whose word on the client is taken, and what backends are told about it.
+/// Which peers are believed about the client, and what backends learn of it.
 struct Forwarding {
   std::vector<Network> trusted_proxies{};
   bool trust_unix = false;     ///< peers of Unix sockets are trusted
   bool say_forwarded = false;  ///< also RFC 7239's Forwarded
   bool say_request_id = true;  ///< X-Request-Id
+  std::string via = "sluice";  ///< the name in Via, of requests and responses; empty: none is added
   bool operator==(const Forwarding&) const = default;
 };
 
@@ -108,10 +111,17 @@ struct FieldMatch {
   bool operator==(const FieldMatch&) const = default;
 };
 
+/// Which spelling of a request's path a route is compared with.
+enum class PathMatch : uint8_t {
+  normalised,  ///< every spelling of the same path (base/uri_path.h)
+  raw,         ///< the client's, byte for byte
+};
+
 struct Route {
   std::string name{};  ///< for commands and people; may be empty
   std::string host{};  ///< exact, "*.example", or empty for any; lower case
   std::string path = "/";
+  PathMatch path_match = PathMatch::normalised;
   std::optional<FieldMatch> header{};
   std::optional<FieldMatch> cookie{};
   bool strip_path = false;
@@ -132,7 +142,7 @@ struct Route {
 
 struct Backend {
   Address address{};
-  uint32_t weight = 1;        ///< 1 to 1000
+  uint32_t weight = 1;        ///< 0 to 1000; 0: no new requests but of clients that a sticky cookie keeps
   std::string version{};      ///< a tag for people and reports; may be empty
   uint32_t max_requests = 0;  ///< at a time, of all workers; 0: no bound
   uint8_t priority = 0;       ///< 0 to 9; those with a higher one stand by for those with a lower one
@@ -161,7 +171,7 @@ struct PoolTimeouts {
       60s;  ///< from the request's last byte to the response's head, and between two reads of its body
   Duration idle = 60s;            ///< of an unused backend connection
   Duration expect_continue = 1s;  ///< then Sluice says 100 itself; 0: never
-  Duration tunnel_drain = 30s;    ///< how long a tunnel goes on once its backend drains; 0: no bound
+  Duration tunnel_drain = 20s;    ///< how long a tunnel goes on once its backend drains; 0: no bound
   bool operator==(const PoolTimeouts&) const = default;
 };
 
@@ -194,12 +204,13 @@ struct Pool {
   Queue queue{};
   Retry retry{};
   PoolTimeouts timeouts{};
-  ProxyProtocol proxy_protocol = ProxyProtocol::none;  ///< what backends are told about the client
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;  ///< how backends learn the client's address
+  bool keep_alive = true;  ///< a connection to a backend may serve several requests
   Pause pause = Pause::none;
   bool operator==(const Pool&) const = default;
 };
 
-/// Client side.
+/// Client side, but for a response's head.
 struct Limits {
   uint64_t head_bytes = uint64_t{32} * 1024;
   uint64_t headers = 100;
@@ -208,6 +219,8 @@ struct Limits {
   uint64_t body_bytes_per_second = 0;    ///< on average, once a body has taken timeouts.body; 0: no bound
   uint64_t requests_per_connection = 0;  ///< 0: no bound
   uint64_t connections_per_client = 0;   ///< 0: no bound
+  uint64_t response_head_bytes = uint64_t{256} * 1024;  ///< from a backend
+  uint64_t response_headers = 1000;                     ///< in it
   bool operator==(const Limits&) const = default;
 };
 
@@ -217,8 +230,9 @@ struct Timeouts {
   Duration body = 30s;
   Duration write = 30s;
   Duration idle = 60s;
-  Duration tunnel = 1h;  ///< a tunnel on which nothing moves either way
-  Duration linger = 2s;  ///< for a client to read a last answer
+  Duration tunnel = 1h;               ///< a tunnel on which nothing moves either way
+  Duration tunnel_half_closed = 60s;  ///< ... and that one side has ended
+  Duration linger = 2s;               ///< for a client to read a last answer
   bool operator==(const Timeouts&) const = default;
 };
 
@@ -230,8 +244,8 @@ struct ErrorPage {
   bool operator==(const ErrorPage&) const = default;
 };
 
-/// A whole, valid configuration. Pools are shared between configurations that agree on them, so that what did
-/// not change is told by a pointer.
+/// A whole, valid configuration. Pools are shared between configurations that agree on them, so that equal
+/// pointers show what did not change.
 struct Config {
   Server server{};
   std::vector<Listener> listeners{};

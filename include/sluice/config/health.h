@@ -14,7 +14,7 @@ namespace sluice::config {
 enum class ProbeType : uint8_t {
   http,   ///< a request; its answer is judged
   https,  ///< the same within TLS
-  tcp,    ///< whoever takes the connection is healthy
+  tcp,    ///< a backend that accepts the connection is healthy
 };
 
 /// Both ends count.
@@ -28,7 +28,7 @@ struct StatusRange {
 using ExpectedStatuses = std::vector<StatusRange>;
 bool is_expected(const ExpectedStatuses& expected, int status);
 
-/// Whom https trusts.
+/// Which servers an https probe trusts.
 struct ProbeTls {
   bool verify = true;         ///< a certificate for the name, of a known authority
   std::string ca_path{};      ///< of `ca`; empty: the system's authorities are the known ones
@@ -58,6 +58,8 @@ struct Health {
 
 /// As the file spells them: `200`, `"200-399"`, `[200, "300-399"]`.
 std::string expect_text(const ExpectedStatuses& expected);
+/// For people: `GET /ping every 1s, expects 200`.
+std::string probe_text(const Health& health);
 /// The whole of it, as TOML.
 std::string health_text(const Health& health);
 

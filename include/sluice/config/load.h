@@ -38,12 +38,20 @@ struct Checks {
 std::variant<Config, Problems> parse(std::string_view toml, std::string_view file_name,
                                      const Checks& checks = {});
 
+/// Which files load() reads. A process that starts may get its configuration through a pipe, and waits for
+/// it; one that serves must not wait, and a pipe cannot be read a second time.
+enum class FileKind { any, regular };
+
 /// The same from a file; a file that cannot be read is one Problem.
-std::variant<Config, Problems> load(const std::string& path, const Checks& checks = {});
+std::variant<Config, Problems> load(const std::string& path, const Checks& checks = {},
+                                    FileKind kind = FileKind::any);
 
 /// A configuration as TOML with all defaults filled in, as `config show` prints it. parse() of it gives it
 /// back.
 std::string to_toml(const Config& config);
+
+/// What of a valid configuration is probably not meant so; a line each.
+std::vector<std::string> warnings(const Config& config);
 
 /// All problems as one Error of code invalid_config, a line each.
 Error as_error(const Problems& problems);

@@ -1,5 +1,5 @@
-// Backends that are given by name: how a name is spelled, whom to ask for its addresses, and what it leads
-// to.
+// Backends that are given by name: how a name is spelled, which servers to ask for its addresses, and what
+// it leads to.
 #pragma once
 
 #include <sluice/base/address.h>
@@ -16,8 +16,8 @@ namespace sluice::config {
 
 /// "app.internal:8080", or "srv:_http._tcp.app.internal".
 struct HostName {
-  std::string host{};  ///< lower case
-  uint16_t port = 0;   ///< 0: SRV records tell it (RFC 2782)
+  std::string host{};  ///< lower case; with a final dot it is whole, whatever the system's search domains
+  uint16_t port = 0;   ///< 0: SRV records give it (RFC 2782)
 
   bool is_srv() const { return port == 0; }
   /// As the file spells it, in lower case.
@@ -28,7 +28,7 @@ struct HostName {
 /// Nothing when it is spelled otherwise, as an address is.
 std::optional<HostName> parse_host_name(std::string_view text);
 
-/// Whom to ask.
+/// Which name servers to ask, and how.
 struct Resolver {
   enum class Family { any, ipv4, ipv6 };
   std::vector<Address> servers{};  ///< none: those of the system
@@ -47,6 +47,6 @@ struct ResolvedAddress {
 };
 
 /// What is known of names, by their text.
-using Places = std::map<std::string, std::vector<ResolvedAddress>, std::less<>>;
+using ResolvedNames = std::map<std::string, std::vector<ResolvedAddress>, std::less<>>;
 
 }  // namespace sluice::config

@@ -1,4 +1,4 @@
-// server.probation: how long a new process may be found worse than the one before it, and what worse is.
+// server.probation: how long a new process may be found worse than its predecessor, and what counts as worse.
 #pragma once
 
 #include <sluice/base/clock.h>

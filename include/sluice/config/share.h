@@ -5,8 +5,8 @@
 
 namespace sluice::config {
 
-/// Every pool and error page of `next` that equals the one of the same name in `current` becomes current's
-/// own object, so that what did not change is told by a pointer.
+/// Every pool and error page of `next` that equals its namesake in `current` becomes current's own object, so
+/// that equal pointers show what did not change.
 void share_unchanged(Config& next, const Config& current);
 
 }  // namespace sluice::config

@@ -20,8 +20,11 @@ class BodyDecoder {
  public:
   BodyDecoder() = default;
 
+  /// Whose body it is. Of a backend's, blanks before a chunk extension are taken (RFC 9112 7.1.1); a client's
+  /// has to be as every reader in front of us reads it.
+  enum class From : uint8_t { client, backend };
   /// Starts on a new body.
-  void begin(Framing framing);
+  void begin(Framing framing, From from = From::client);
 
   struct Piece {
     std::string_view data;  ///< the next bytes of the body, a view into what was given; may be empty
@@ -33,7 +36,7 @@ class BodyDecoder {
   Result<Piece> next(std::string_view bytes);
 
   /// What several calls of next() give; none of the pieces is empty.
-  class Pieces {
+  class Slices {
    public:
     static constexpr size_t kMost = 16;
     std::span<const std::string_view> data() const { return {data_.data(), count_}; }
@@ -45,9 +48,12 @@ class BodyDecoder {
     std::array<std::string_view, kMost> data_;
     size_t count_ = 0;
   };
-  /// All that `bytes` holds of the body, or the first Pieces::kMost of it: chunks that came together can
+  /// All that `bytes` holds of the body, or the first Slices::kMost of it: chunks that came together can
   /// leave together.
-  Result<Pieces> next_pieces(std::string_view bytes);
+  Result<Slices> next_slices(std::string_view bytes);
+
+  /// To look ahead with: its trailers are its own.
+  BodyDecoder copy() const;
 
   /// The end of the body has been read.
   bool is_complete() const { return state_ == State::complete; }
@@ -62,7 +68,8 @@ class BodyDecoder {
     complete,
     length,
     until_close,
-    chunk_size,  // before or in the digits
+    chunk_size,   // before or in the digits
+    chunk_blank,  // behind them, before an extension
     chunk_extension,
     chunk_size_lf,
     chunk_data,
@@ -81,6 +88,7 @@ class BodyDecoder {
   Result<void> finish_trailers();
 
   State state_ = State::complete;
+  From from_ = From::client;
   uint8_t digits_ = 0;
   uint16_t overhead_ = 0;  // bytes of extensions or trailers, less what came of the body since
   uint64_t left_ = 0;

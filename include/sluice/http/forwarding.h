@@ -12,15 +12,19 @@
 
 namespace sluice::http {
 
-/// Changes to a head's fields that a route asks for: first what goes, then what comes. Setting a field is
+/// What Sluice is called in Via by default.
+inline constexpr std::string_view kDefaultVia = "sluice";
+
+/// What the configuration changes in a head's fields: first what goes, then what comes. Setting a field is
 /// removing it and adding it. Made once for a generation.
 struct FieldEdits {
   std::vector<std::string> removed{};  ///< names, lower case
   std::string added{};                 ///< whole lines, each with its CRLF
-  bool empty() const { return removed.empty() && added.empty(); }
+  std::string via{kDefaultVia};        ///< the name that Via gets; no Via is added when empty
+  bool empty() const { return removed.empty() && added.empty() && via == kDefaultVia; }
 };
 
-/// What the backend is told about the request beyond what the client said.
+/// What the request to the backend says beyond the client's.
 struct RequestForwarding {
   std::string_view client_ip{};       ///< the peer's address; "unix" for a local one
   bool client_is_trusted = false;     ///< its X-Forwarded-*, Forwarded and X-Request-Id are believed
@@ -31,6 +35,7 @@ struct RequestForwarding {
   std::string_view target{};          ///< what to ask for; the client's target when empty
   std::string_view host{};            ///< the Host to ask; the client's when empty
   std::string_view upgrade{};         ///< the protocol to ask for by Upgrade, none when empty
+  bool close = false;                 ///< says Connection: close
   const FieldEdits* edits = nullptr;  ///< borrowed
 };
 
@@ -41,7 +46,7 @@ struct RequestForwarding {
 /// - X-Forwarded-For (a trusted client's list goes on with its address, else its address alone), -Proto,
 ///   -Host and -Port (a trusted client's own when it sent one, else as Sluice knows them), Forwarded when
 ///   asked for (a trusted client's goes on; any other's is always left out), X-Request-Id
-/// - Via (added behind the client's own ones)
+/// - Via, as the edits say (added behind the client's own ones, which always go on)
 /// - `TE: trailers` with `Connection: TE` when the client sent that (RFC 9110 10.1.4)
 /// - Max-Forwards, one less, of TRACE and OPTIONS (RFC 9110 7.6.2)
 /// - Upgrade with `Connection: upgrade`
@@ -64,11 +69,13 @@ struct ResponseForwarding {
   bool close = false;           ///< says Connection: close
   bool say_keep_alive = false;  ///< says Connection: keep-alive (to an HTTP/1.0 client that asked for it)
   bool upgraded = false;        ///< a 101: Connection: upgrade, and the backend's Upgrade is passed on
+  std::string_view date{};      ///< a Date line, for a response that has none and is to have one
   const FieldEdits* edits = nullptr;  ///< borrowed
 };
 
 /// Appends the response head for the client to `out`: HTTP/1.1, the same status and reason, the backend's
-/// fields in their order and spelling without the hop-by-hop ones, Via, and the framing written anew.
+/// fields in their order and spelling without the hop-by-hop ones, Via as the edits say, and the framing
+/// written anew.
 void write_response_head(std::string& out, const ResponseHead& head, const ResponseForwarding& forwarding);
 
 /// Appends an interim (1xx) head as it came, without hop-by-hop fields and those that the edits (may be null)
@@ -108,11 +115,18 @@ struct OwnResponseForwarding {
   bool to_head = false;         ///< the body is left out
   bool close = false;           ///< says Connection: close
   bool say_keep_alive = false;  ///< says Connection: keep-alive
+  std::string_view date{};      ///< a Date line
   bool as_json = false;         ///< the short body is {"status":404,"error":"Not Found","message":"..."}
 };
 
+/// One as it is written.
+struct OwnResponseBytes {
+  std::string bytes;        ///< head and content
+  size_t content_size = 0;  ///< of the content in `bytes`: 0 in the answer to HEAD, in a 204 and in a 304
+};
+
 /// Head and body. No body and no Content-Length for 204 and 304 (RFC 9110 8.6).
-std::string own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding);
+OwnResponseBytes own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding);
 
 /// The client would rather have JSON than text: Accept names application/json (or application/*+json) with a
 /// weight above that of text/* and */* (RFC 9110 12.5.1).

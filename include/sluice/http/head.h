@@ -1,6 +1,7 @@
 // The head of a message: its bytes in one owned buffer, its parts as views into them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,19 +12,24 @@ namespace sluice::http {
 /// Fields that Sluice itself acts on; every other one is passed on untouched.
 enum class FieldName : uint8_t {
   other,
+  authorization,
   connection,
   content_length,
+  date,
   expect,
   forwarded,
   host,
   keep_alive,
   max_forwards,
+  proxy_authenticate,
+  proxy_authorization,
   proxy_connection,
   te,
   trailer,
   transfer_encoding,
   upgrade,
   via,
+  www_authenticate,
   x_forwarded_for,
   x_forwarded_host,
   x_forwarded_port,
@@ -99,10 +105,14 @@ class RequestHead final : public Head {
   std::string_view target() const { return view(target_begin, target_size); }
   /// The target's path: up to '?'; of an absolute-form target the part behind the authority ("/" when empty).
   std::string_view path() const;
+  /// What follows the path, with its '?'; may be empty.
+  std::string_view query() const { return target().substr(std::min(target().find('?'), target().size())); }
   /// The Host field's value, or the authority of an absolute-form target (RFC 9112 3.2.2); may be empty
   /// (HTTP/1.0).
   std::string_view host() const;
   bool is_absolute_form() const;
+  /// OPTIONS about the server as a whole: "*", or an absolute-form target without a path (RFC 9112 3.2.4).
+  bool is_about_server() const;
   /// The target in origin-form, as a backend is asked for it.
   std::string origin_target() const;
   bool is_head() const { return method() == "HEAD"; }

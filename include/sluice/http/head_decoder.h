@@ -50,8 +50,8 @@ class HeadDecoder {
 
   /// True once a byte of a head that is not complete has come (blank lines before a request do not count).
   bool has_begun() const;
-  /// What has come of a head that is not complete, to be decoded anew by somebody else. `head` is the one
-  /// that the decoder appends to.
+  /// What has come of a head that is not complete, to be decoded anew elsewhere. `head` is what the
+  /// decoder appends to.
   std::string_view taken(const Head& head) const;
 
  private:
@@ -63,9 +63,15 @@ class HeadDecoder {
   bool skip_blank_lines(std::string_view& bytes);
   Result<size_t> take_method(std::string_view bytes, Head& head);
   Result<Progress> run(std::string_view bytes, Head& head);
+  struct Fed {
+    int status;         ///< llhttp's
+    size_t stopped_at;  ///< in the head; on an error or its end
+  };
+  Fed execute(std::string_view bytes, size_t before, Head& head);
+  Fed execute_response(std::string_view bytes, Head& head);
   Result<size_t> feed(std::string_view bytes, Head& head);
 
-  // llhttp's state, in place: an idle connection has one, and its type is nobody else's to know.
+  // llhttp's state, in place: an idle connection has one, and its type stays within the .cpp.
   alignas(8) std::array<unsigned char, 160> parser_;
   HeadLimits limits_;
   Of of_;

@@ -15,4 +15,10 @@ std::optional<std::string_view> find_field(const Head& head, std::string_view na
 /// stand around it; nothing when there is none.
 std::optional<std::string_view> find_cookie(const Head& head, std::string_view name);
 
+/// What a Host field names, without its port; an IPv6 address keeps its brackets (RFC 3986 3.2.2). One
+/// without brackets has no port.
+std::string_view without_port(std::string_view authority);
+/// The same, but an IPv6 address has no brackets, as certificates name it.
+std::string_view bare_host(std::string_view authority);
+
 }  // namespace sluice::http

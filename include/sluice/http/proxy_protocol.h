@@ -1,4 +1,4 @@
-// HAProxy's PROXY protocol, versions 1 and 2: how a proxy in front tells who the client is. Pure. Written to
+// HAProxy's PROXY protocol, versions 1 and 2: how a proxy in front names the client. Pure. Written to
 // https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt.
 #pragma once
 
@@ -31,8 +31,8 @@ struct ProxyHeaderRead {
 /// as soon as it can become none. A version 2 header of more than 4 KiB is refused.
 Result<std::optional<ProxyHeaderRead>> read_proxy_header(std::string_view bytes);
 
-/// What tells a backend about a connection. UNKNOWN or LOCAL when one is no IP address; an
-/// IPv4 address beside an IPv6 one is mapped (::ffff:a.b.c.d).
+/// The header that tells a backend about a connection. UNKNOWN or LOCAL when one is no IP address; an IPv4
+/// address beside an IPv6 one is mapped (::ffff:a.b.c.d).
 std::string proxy_header_v1(const Address& source, const Address& destination);
 std::string proxy_header_v2(const Address& source, const Address& destination);
 

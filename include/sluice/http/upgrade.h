@@ -10,8 +10,9 @@
 namespace sluice::http {
 
 /// The first protocol of the request's Upgrade that `allowed` (lower case) has, as the client spelled it;
-/// empty when the request asks for none of them: a GET of HTTP/1.1 without a body, with Upgrade named in
-/// Connection. A request that asks for others is an ordinary one (the field is not passed on).
+/// empty when the request asks for none of them: one of HTTP/1.1, with Upgrade named in Connection, of any
+/// method but HEAD and TRACE, with or without a body. A request that asks for others is an ordinary one (the
+/// field is not passed on).
 std::string_view wanted_upgrade(const RequestHead& head, std::span<const std::string> allowed);
 
 /// The head is a 101 that switches to `protocol`, and to nothing else.

@@ -17,8 +17,11 @@ using OnConnected = std::function<void(Result<std::unique_ptr<Transport>>)>;
 /// up. No bound in time of its own: arm a Deadline.
 [[nodiscard]] Wait connect(Loop& loop, const Address& address, OnConnected on_connected);
 
-/// A connection that somebody else has opened or accepted, another process perhaps: a TCP or Unix stream
-/// socket, in whatever state.
+/// Of connect() to a Unix socket: a process listens, but the kernel's queue is full. A later try may succeed.
+bool is_queue_full(const Error& error);
+
+/// A connection that was opened or accepted elsewhere, perhaps by another process: a TCP or Unix stream
+/// socket, in any state.
 Result<std::unique_ptr<Transport>> adopt(Loop& loop, Descriptor connection);
 
 }  // namespace sluice::net

@@ -19,7 +19,8 @@ class DescriptorWatch {
   DescriptorWatch(const DescriptorWatch&) = delete;
   DescriptorWatch& operator=(const DescriptorWatch&) = delete;
 
-  /// What for from now on. An error of the descriptor counts as both.
+  /// What for from now on. An error of the descriptor counts as both. While the loop has no place
+  /// left for it (fs.epoll.max_user_watches) it tells nothing, and tries again.
   void watch_for(bool readable, bool writable);
 
  private:

@@ -4,8 +4,7 @@
 #include <sluice/base/address.h>
 #include <sluice/net/descriptor.h>
 #include <sluice/net/loop.h>
-
-#include <sys/types.h>
+#include <sluice/net/peer.h>
 
 #include <cstddef>
 #include <memory>
@@ -15,7 +14,7 @@
 
 namespace sluice::net {
 
-/// That the kernel passes with one message.
+/// As many as the kernel passes with one message.
 inline constexpr size_t kMostDescriptorsInMessage = 253;
 inline constexpr size_t kLongestMessage = size_t{64} << 20;
 
@@ -24,7 +23,7 @@ struct Message {
   std::vector<Descriptor> descriptors{};
 };
 
-/// What a channel tells. Each call may destroy the channel.
+/// Gets what comes on a channel. Each call may destroy the channel.
 class MessageReader {
  public:
   virtual void on_message(Message message) = 0;
@@ -35,13 +34,7 @@ class MessageReader {
   ~MessageReader() = default;
 };
 
-/// Who is at the other end, as the kernel knows it: since the connection was made.
-struct Peer {
-  pid_t process = 0;
-  uid_t user = 0;
-};
-
-/// A connection to who listens on the Unix socket. Does not block.
+/// A connection to the process that listens on the Unix socket. Does not block.
 Result<Descriptor> connect_local(const std::string& path);
 
 /// One loop's. Each message goes as 4 bytes of its text's length and 4 of its number of descriptors, both in
@@ -58,9 +51,9 @@ class MessageChannel {
   /// Delivers what comes, never before it has returned. The reader outlives the channel.
   void start_reading(MessageReader& reader);
   /// Keeps what the kernel does not take at once. A message that breaks the bounds above, or a broken
-  /// connection, ends the channel: the reader is told.
+  /// connection, ends the channel: the reader's on_end() runs.
   void send(std::string_view text, std::vector<Descriptor> descriptors = {});
-  /// Sending has failed, or the other side has ended it: the reader is told, or has been.
+  /// Sending has failed, or the other side has ended it: on_end() runs, or has run.
   bool is_broken() const;
   /// Nothing is kept any more: the kernel has it all.
   bool has_sent_all() const;

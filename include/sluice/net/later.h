@@ -1,5 +1,5 @@
-// What is known at once but must be told later: callbacks that run in a later turn of the loop, never under
-// the call that caused them. No allocation, no system call, no wait.
+// What is known at once but must be reported later: callbacks that run in a later turn of the loop, never
+// under the call that caused them. No allocation, no system call, no wait.
 #pragma once
 
 #include <sluice/base/list.h>

@@ -1,6 +1,7 @@
 // A child process.
 #pragma once
 
+#include <sluice/base/clock.h>
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
 #include <sluice/net/loop.h>
@@ -37,5 +38,17 @@ class Process {
   explicit Process(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// The file that this process runs, as the kernel knows it; empty when it does not say.
+std::string binary_of_this_process();
+
+/// By which the program can be started anew: the path that it was started by (argv[0], or where PATH has
+/// that), absolute, its symbolic links not followed, so that they are when it is started. When another file
+/// is there, binary_of_this_process().
+std::string program_path(const std::string& started_as);
+
+/// Blocks until this process, whosever child it is, has ended and closed all that it had open, or `bound` is
+/// over.
+void wait_until_ended(int process, Duration bound);
 
 }  // namespace sluice::net

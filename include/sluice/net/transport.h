@@ -5,6 +5,7 @@
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
 #include <sluice/net/descriptor.h>
+#include <sluice/net/peer.h>
 
 #include <functional>
 #include <span>
@@ -16,7 +17,7 @@ namespace sluice::net {
 /// After a write: may more be written now, or would it pile up?
 enum class Flow { open, blocked };
 
-/// What a transport tells its one reader. Each call may destroy the transport.
+/// Gets what a transport reads; a transport has at most one. Each call may destroy the transport.
 class Reader {
  public:
   /// `bytes` are valid during the call only (they are the loop's scratch buffer).
@@ -47,8 +48,8 @@ class Transport {
   /// Runs the callback once nothing is kept any more, or with the error that broke the connection.
   [[nodiscard]] virtual Wait when_writable(std::function<void(Result<void>)> callback) = 0;
   /// Bytes kept for the peer.
-  virtual size_t kept_bytes() const = 0;
-  /// A copy of them: for who goes on with the connection (see duplicate()).
+  virtual size_t pending_bytes() const = 0;
+  /// A copy of them, for going on with the connection elsewhere (see duplicate()).
   virtual std::string kept() const { return {}; }
 
   /// Ends our direction (TCP FIN) once everything kept has left. No write may follow.
@@ -56,22 +57,30 @@ class Transport {
   /// Makes the coming close a reset (TCP RST), so that the peer cannot take a cut message for a whole one.
   virtual void reset_on_close() = 0;
 
-  /// True when the peer has already ended or broken the connection, or sent something nobody asked for. Asks
-  /// the kernel: for idle connections about to be used again, when the request could not be repeated.
+  /// True when the peer has already ended or broken the connection, or sent something unasked. Asks the
+  /// kernel: for idle connections about to be used again, when the request could not be repeated.
   virtual bool is_stale() const = 0;
 
   /// True when the peer has ended its direction or broken the connection, as far as the kernel knows,
   /// whatever has been read. Asks the kernel: for connections that are not read from.
   virtual bool has_hung_up() const { return false; }
+  /// True when nothing that is written reaches the peer any more, as far as the kernel knows: the connection
+  /// was reset, or is a Unix socket that the peer has closed. A TCP peer that has closed in order says so
+  /// only in answer to bytes.
+  virtual bool has_broken() const { return false; }
 
   /// Bytes that were written and that the peer's kernel has not acknowledged (on a Unix socket: that the peer
   /// has not read). Asks the kernel; also right once the connection has ended.
   virtual size_t unacknowledged() const { return 0; }
 
   virtual const Address& peer() const = 0;
+  /// The process at the other end of a Unix socket.
+  virtual Result<Peer> peer_process() const {
+    return Error{.code = ErrorCode::unsupported, .message = "no process is known for this connection"};
+  }
 
-  /// The connection itself, for who goes on with it in another way, or in another process: the transport is
-  /// to be dropped then, and what it has kept has not left. An error when there is no such thing.
+  /// The connection itself, for going on with it in another way, or in another process: the transport is to
+  /// be dropped then, and what it has kept has not left. An error when no descriptor stands for it.
   virtual Result<Descriptor> duplicate() const {
     return Error{.code = ErrorCode::unsupported, .message = "no descriptor stands for this connection"};
   }

@@ -5,10 +5,12 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/result.h>
 #include <sluice/observe/counters.h>
+#include <sluice/observe/losses.h>
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,14 +35,20 @@ struct AccessRecord {
   uint64_t sent = 0;      ///< bytes of the response's body
   uint64_t received = 0;  ///< bytes of the request's body
   uint64_t generation = 0;
-  unsigned attempts = 0;
+  size_t attempts = 0;             ///< all that were begun, also those that reached no backend
+  std::string_view listener{};     ///< its name, or its address when it has none
+  std::string_view route{};        ///< its name
+  std::string_view probe{};        ///< why no backend is healthy: what a probe of one was last answered
+  std::optional<Duration> held{};  ///< in the pool's queue; nothing: it had not to wait
+  std::optional<Duration> backend_took{};  ///< the last attempt
   Duration took{};
 };
 
-enum class AccessFormat { combined, json };
+enum class AccessFormat { combined, json, host };
 
 /// Appends the record's line. Whatever bytes a client sent, it stays one line, and JSON stays valid.
-/// `combined` is Apache's format with key=value pairs behind it.
+/// `combined` is Apache's format with key=value pairs behind it, `host` the same with the request's host in
+/// front.
 void append_access_line(std::string& out, AccessFormat format, const AccessRecord& record);
 
 /// Where the lines of all workers go. Any thread.
@@ -53,19 +61,23 @@ void append_access_line(std::string& out, AccessFormat format, const AccessRecor
 class AccessSink {
  public:
   /// `path`: "stdout", "stderr" or a file, which is appended to. Beyond `most_bytes` that wait, what is
-  /// handed in is dropped, counted, and told of in the file.
+  /// handed in is dropped and counted, and the file says so.
   static Result<std::shared_ptr<AccessSink>> open(const std::string& path, AccessFormat format,
                                                   size_t most_bytes = size_t{16} << 20U);
-  /// On the thread that opened it, waits until what is left is written, though not for ever for a file that
-  /// takes nothing. On any other, which may be a worker that let go of it last, never waits: what is left is
-  /// written all the same.
+  /// As finish(), on the thread that opened it. On any other, which may be a worker that let go of it last,
+  /// never waits: what is left is written all the same.
   ~AccessSink();
+  /// No line comes any more: waits until what is left is written, at most until then, since the file may take
+  /// nothing.
+  void finish(std::chrono::steady_clock::time_point until);
+  /// Everything handed in so far is written, or lost.
+  bool is_idle() const;
 
   AccessFormat format() const { return format_; }
   /// Whole lines. Never waits for the file.
   void hand_in(std::string_view lines);
-  /// Lines that found no room, or that the file did not take. Never goes back.
-  uint64_t dropped() const;
+  /// Lines that found no room, or that the file did not take.
+  const Losses& losses() const;
   /// Opens the path anew, after what was handed in so far: for a file that was renamed away. When that fails
   /// the old file goes on, and says so.
   void reopen();
@@ -73,6 +85,7 @@ class AccessSink {
  private:
   struct Backlog;
   class Writer;
+  void end();
   AccessSink(std::shared_ptr<Backlog> backlog, AccessFormat format, Writer writer);
 
   const std::shared_ptr<Backlog> backlog_;  // with the thread, which may outlive us

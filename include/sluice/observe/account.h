@@ -14,13 +14,13 @@ namespace sluice::observe {
 struct Account {
   unsigned worker = 0;
   uint64_t accepted = 0;
-  uint64_t taken = 0;      ///< tunnels of another owner
-  uint64_t left = 0;       ///< tunnels that another process has
-  uint64_t in_flight = 0;  ///< exchanges that there are: counted one by one, not by subtraction
+  uint64_t adopted = 0;     ///< tunnels of another owner
+  uint64_t handed_off = 0;  ///< tunnels that another process has
+  uint64_t in_flight = 0;   ///< exchanges that there are: counted one by one, not by subtraction
   std::array<uint64_t, kDispositions> ended{};
 
   uint64_t ended_in_all() const { return std::accumulate(ended.begin(), ended.end(), uint64_t{0}); }
-  bool is_balanced() const { return accepted + taken == ended_in_all() + left + in_flight; }
+  bool is_balanced() const { return accepted + adopted == ended_in_all() + handed_off + in_flight; }
   void add(const Account& other);
 };
 

@@ -47,7 +47,7 @@ enum class Cause : uint8_t {
   retry_budget,
   hedged,
   partial_post,
-  // Nobody waits for an answer any more.
+  // No client waits for an answer any more.
   client_gone,
   stopped,
 };
@@ -58,8 +58,8 @@ struct CauseEntry {
   Cause cause;
   std::string_view name;     ///< a stable word: in the access log, in counters
   Disposition disposition;   ///< of an exchange that ends by it
-  int status;                ///< of the answer that tells of it; 0: there is none, or it has one of its own
-  std::string_view error;    ///< of RFC 9209 2.3; empty: no answer of Sluice's own tells of it
+  int status;                ///< of the answer that reports it; 0: there is none, or it has one of its own
+  std::string_view error;    ///< of RFC 9209 2.3; empty: no answer of Sluice's own reports it
   std::string_view details;  ///< for people, in a few words; names no address
 };
 

@@ -1,4 +1,5 @@
-// What Sluice counts with: a worker writes its own counters with plain stores; anyone may read and sum them.
+// What Sluice counts with: a worker writes its own counters with plain stores; any thread may read and sum
+// them.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // What has happened of late: the newest lines of the log, whatever level the log itself has, numbered, so
-// that somebody may ask what came since, or be told as they come.
+// that a client may ask what came since, or get them as they come.
 #pragma once
 
 #include <sluice/base/deadlines.h>
@@ -32,6 +32,8 @@ struct EventParts {
   std::vector<std::pair<std::string, std::string>> fields;  ///< in their order, values without quotes
 };
 EventParts parts_of(std::string_view text);
+/// A value that JSON writes as a number just so. Long ones are texts: readers of JSON would round them.
+bool is_number(std::string_view value);
 
 /// `7 2026-11-28T12:00:00.123Z warning backend down pool=shop ...`, always one line.
 std::string event_line(const LoggedEvent& event);
@@ -61,15 +63,15 @@ class Events final : public Log {
   /// Runs the callback once there is one after number `since`; never before it has returned.
   [[nodiscard]] Wait when_after(uint64_t since, std::function<void()> callback);
 
-  /// A place among those who follow. Dropping it gives it back.
-  using Place = std::shared_ptr<const void>;
+  /// A follower's place. Dropping it gives it back.
+  using Subscription = std::shared_ptr<const void>;
   /// Null when there are kMostFollowers.
-  Place follow();
+  Subscription follow();
 
   /// Goes on from what the process before this one has noted: those come before all of this one's.
-  void continue_from(std::vector<LoggedEvent> earlier);
+  void seed(std::vector<LoggedEvent> earlier);
   /// Goes on behind a process that had gone on from this one, and is at number `newest`.
-  void go_on_behind(std::vector<LoggedEvent> noted, uint64_t newest);
+  void append_from(std::vector<LoggedEvent> noted, uint64_t newest);
 
  private:
   struct Waiting;

@@ -4,28 +4,23 @@
 
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
+#include <sluice/observe/losses.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstdint>
 #include <memory>
-#include <mutex>
-#include <span>
 #include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
 namespace sluice::observe {
 
-class OutputFile;
+class LineFile;
 
-/// Any thread writes. Destroying it writes what is left.
+/// Any thread writes. Destroying it writes what is left, though it does not wait for ever for a file that
+/// takes nothing.
 class LogWriter final : public Log {
  public:
   /// `path`: "stderr", or a file, which is appended to. Beyond `most_lines` waiting ones lines are dropped,
-  /// counted, and told of.
+  /// counted, and reported in the file.
   static Result<std::unique_ptr<LogWriter>> open(LogLevel level, LogFormat format, const std::string& path,
                                                  size_t most_lines = 8192);
   ~LogWriter() override;
@@ -43,11 +38,11 @@ class LogWriter final : public Log {
 
    private:
     friend class LogWriter;
-    Change(LogLevel level, LogFormat format, std::string path, std::unique_ptr<OutputFile> file);
+    Change(LogLevel level, LogFormat format, std::string path, std::unique_ptr<LineFile> file);
     LogLevel level_;
     LogFormat format_;
     std::string path_;
-    std::unique_ptr<OutputFile> file_;
+    std::unique_ptr<LineFile> file_;
   };
   static Result<Change> prepare(LogLevel level, LogFormat format, const std::string& path);
   /// From here on; what was written before goes where it went.
@@ -57,33 +52,16 @@ class LogWriter final : public Log {
   /// the old file goes on, and says so.
   void reopen();
 
- private:
-  struct Line {
-    std::chrono::sys_time<std::chrono::milliseconds> time;
-    LogLevel level;
-    std::string text;
-  };
-  struct Batch {
-    std::vector<Line> lines;
-    uint64_t dropped = 0;  // lines that came after `lines` and found no room
-    bool reopen = false;
-    std::vector<std::pair<size_t, Change>> changes{};  // each after so many of the lines
-  };
+  /// Lines that found no room, or that a file did not take.
+  const Losses& losses() const;
 
-  LogWriter(Change settings, size_t most_lines);
-  void run();
-  void write_batch(Batch& batch);
-  void write_lines(std::span<const Line> lines);
-  void open_anew();
-  void append(std::string& out, LogLevel level, std::string_view line) const;
+ private:
+  struct Backlog;
+  class Writer;
+  LogWriter(std::shared_ptr<Backlog> backlog, Change settings);
 
   std::atomic<LogLevel> level_;
-  const size_t most_lines_;
-  Change settings_;  // the thread's
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  Batch waiting_;        // guarded by mutex_
-  bool ending_ = false;  // guarded by mutex_
+  const std::shared_ptr<Backlog> backlog_;  // with the thread, which may outlive us
   std::thread thread_;
 };
 

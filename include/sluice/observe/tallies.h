@@ -1,5 +1,5 @@
 // What did not go smoothly, by pool, by the version of the backend and by cause. One worker counts without
-// lock; anyone may read.
+// lock; any thread may read.
 #pragma once
 
 #include <sluice/observe/cause.h>
@@ -23,8 +23,9 @@ enum class Event : uint8_t {
   retried,  ///< an attempt failed by the cause, and another was made
   held,     ///< it waited for a backend, until the cause (ok: it got one)
   cut,      ///< its response had begun, and broke off by the cause
+  failed,   ///< it ended by the cause, which is neither success nor the client's leaving
 };
-inline constexpr size_t kEvents = 3;
+inline constexpr size_t kEvents = 4;
 std::string_view name(Event event);
 
 /// Of one pool, at backends of one version (empty: of none, or none was had).

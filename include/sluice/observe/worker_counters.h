@@ -17,6 +17,7 @@ struct alignas(64) WorkerCounters {
   Counter left;   ///< tunnels that another process, or worker, has taken
   Counter retries;
   Counter connections_accepted;
+  Counter connections_displaced;  ///< that rested and were closed for new ones
   Gauge connections;
   Tallies tallies;
 

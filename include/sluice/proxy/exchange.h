@@ -10,8 +10,9 @@
 #include <sluice/observe/cause.h>
 #include <sluice/observe/worker_counters.h>
 #include <sluice/proxy/generation.h>
-#include <sluice/proxy/holder.h>
-#include <sluice/proxy/moved_connection.h>
+#include <sluice/proxy/in_flight.h>
+#include <sluice/proxy/in_flight_info.h>
+#include <sluice/proxy/migrated_connection.h>
 #include <sluice/proxy/recent_requests.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
@@ -26,8 +27,10 @@
 
 namespace sluice::proxy {
 
-class HeldResponse;
+class BufferedResponse;
+class LoginConnections;
 struct Hedge;
+struct LocalReply;
 struct PartialPost;
 struct LocalGeneration;
 
@@ -38,14 +41,15 @@ struct ExchangeContext {
   observe::WorkerCounters& counters;
   observe::AccessLog& access;
   RequestIds ids{};
-  SplitTurns turns{};
+  SplitSequence turns{};
   RecentRequests recent{};
+  std::string normal_path{};  ///< of the request that is being routed
 };
 
 /// How the client's stream is to be left when an exchange is over.
 enum class Ending { finish, abort };
 
-/// Each step ends by naming the next, or by setting `wait_`: the one thing the exchange waits for. Bodies
+/// Each step ends by calling the next, or by setting `wait_`: the only thing the exchange waits for. Bodies
 /// move in pumps beside it. Dropping the exchange drops its waits: no callback can reach it. Used again after
 /// clear().
 class Exchange {
@@ -58,39 +62,51 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
+  /// Before start() or go_on(): the listener that accepted the client, for the access log. Borrowed until
+  /// clear().
+  void set_listener(const std::string& name) { flight_.listener = &name; }
   /// `client` holds a whole request. `generation` is the newest one, and outlives the exchange's pass.
+  /// `logins` are the client connection's; null: none is kept.
   void start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
-             unsigned worker, OnOver on_over);
-  /// The client broke off (or was too slow: the error says): nobody waits for an answer any more.
+             unsigned worker, OnOver on_over, LoginConnections* logins = nullptr);
+  /// The client broke off (or was too slow: the error says), and gets no answer any more.
   void client_gone(const Error& error);
-  /// The connection is to end: a tunnel on it gets this long, and is then closed politely.
-  void retire(Duration bound);
+  /// One of `logins` has ended: a request that waits for its backend may go to any.
+  void login_ended();
+  /// The connection is to end: a tunnel on it, or to come, is closed politely then. Also before start().
+  void retire(std::optional<TimePoint> tunnel_ends);
+  /// It is not to end after all.
+  void stay();
   /// Its generation's time is over: see end_drain().
   void outlive_generation(LocalGeneration& newest, unsigned worker);
   bool is_tunnel() const { return is_tunnel_; }
   /// Runs the callback once should the exchange become a tunnel. It may drop the exchange.
   void tell_tunnel(std::function<void()> on_tunnel) { on_tunnel_ = std::move(on_tunnel); }
-  /// A tunnel for its next owner. Of this one's nothing is left to do but to drop the exchange, which then
-  /// comes to no disposition here. Nothing when it ends here.
+  /// A tunnel for its next owner. This owner has only to drop the exchange then, which gets no disposition
+  /// here. Nothing when the tunnel ends here.
   struct LeftTunnel {
-    TunnelRecord record;
+    TunnelState record;
     net::Descriptor client;
     net::Descriptor backend;
   };
   std::optional<LeftTunnel> leave_tunnel();
-  /// Instead of start(): a tunnel of another owner's goes on. `client` is a tunnel already.
+  /// Instead of start(): goes on with a tunnel of another owner's. `client` is a tunnel already.
   Result<void> go_on(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
-                     unsigned worker, const std::shared_ptr<upstream::Pool>& pool, const TunnelRecord& record,
+                     unsigned worker, const std::shared_ptr<upstream::Pool>& pool, const TunnelState& record,
                      net::Descriptor backend, OnOver on_over);
 
   /// The process stops: drops everything. The owner ends the stream.
   void stop();
+  /// Instead, while the client has no byte of a response and this is no tunnel: says so to the client.
+  void answer_stopped() { reply(observe::Cause::stopped); }
 
-  /// The one it began with.
-  uint64_t generation() const { return number_; }
-  Holder as_holder() const;
+  /// The generation that it began with.
+  uint64_t generation() const { return flight_.number; }
+  InFlightInfo info() const;
+  /// An attempt of this exchange is in flight there.
+  bool is_at(const upstream::BackendState& backend) const;
   /// Empty when it has none.
-  std::string_view request_id() const { return request_id_; }
+  std::string_view request_id() const { return flight_.request_id; }
 
   void clear();
 
@@ -98,12 +114,11 @@ class Exchange {
 
  private:
   // The request, in the order of its steps.
-  void answer_here();
   void redirect();
-  void respond();
   void pick_backend();
   void wait_for_backend();
   void on_lease(Result<upstream::Lease> lease);
+  upstream::PickRequest ask() const;
   void look_for_client();
   void connect();
   void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
@@ -111,8 +126,7 @@ class Exchange {
   void send_request();
   http::RequestForwarding forwarding(const Address& backend);
   void send_preface(wire::ClientStream& backend);
-  void rewrite_target();
-  void choose_request_id();
+  void rewrite_target(const RequestPath& path);
   std::string client_trailers() const;
   void send_body(wire::Flow flow);
   void send_rest(wire::Flow flow);
@@ -121,6 +135,12 @@ class Exchange {
   void remember(std::string_view piece);
   uint64_t most_remembered() const;
   void on_upload_done(Result<void> how);
+
+  // A connection that speaks for its client alone.
+  const WeightedTarget* target_of_login(const WeightedTargets& ways) const;
+  void take_connection();
+  bool is_clients_alone() const;
+  void keep_for_client();
 
   // A second attempt beside the first.
   void arm_hedge();
@@ -156,10 +176,13 @@ class Exchange {
   void start_pumps(wire::Flow flow);
   void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
   void close_tunnel(observe::Cause cause);
+  void arm_tunnel_deadline();
+  void arm_retire_bound();
+  std::optional<Duration> time_left() const;
+  void on_drain_signal(upstream::DrainSubscription::Says word);
 
   // When its generation ends first.
-  void keep_rules();
-  std::string_view doing() const;
+  std::string_view phase() const;
 
   // What goes wrong, and the end.
   void attempt_failed(const Error& error);
@@ -176,44 +199,38 @@ class Exchange {
   void release_backend();
   void drop_attempt();
   void reply(observe::Cause cause, std::string_view explanation = {}, int received_status = 0);
-  void answer(const http::OwnResponse& response, observe::Cause cause);
+  void answer(const LocalReply& reply);
   void over(observe::Cause cause, Ending ending);
-  void count(observe::Cause cause);
-  void log_access();
-  void record();
-  void wait_over(observe::Cause cause);
-  void note_failure(observe::Cause cause);
-  void note_retry(observe::Cause cause);
-  void count_retry();
+  void end(observe::Cause cause);
+  std::string_view version() const;
   observe::Tally& tally() const;
 
   const config::Config& config() const;
 
-  /// A route, with what is ready of it, that outlives its generation.
-  struct KeptRules {
-    config::Route route;
-    RouteRules rules;
+  /// A reason for a tunnel to end, and when it will. Withdrawing one leaves the other.
+  struct TunnelBound {
+    explicit TunnelBound(std::function<void()> on_end) : deadline(std::move(on_end)) {}
+    /// Zero: no bound.
+    void arm(Deadlines& deadlines, Duration after) {
+      at = deadlines.clock().now() + after;
+      deadlines.arm(deadline, after);
+    }
+    Deadline deadline;
+    TimePoint at{};
   };
 
-  ExchangeContext* context_ = nullptr;
-  wire::ServerStream* client_ = nullptr;
-  LocalGeneration* generation_ = nullptr;
+  LoginConnections* logins_ = nullptr;
+  InFlight flight_;
   OnOver on_over_;
-  std::function<void()> on_tunnel_;  // when it is to move
-  std::optional<Gate::Pass> pass_;
-  const config::Route* route_ = nullptr;
-  const RouteRules* rules_ = nullptr;
+  std::function<void()> on_tunnel_;               // when it is to move
   const http::ResponseHead* response_ = nullptr;  // the backend's stream's, from its final head on
-  std::unique_ptr<KeptRules> kept_rules_;
-  std::shared_ptr<const config::Pool> settings_;
-  std::shared_ptr<upstream::Pool> pool_;
   std::optional<upstream::Lease> lease_;
   std::unique_ptr<wire::ClientStream> upstream_;
   std::vector<const upstream::Backend*> tried_;
-  upstream::QueuePlace place_;
+  upstream::QueueEntry queue_entry_;
   std::optional<uint64_t> key_;                  // what the balance goes by
   std::unique_ptr<http::FieldEdits> own_edits_;  // of the response, beyond the route's
-  std::unique_ptr<HeldResponse> held_;           // what of it is kept back, when the pool wants that
+  std::unique_ptr<BufferedResponse> held_;       // what of it is kept back, when the pool wants that
   std::unique_ptr<Hedge> hedge_;
   std::unique_ptr<PartialPost> partial_;
   wire::Pump upload_;
@@ -221,29 +238,18 @@ class Exchange {
   std::string target_;        // to ask for, when it is not the client's
   std::string host_;          // to name, when it is not the client's
   std::string_view upgrade_;  // the protocol that the client may switch to
-  RequestIds::Text made_id_;
-  std::string_view request_id_;  // the client's, or made_id_
-  std::string replay_;           // of the request's body, what a next attempt has to send again
+  std::string replay_;        // of the request's body, what a next attempt has to send again
   Deadline deadline_;
-  Deadline side_deadline_;  // for a 100; for a tunnel whose backend drains
-  upstream::DrainNotice drain_notice_;
+  Deadline side_deadline_;  // for a 100; for a look at a client whose request is queued
+  TunnelBound drain_bound_{[this] { close_tunnel(observe::Cause::tunnel_drained); }};
+  TunnelBound retire_bound_{[this] { close_tunnel(observe::Cause::tunnel_drained); }};
+  std::optional<TimePoint> retires_at_;  // when it ends, if it is a tunnel by then
+  upstream::DrainSubscription drain_subscription_;
   Wait wait_;
-  Duration waited_{};  // for a backend, in the queue and in connects that failed
-  TimePoint sent_at_;  // of this attempt
-  Trace trace_;
-  observe::Cause cause_{};               // why it ends as it does
-  observe::Tally* failed_at_ = nullptr;  // of an attempt that failed, until the next one begins
-  observe::Cause failed_by_{};           // ... by this
-  Address backend_;                      // of the last attempt
-  TimePoint started_;
-  uint64_t number_ = 0;    // of the generation
-  uint64_t sent_ = 0;      // bytes of the response's body
-  uint64_t received_ = 0;  // bytes of the request's body
-  int status_ = 0;         // of the answer that was begun
-  unsigned attempts_ = 0;
+  Duration waited_{};              // for a backend, in the queue and in connects that failed
+  observe::Cause refused_by_{};    // the last answer that was no valid one
   unsigned interims_ = 0;          // 1xx responses of this attempt
   bool continue_awaited_ = false;  // the client may send nothing before a 100
-  bool was_tried_ = false;         // backend_ is somebody
   bool fresh_only_ = false;        // a reused connection has failed us once
   bool may_replay_ = false;        // the method, or the pool, allows a second attempt
   bool body_remembered_ = true;    // replay_ holds all of the body that was taken from the client
@@ -251,8 +257,10 @@ class Exchange {
   bool has_drain_header_ = false;  // the response: the client is not to see it
   bool is_last_response_ = false;  // its backend says that it drains
   bool has_head_ = false;          // of this attempt's response, an interim one or its own
-  bool is_trusted_client_ = false;
+  bool logs_in_ = false;           // the request: its connection becomes the client's alone
+  bool is_clients_own_ = false;    // this attempt's connection has been that before
   bool is_tunnel_ = false;
+  bool switches_late_ = false;      // a 101 has come; the request's body is to end first (RFC 9110 7.8)
   bool tunnel_up_ended_ = false;    // the client's direction
   bool tunnel_down_ended_ = false;  // the backend's
 };

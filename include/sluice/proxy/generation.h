@@ -20,6 +20,7 @@ namespace sluice::proxy {
 struct RouteRules {
   http::FieldEdits request{};
   http::FieldEdits response{};
+  PathRewrite path{config::Route{}};
 };
 
 /// Shared by control and the workers; nothing in it changes but each worker's gate, which only that worker

@@ -6,12 +6,13 @@
 #include <sluice/base/list.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/generation.h>
-#include <sluice/proxy/holder.h>
+#include <sluice/proxy/in_flight_info.h>
 #include <sluice/proxy/split.h>
 #include <sluice/upstream/pool.h>
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -19,18 +20,20 @@ namespace sluice::proxy {
 
 struct LocalGeneration {
   std::shared_ptr<Generation> shared{};
-  std::vector<Ways> ways_of_route{};  ///< by the route's index; none for one without a pool
+  std::vector<WeightedTargets> targets_of_route{};  ///< by the route's index; none for one without a pool
   List<Exchange, &Exchange::hook> inside{};
   Deadline drain_bound{};  ///< for what is inside, once a newer generation is there
 };
 
 /// Its time is over. Everything inside goes on in `newest`, by the route that it began with and within bounds
-/// of its own. Nobody is inside after this, so that `old` may be gone.
+/// of its own. No exchange is inside after this, so that `old` may be gone.
 void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker);
 
-/// With at most `most` holders, those that began first.
-std::optional<Holder> running_in(const LocalGeneration& generation, std::string_view request_id);
+std::optional<InFlightInfo> running_in(const LocalGeneration& generation, std::string_view request_id);
 
+/// With at most `most` holders, those that began first.
 GenerationUse use_of(const LocalGeneration& generation, size_t most);
+BackendUse use_of(const LocalGeneration& generation,
+                  std::span<const std::shared_ptr<upstream::BackendState>> backends, size_t most);
 
 }  // namespace sluice::proxy

@@ -1,5 +1,5 @@
-// The requests that ended last, for who asks why: each worker's own, in rings that are written without lock
-// or allocation.
+// The requests that ended last, to explain them later: each worker's own, in rings that are written without
+// lock or allocation.
 #pragma once
 
 #include <sluice/base/short_text.h>
@@ -13,7 +13,7 @@
 
 namespace sluice::proxy {
 
-/// What is kept of one. Texts that are too long are cut.
+/// What is kept of a request. Texts that are too long are cut.
 struct RequestRecord {
   ShortText<64> id{};
   ShortText<120> request{};  ///< method and path
@@ -26,11 +26,13 @@ struct RequestRecord {
   uint64_t received = 0;  ///< bytes of the request's body
   TimePoint began{};
   TimePoint ended{};
-  Duration held{};     ///< in the pool's queue
-  unsigned waits = 0;  ///< there
+  Duration held{};             ///< in the pool's queue
+  unsigned waits = 0;          ///< there
+  ShortText<120> refused{};    ///< the rule that a backend's answer broke; empty: none was refused
+  size_t response_fields = 0;  ///< header fields of the backend's response; 0: none came
   size_t attempts = 0;
   size_t kept = 0;  ///< of those: the first ones, and the last
-  std::array<AttemptRecord, Trace::kMostKept> attempt{};
+  std::array<AttemptRecord, Trace::kMaxRecorded> attempt{};
 };
 
 /// One worker's.
@@ -46,7 +48,10 @@ class RecentRequests {
 
   /// The newest first, at most `most`.
   std::vector<RequestRecord> find(std::string_view id, size_t most) const;
-  std::vector<RequestRecord> newest_notable(size_t most) const;
+  enum class Which { failed, others };
+  /// Of one pool, unless `pool` is empty, that ended at `since` or later.
+  std::vector<RequestRecord> newest_notable(size_t most, Which which, std::string_view pool,
+                                            TimePoint since) const;
 
  private:
   struct Ring {

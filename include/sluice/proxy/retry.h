@@ -8,9 +8,8 @@
 namespace sluice::proxy {
 
 /// What is known when an attempt has failed before a byte of its response was committed to the client.
-struct FailedAttempt {
-  bool nothing_sent = false;            ///< nobody at the backend has read a byte of the request
-  bool stale_connection = false;        ///< a reused connection that was closed before it answered anything
+struct RetryFacts {
+  bool nothing_sent = false;            ///< the backend has read no byte of the request
   bool idempotent = false;              ///< RFC 9110 9.2.2
   bool non_idempotent_allowed = false;  ///< the pool says so
   bool body_replayable = true;          ///< all of the body sent so far can be sent again
@@ -25,6 +24,6 @@ bool may_replay(const http::RequestHead& request, const config::Retry& settings)
 /// Its body surely fits into what is remembered for a next attempt.
 bool surely_fits(const http::Framing& body, const config::Retry& settings);
 
-bool may_retry(const FailedAttempt& failed);
+bool may_retry(const RetryFacts& failed);
 
 }  // namespace sluice::proxy

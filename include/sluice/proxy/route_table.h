@@ -4,6 +4,7 @@
 
 #include <sluice/config/config.h>
 #include <sluice/http/head.h>
+#include <sluice/proxy/path_rewrite.h>
 
 #include <optional>
 #include <string>
@@ -23,12 +24,13 @@ class RouteTable {
   /// a header and a cookie, then for one of them, then for none. A host none of whose routes takes it falls
   /// back to the less specific ones. `host` may carry a port, and its case does not matter. Without a head
   /// there are no fields.
-  std::optional<size_t> match(std::string_view host, std::string_view path,
+  std::optional<size_t> match(std::string_view host, const RequestPath& path,
                               const http::RequestHead* head = nullptr) const;
 
  private:
   struct Entry {
-    std::string path;  ///< without the trailing '/'; empty matches every path
+    std::string path;  ///< as it is compared, without the trailing '/'; empty matches every path
+    config::PathMatch path_match;
     size_t index;
     std::optional<config::FieldMatch> header;
     std::optional<config::FieldMatch> cookie;
@@ -38,7 +40,7 @@ class RouteTable {
   };
   using Entries = std::vector<Entry>;  // the longest path first, of one path the most conditions
   struct Query {
-    std::string_view path;
+    RequestPath path;
     const http::RequestHead* head;
   };
 
@@ -54,8 +56,5 @@ class RouteTable {
   ByHost wildcard_;  // by the suffix with its dot: ".example"
   Entries any_;
 };
-
-/// What a route with strip_path asks the backend for: the target without the route's prefix, never empty.
-std::string strip_prefix(std::string_view target, std::string_view prefix);
 
 }  // namespace sluice::proxy

@@ -11,16 +11,16 @@
 namespace sluice::proxy {
 
 /// To one of a route's pools, on one worker.
-struct Way {
+struct WeightedTarget {
   std::shared_ptr<upstream::Pool> pool;
   std::shared_ptr<const config::Pool> settings;
   uint32_t weight = 1;
 };
-using Ways = std::vector<Way>;
+using WeightedTargets = std::vector<WeightedTarget>;
 
 /// One worker's, for all of its routes and generations, so that a change of either does not begin the turns
 /// anew: multiples of the golden ratio, which are spread evenly however they are dealt out.
-class SplitTurns {
+class SplitSequence {
  public:
   /// 0 to below `bound`.
   uint32_t next(uint32_t bound) {
@@ -33,6 +33,6 @@ class SplitTurns {
 };
 
 /// `ways` has at least one with a weight.
-const Way& choose_way(const Ways& ways, SplitTurns& turns);
+const WeightedTarget& choose_target(const WeightedTargets& ways, SplitSequence& turns);
 
 }  // namespace sluice::proxy

@@ -17,7 +17,7 @@ struct AttemptRecord {
   Address backend{};
   observe::Cause cause{};
   int status = 0;       ///< of its response's head; 0: none came
-  bool dialed = false;  ///< on a connection of its own; else one that was there
+  bool dialed = false;  ///< on a new connection; else on one that was there
   TimePoint began{};
   TimePoint ended{};
 };
@@ -25,7 +25,7 @@ struct AttemptRecord {
 class Trace {
  public:
   /// The first ones, and the last.
-  static constexpr size_t kMostKept = 4;
+  static constexpr size_t kMaxRecorded = 4;
 
   void attempt_begins() {
     is_under_way_ = true;
@@ -46,9 +46,9 @@ class Trace {
                           .began = dialed ? dialed_ : sent,
                           .ended = now});
   }
-  /// One of two at a time; the other goes on.
+  /// One of two attempts at a time has ended; the other goes on.
   void attempt_ended_beside(const AttemptRecord& attempt) {
-    attempts_[count_ < kMostKept ? count_ : kMostKept - 1] = attempt;
+    attempts_[count_ < kMaxRecorded ? count_ : kMaxRecorded - 1] = attempt;
     ++count_;
   }
 
@@ -64,7 +64,7 @@ class Trace {
   }
 
   std::span<const AttemptRecord> attempts() const {
-    return {attempts_.data(), count_ < kMostKept ? count_ : kMostKept};
+    return {attempts_.data(), count_ < kMaxRecorded ? count_ : kMaxRecorded};
   }
   /// All that have ended, also those that are not kept.
   size_t count() const { return count_; }
@@ -72,8 +72,14 @@ class Trace {
   Duration held() const { return held_; }
   unsigned waits() const { return waits_; }
 
+  /// So many header fields the backend's response has.
+  void response_came(size_t fields) { response_fields_ = fields; }
+  /// 0: no backend has answered.
+  size_t response_fields() const { return response_fields_; }
+
   void clear() {
     count_ = 0;
+    response_fields_ = 0;
     waits_ = 0;
     held_ = {};
     waits_since_ = {};
@@ -81,8 +87,9 @@ class Trace {
   }
 
  private:
-  std::array<AttemptRecord, kMostKept> attempts_;
+  std::array<AttemptRecord, kMaxRecorded> attempts_;
   size_t count_ = 0;
+  size_t response_fields_ = 0;
   unsigned waits_ = 0;
   bool is_under_way_ = false;
   TimePoint dialed_{};

@@ -1,4 +1,4 @@
-// What the names of the configuration lead to: looked up again and again, and kept when nobody answers.
+// What the names of the configuration lead to: looked up again and again, and kept when no server answers.
 #pragma once
 
 #include <sluice/base/deadlines.h>
@@ -26,18 +26,18 @@ struct NameInfo {
 class Names {
  public:
   /// Gets all that is known, whenever it has changed. False: not now, try again.
-  using OnChange = std::function<bool(const config::Places&)>;
+  using OnChange = std::function<bool(const config::ResolvedNames&)>;
 
   Names(net::Loop& loop, Log& log, OnChange on_change);
   ~Names();
   Names(const Names&) = delete;
   Names& operator=(const Names&) = delete;
 
-  /// The names that count from now on, and whom to ask. New ones are asked for at once.
+  /// Sets the names to look up from now on, and the servers to ask. New names are asked for at once.
   void watch(const config::Config& config);
   /// What another process knew last, for those that watch() has named and that are not answered yet.
-  void know(const config::Places& places);
-  const config::Places& places() const { return places_; }
+  void seed(const config::ResolvedNames& places);
+  const config::ResolvedNames& places() const { return places_; }
   /// Nothing when the name is not watched.
   std::optional<NameInfo> info(const config::HostName& name) const;
 
@@ -56,7 +56,7 @@ class Names {
   config::Resolver settings_;
   std::unique_ptr<Resolver> resolver_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;
-  config::Places places_;
+  config::ResolvedNames places_;
   Deadline changed_{[this] { tell_changed(); }};
 };
 

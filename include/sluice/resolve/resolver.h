@@ -28,7 +28,7 @@ struct Families {
 struct Answer {
   std::vector<config::ResolvedAddress> places{};  ///< sorted by address, each once; never empty
   std::optional<Duration> lifetime{};             ///< the shortest of the records'; nothing: of no record
-  /// Of these nobody could tell: `places` may lack some of them.
+  /// Families that could not be looked up: `places` may lack some of their addresses.
   Families untold{};
 };
 
@@ -42,7 +42,7 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
 
   /// The callback runs in a later turn. An error of code not_found when there is no such name (or none with
-  /// an address), timed_out when nobody answered in time, else failed.
+  /// an address), timed_out when no server answered in time, else failed.
   /// An answer of one family alone says little of the other: when that one is `expected`, it is asked for
   /// again, and either is known to be absent, or untold.
   using OnAnswer = std::function<void(Result<Answer>)>;

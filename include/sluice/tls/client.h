@@ -1,4 +1,4 @@
-// The client's side of TLS: whom it trusts, and how a connection becomes one within TLS.
+// The client's side of TLS: which servers it trusts, and how a connection becomes one within TLS.
 #pragma once
 
 #include <sluice/base/clock.h>
@@ -24,7 +24,7 @@ class Session {
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  bool is_kept() const;
+  bool has_ticket() const;
 
  private:
   friend class TlsTransport;
@@ -54,8 +54,8 @@ class ClientContext {
 /// Why these are no certificates in PEM, one after the other, at least one; the reason alone.
 Result<void> check_certificates(std::string_view pem);
 
-/// To whom a connection leads.
-struct Server {
+/// The server that a connection leads to.
+struct Peer {
   std::string name{};  ///< host name or IP address, which the certificate has to be for; a host name is also
                        ///< what is asked for (SNI, RFC 6066 3). Empty: neither
   std::shared_ptr<Session> session{};  ///< null: none is kept
@@ -63,11 +63,11 @@ struct Server {
 
 using OnSecured = std::function<void(Result<std::unique_ptr<net::Transport>>)>;
 
-/// Shakes hands as a client over `plain`, which nobody reads from, and gives a transport of what goes on
+/// Does the handshake of a client over `plain`, which has no reader, and gives a transport of what is sent
 /// within; or why there is none: the certificate (code denied), what speaks no TLS there (malformed), an end
-/// (closed) or the error of `plain`. Never before it has returned. Dropping the Wait gives up. No bound in
-/// time of its own.
+/// (closed) or the error of `plain`, which is reset then. Never before it has returned. Dropping the Wait
+/// gives up, and resets it, too. No bound in time of its own.
 [[nodiscard]] Wait secure(net::Loop& loop, std::shared_ptr<const ClientContext> context,
-                          std::unique_ptr<net::Transport> plain, const Server& server, OnSecured on_secured);
+                          std::unique_ptr<net::Transport> plain, const Peer& server, OnSecured on_secured);
 
 }  // namespace sluice::tls

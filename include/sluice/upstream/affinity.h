@@ -1,5 +1,5 @@
-// What a request is told by, where the balance goes by that: the number that a pool is asked with, and the
-// cookie that carries one. Pure.
+// The key that leads a request to a backend, for hash and sticky_cookie: the number that a pool is asked
+// with, and the cookie that carries one. Pure.
 #pragma once
 
 #include <sluice/base/address.h>

@@ -7,7 +7,7 @@
 #include <sluice/config/ejection.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/evidence.h>
-#include <sluice/upstream/keep_alive.h>
+#include <sluice/upstream/idle_lifetime.h>
 #include <sluice/wire/stream.h>
 
 #include <functional>
@@ -35,27 +35,33 @@ class Dialer {
 
 class Backend;
 
-/// Somebody who has to know when a backend drains or leaves: a tunnel, which would stay for ever. Dropping it
-/// is enough to leave.
-class DrainNotice {
+/// Reports when a backend drains or leaves, and when it has come back: to a tunnel, for one, which would stay
+/// for ever. Destroying it is enough to leave.
+class DrainSubscription {
  public:
-  DrainNotice() = default;
-  explicit DrainNotice(std::function<void()> on_drain) : on_drain_(std::move(on_drain)) {}
-  void drop() { hook_.unlink(); }
-  /// The backend has not drained.
-  bool is_waiting() const { return hook_.is_linked(); }
+  enum class Says { drains, is_back };
+  DrainSubscription() = default;
+  explicit DrainSubscription(std::function<void(Says)> on_word) : on_word_(std::move(on_word)) {}
+  void drop() {
+    hook_.unlink();
+    is_told_ = false;
+  }
+  /// The backend has drained, and not come back.
+  bool is_told() const { return is_told_; }
 
  private:
   friend class Backend;
+  void say(Says word);
   ListHook hook_;
-  std::function<void()> on_drain_;
+  std::function<void(Says)> on_word_;
+  bool is_told_ = false;
 };
 
 /// The right to send one attempt to a backend. While it lives the attempt is in flight.
 class Lease {
  public:
   Lease(Lease&& other) = default;
-  /// What this one had goes with `other`.
+  /// What this lease had goes with `other`.
   Lease& operator=(Lease&& other) noexcept {
     std::swap(backend_, other.backend_);
     std::swap(place_, other.place_);
@@ -63,31 +69,32 @@ class Lease {
     return *this;
   }
   Backend& backend() const { return *backend_; }
+  const std::shared_ptr<Backend>& shared_backend() const { return backend_; }
 
  private:
   friend class Backend;
-  /// Of those that the backend takes at a time, when there is a bound.
-  class Place {
+  /// A place among the requests that the backend takes at a time, when there is a bound.
+  class Slot {
    public:
-    Place(Backend& backend, bool is_counted) : backend_(&backend), is_counted_(is_counted) {}
-    Place(Place&& other) noexcept
+    Slot(Backend& backend, bool is_counted) : backend_(&backend), is_counted_(is_counted) {}
+    Slot(Slot&& other) noexcept
         : backend_(std::exchange(other.backend_, nullptr)), is_counted_(other.is_counted_) {}
-    Place& operator=(Place&& other) noexcept {
+    Slot& operator=(Slot&& other) noexcept {
       std::swap(backend_, other.backend_);
       std::swap(is_counted_, other.is_counted_);
       return *this;
     }
-    ~Place();
+    ~Slot();
 
    private:
     Backend* backend_;
     bool is_counted_;
   };
-  Lease(std::shared_ptr<Backend> backend, Place place, Gate::Pass pass)
+  Lease(std::shared_ptr<Backend> backend, Slot place, Gate::Pass pass)
       : backend_(std::move(backend)), place_(std::move(place)), pass_(std::move(pass)) {}
 
   std::shared_ptr<Backend> backend_;  // Outlives the others.
-  Place place_;                       // Left when nothing is in flight for it any more.
+  Slot place_;                        // Left when nothing is in flight for it any more.
   Gate::Pass pass_;
 };
 
@@ -98,13 +105,13 @@ class Backend {
   using OnTrouble = std::function<void(const std::shared_ptr<BackendState>&)>;
 
   /// A request has ended, and this worker waits for that.
-  using OnRoom = std::function<void(const std::shared_ptr<BackendState>&, unsigned worker)>;
+  using OnSlotFree = std::function<void(const std::shared_ptr<BackendState>&, unsigned worker)>;
 
   /// Control is to judge what was seen.
   using OnEvidence = std::function<void(const std::shared_ptr<BackendState>&, const Evidence&)>;
 
-  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble, OnRoom on_room = {},
-          OnEvidence on_evidence = {});
+  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble,
+          OnSlotFree on_slot_free = {}, OnEvidence on_evidence = {});
   ~Backend();
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
@@ -114,16 +121,22 @@ class Backend {
   uint32_t weight() const { return weight_; }
 
   /// As the newest generation has it. `closed`: drained by an admin, or no longer in the pool.
+  /// `idle` zero: no connection is used again.
   void configure(uint32_t weight, bool closed, Duration idle);
   /// It may be given requests, but for their number.
   bool is_usable() const { return !closed_ && !suspect_ && state_->health() == HealthState::healthy; }
-  bool is_available() const { return is_usable() && has_room(); }
+  bool is_available() const { return is_usable() && has_free_slot(); }
   /// Probes say no, or nothing yet, or traffic says no, and it may be tried all the same when there is no
-  /// other; a connection that was refused lasts until a probe has looked.
-  bool is_worth_a_try() const {
+  /// other; after a refused connection, not before a probe has looked.
+  bool is_last_resort() const {
     const HealthState health = state_->health();
     return !closed_ && !suspect_ && health != HealthState::healthy && health != HealthState::draining;
   }
+
+  /// It refused this worker a connection or said that it drains, and control has not looked since.
+  bool is_suspect() const { return suspect_; }
+  /// Runs whenever that begins, in the middle of what the request does. Empty: nothing.
+  void on_suspect(std::function<void()> callback) { on_suspect_ = std::move(callback); }
 
   /// As the newest generation has it.
   void set_ejection(const config::Ejection& settings) { ejection_ = settings; }
@@ -134,19 +147,20 @@ class Backend {
 
   /// At a time and over all workers; 0: no bound.
   void set_most_requests(uint32_t most) { most_requests_ = most; }
-  bool has_room() const { return most_requests_ == 0 || !is_full(); }
-  /// Requests of other workers wait for the next room here: who comes now must not overtake them.
-  bool is_awaited_by_others() const {
-    return most_requests_ != 0 && state_->room().is_awaited_by_others(worker_);
+  bool has_free_slot() const { return most_requests_ == 0 || !is_full(); }
+  /// Requests of other workers wait for the next room here: a new request must not overtake them.
+  bool has_waiters_elsewhere() const {
+    return most_requests_ != 0 && state_->concurrency().has_waiters_elsewhere(worker_);
   }
   /// Nothing when other workers have taken the last room meanwhile. `self` is this.
   static std::optional<Lease> lease(const std::shared_ptr<Backend>& self);
-  /// For what goes on that another owner began: it has no place to wait for.
+  /// For a request that another owner began and that goes on here: it takes no slot, and waits for none.
   static Lease lease_beyond_bound(const std::shared_ptr<Backend>& self);
-  /// This worker has requests that wait, or has no more: whether it is to be told when there is room.
-  void wait_for_room(bool waits);
-  /// Somebody else's turn, when there is room left.
-  void pass_on_room();
+  /// This worker has requests that wait, or has no more: whether it is to be notified of room. True when it
+  /// was not before: of room that came until now it was not notified.
+  bool wait_for_room(bool waits);
+  /// The turn of the next worker that waits, when there is room left.
+  void pass_on_slot();
 
   /// A response's head has come, so long after the request was sent.
   void answered(TimePoint now, Duration took) { latency_.record(now, took); }
@@ -154,34 +168,44 @@ class Backend {
 
   /// The connection used last, or nothing.
   std::unique_ptr<wire::ClientStream> take_idle();
-  /// One for what may not be sent twice: the kernel knows nothing bad of it, and the backend is not about to
-  /// close it as far as one can tell. `unproven`: see KeepAlive::trusted().
+  /// One for a request that may not be sent twice: the kernel knows nothing bad of it, and as far as is known
+  /// the backend is not about to close it. `unproven`: see IdleLifetime::trusted().
   std::unique_ptr<wire::ClientStream> take_trusted(Duration unproven);
   /// The value of a Keep-Alive field of the backend's.
-  void says_keep_alive(std::string_view value) { keep_alive_.said(value); }
+  void says_keep_alive(std::string_view value) { idle_lifetime_.advertised(value); }
   /// Keeps it for the next request, when it may be reused and there may be one; else closes it.
   void give_back(std::unique_ptr<wire::ClientStream> connection);
+  /// One that was used again was closed before it answered.
+  void closed_when_reused() { idle_lifetime_.closed_after_one({}); }
+  /// For connections that rest elsewhere, since they are one client's alone. One was still open when it had
+  /// been idle for so long.
+  void kept_elsewhere(Duration idle) { idle_lifetime_.survived(idle); }
+  /// One that was to rest for `most` has ended.
+  void ended_elsewhere(const wire::ClientStream& connection, Duration most) { learn(connection, most); }
+  /// A connection that has been idle for so long may be about to be closed.
+  bool may_close_at(Duration idle) const { return idle_lifetime_.may_close_at(idle); }
   size_t idle_connections() const { return idle_.size(); }
 
-  /// Runs the notice's callback once, when the backend drains or leaves; at once when it already does.
-  void tell_of_drain(DrainNotice& notice);
-  /// Its pool is gone: whoever wanted to know of a drain is told.
+  /// Runs the notice's callback when the backend drains or leaves, at once when it already does; and again
+  /// should it be healthy and in its pool after that.
+  void subscribe_drain(DrainSubscription& notice);
+  /// Its pool is gone: subscriptions get Says::drains.
   void pool_gone();
 
   /// A response has come whole.
   void answered_whole(int status) {
     if (!ejection_.enabled) return;
     if (ejection_.counts(status)) return count_failure(observe::Cause::ok, status);
-    state_->row().end();
+    state_->failures_in_a_row().end();
   }
-  /// Nobody took the connection: nothing more goes there before a probe has looked.
+  /// The backend took no connection: nothing more goes there before a probe has looked.
   void connect_failed(observe::Cause cause = observe::Cause::connect_refused);
   /// A connection broke in an exchange, or brought nothing in time: a probe shall look, and traffic goes on.
   void connection_broke(observe::Cause cause = observe::Cause::backend_closed);
   /// A response says that it drains: nothing more goes there before control has heard of it.
-  void said_it_drains();
+  void signalled_drain();
   /// It has given a request back that it has no time for: a probe shall look whether it drains.
-  void gave_back() { report(); }
+  void returned_request() { report(); }
   /// A probe has looked, or the state has changed.
   void checked();
 
@@ -190,23 +214,29 @@ class Backend {
   bool is_full() const;
   void count_failure(observe::Cause cause, int status);
   void leave(bool was_counted);
+  void suspect();
   void report();
   bool drains() const { return closed_ || state_->health() == HealthState::draining; }
   void tell_all();
+  void tell_all(DrainSubscription::Says word);
+  bool may_take_idle();
   void drop(wire::ClientStream& connection);
+  void learn(const wire::ClientStream& gone, Duration most);
 
   std::shared_ptr<BackendState> state_;
   BackendState::PerWorker& mine_;
   OnTrouble on_trouble_;
-  OnRoom on_room_;
+  OnSlotFree on_slot_free_;
   OnEvidence on_evidence_;
+  std::function<void()> on_suspect_;
   config::Ejection ejection_;
   balance::Latency latency_;
-  KeepAlive keep_alive_;
+  IdleLifetime idle_lifetime_;
   std::vector<std::unique_ptr<wire::ClientStream>> idle_;  // The longest idle first.
-  List<DrainNotice, &DrainNotice::hook_> notices_;
+  List<DrainSubscription, &DrainSubscription::hook_> notices_;
   std::string version_;
   Duration idle_timeout_{};
+  size_t most_at_once_ = 0;  // requests in flight
   unsigned worker_;
   uint32_t weight_ = 1;
   uint32_t most_requests_ = 0;

@@ -6,9 +6,9 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/gate.h>
 #include <sluice/observe/counters.h>
-#include <sluice/upstream/failure_row.h>
+#include <sluice/upstream/concurrency_limit.h>
+#include <sluice/upstream/consecutive_failures.h>
 #include <sluice/upstream/health.h>
-#include <sluice/upstream/room.h>
 
 #include <atomic>
 #include <cstdint>
@@ -42,6 +42,17 @@ class BackendState {
   HealthState health() const { return health_.load(std::memory_order_acquire); }
   void set_health(HealthState health) { health_.store(health, std::memory_order_release); }
 
+  /// What the last probe that did not pass was answered; empty once one has passed, an admin has said that
+  /// it is ready, or it is probed no more. Written by control, any thread reads. Locks for the moment.
+  std::string probe_answer() const {
+    const std::lock_guard lock(answering_);
+    return probe_answer_;
+  }
+  void set_probe_answer(const std::string& answer) {
+    const std::lock_guard lock(answering_);
+    if (probe_answer_ != answer) probe_answer_ = answer;
+  }
+
   /// Control's: a process before this one has asked it already.
   void set_inherited() { is_inherited_ = true; }
   bool is_inherited() const { return is_inherited_; }
@@ -52,11 +63,11 @@ class BackendState {
   TimePoint healthy_since() const { return healthy_since_.load(std::memory_order_relaxed); }
 
   /// Where the pool ejects: what failed since something went well.
-  FailureRow& row() { return row_; }
+  ConsecutiveFailures& failures_in_a_row() { return failures_; }
 
   /// Stays where it is. Locks for the moment of a look-up: for when a worker first hears of the backend.
   PerWorker& worker(unsigned index);
-  Room& room() { return room_; }
+  ConcurrencyLimit& concurrency() { return concurrency_; }
 
   /// Sums over the workers. Any thread, no lock.
   size_t in_flight() const;
@@ -67,14 +78,15 @@ class BackendState {
   const std::string pool_;
   const Address address_;
   std::atomic<HealthState> health_{HealthState::starting};
-  FailureRow row_;
+  ConsecutiveFailures failures_;
   std::atomic<TimePoint> healthy_since_{};
   bool is_inherited_ = false;
-  /// A list, that no more is kept than there are workers, and that sums need no lock: one that is in it
-  /// stays.
+  /// A list, so that no more is kept than there are workers, and sums need no lock: an entry stays.
   std::atomic<PerWorker*> first_{nullptr};
   std::mutex adding_;
-  Room room_;
+  mutable std::mutex answering_;
+  std::string probe_answer_;  // guarded by answering_
+  ConcurrencyLimit concurrency_;
 };
 
 }  // namespace sluice::upstream

@@ -14,7 +14,7 @@ class Ejection {
   bool is_ejected() const { return is_ejected_; }
   /// Begins, or begins anew, now; the answer is for how long.
   Duration begin(TimePoint now, const config::Ejection& settings);
-  /// Its time is over, or somebody has said that it is.
+  /// Its time is over, or it is ended early.
   void end(TimePoint now) {
     if (is_ejected_) until_ = now;
     is_ejected_ = false;

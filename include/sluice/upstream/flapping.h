@@ -18,7 +18,7 @@ class Flapping {
   bool is_flapping() const { return doublings_ > 0; }
   /// Its probes passed, and do not any more. True when it flaps from now on.
   bool fell(TimePoint now);
-  /// A probe failed behind one that had passed: no quiet while it flaps, though it was not believed.
+  /// A probe failed after a pass: while it flaps that is no quiet, though the pass was not believed.
   void wavered(TimePoint now) { last_ = now; }
   /// True when it flaps no more.
   bool calmed_down(TimePoint now);

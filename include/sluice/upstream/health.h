@@ -26,7 +26,7 @@ struct ProbeResult {
     not_asked,  ///< this process had no descriptor or memory for it: says nothing of the backend
   };
   Kind kind = Kind::failed;
-  std::string cause;  ///< "refused", "timed out after 500ms", "status 500", ...: why it is not `passed`
+  std::string cause;  ///< "refused", "GET /ping: 500, expected 200", ...: why it is not `passed`
 };
 
 /// One backend's. `rise` passes in a row make it healthy, `fall` failures in a row make it down, one 503
@@ -44,7 +44,7 @@ class Health {
     rise_ = rise;
     fall_ = fall;
   }
-  /// Not proven yet, or on the way to another state: more probes will tell soon.
+  /// Not proven yet, or on the way to another state: more probes will decide soon.
   bool is_changing() const {
     if (state_ == HealthState::starting) return true;
     const bool is_failing = state_ != HealthState::down && failures_ > 0;

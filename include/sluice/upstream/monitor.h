@@ -1,5 +1,5 @@
-// Control's watch over all backends: probes them in turn, tells when a state changes, and looks at once when
-// traffic reports trouble.
+// Control's watch over all backends: probes them in turn, reports when a state changes, and looks at once
+// when traffic reports trouble.
 #pragma once
 
 #include <sluice/base/log.h>
@@ -7,8 +7,9 @@
 #include <sluice/net/loop.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/evidence.h>
+#include <sluice/upstream/health_record.h>
+#include <sluice/upstream/lingering.h>
 #include <sluice/upstream/probe_schedule.h>
-#include <sluice/upstream/standing.h>
 #include <sluice/upstream/transition.h>
 
 #include <cstdint>
@@ -20,7 +21,7 @@
 
 namespace sluice::upstream {
 
-class Question;
+class ProbeSpec;
 
 /// One backend to watch.
 struct Target {
@@ -52,41 +53,42 @@ class Monitor {
   void tell_drained(const BackendState& state);
   /// What was known of it counts no more: it has to be proven, at once, before it gets anything. Without
   /// probes it gets its part again.
-  void begin_anew(const std::shared_ptr<BackendState>& state);
+  void reset(const std::shared_ptr<BackendState>& state);
 
   /// What a worker has seen: may eject it, or hold it to be draining.
-  void judge(const std::shared_ptr<BackendState>& state, const Evidence& evidence);
+  void apply_evidence(const std::shared_ptr<BackendState>& state, const Evidence& evidence);
   /// An admin says that it is ready: what traffic said of it counts no more.
   void clear(const std::shared_ptr<BackendState>& state);
   /// Goes on with what another process knew.
-  void recall(const std::shared_ptr<BackendState>& state, const Standing& standing);
+  void restore(const std::shared_ptr<BackendState>& state, const HealthRecord& standing);
 
   /// For people, and for the next process.
-  Standing standing(const BackendState& state) const;
+  HealthRecord health_record(const BackendState& state) const;
 
   ProbeSchedule::Load load() const { return schedule_.load(); }
 
  private:
-  class Watched;
-  using ByState = std::map<const BackendState*, std::unique_ptr<Watched>>;
+  class MonitoredBackend;
+  using ByState = std::map<const BackendState*, std::unique_ptr<MonitoredBackend>>;
 
-  Watched* find(const BackendState& state) const;
+  MonitoredBackend* find(const BackendState& state) const;
   void tell(const Transition& transition);
-  void tell_not_asked(const Watched& watched, const std::string& cause);
+  void tell_not_asked(const MonitoredBackend& watched, const std::string& cause);
   void keep_one_available(const std::string& pool);
-  bool has_other_available(const Watched& watched) const;
-  bool may_be_ejected(const Watched& watched) const;
-  using Questions = std::map<std::string, std::shared_ptr<const Question>>;  // by the pool's name
-  std::shared_ptr<const Question> question_for(const std::shared_ptr<const config::Pool>& pool,
-                                               Questions& questions) const;
+  bool has_other_available(const MonitoredBackend& watched) const;
+  bool may_be_ejected(const MonitoredBackend& watched) const;
+  using Questions = std::map<std::string, std::shared_ptr<const ProbeSpec>>;  // by the pool's name
+  std::shared_ptr<const ProbeSpec> question_for(const std::shared_ptr<const config::Pool>& pool,
+                                                Questions& questions) const;
 
   net::Loop& loop_;
   Log& log_;
   OnChecked on_checked_;
   OnTransition on_transition_;
-  bool is_at_work_ = false;     // has been told what to watch
+  bool is_at_work_ = false;     // watch() has been called
   TimePoint next_complaint_{};  // that a backend could not be asked
-  ProbeSchedule schedule_;      // outlives those who have a turn in it
+  ProbeSchedule schedule_;      // outlives the backends that have a turn in it
+  Lingering lingering_;         // outlives the probes
   Questions questions_;
   ByState watched_;
 };

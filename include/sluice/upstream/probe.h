@@ -7,6 +7,7 @@
 #include <sluice/net/loop.h>
 #include <sluice/tls/client.h>
 #include <sluice/upstream/health.h>
+#include <sluice/upstream/lingering.h>
 
 #include <functional>
 #include <memory>
@@ -16,10 +17,10 @@
 namespace sluice::upstream {
 
 /// What all probes of a pool's backends have in common; made once for its settings.
-class Question {
+class ProbeSpec {
  public:
-  explicit Question(config::Health health,
-                    config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none);
+  explicit ProbeSpec(config::Health health,
+                     config::ProxyProtocol proxy_protocol = config::ProxyProtocol::none);
 
   const config::Health& health() const { return health_; }
   /// It is what a pool with these settings asks.
@@ -35,9 +36,9 @@ class Question {
   /// The request in its pieces, about the value of Host.
   const std::string& before_host() const { return before_host_; }
   const std::string& behind_host() const { return behind_host_; }
-  /// Of https: whom to trust, or why nobody can be.
+  /// Of https: the authorities to trust, or why there are none.
   const Result<std::shared_ptr<const tls::ClientContext>>& trust() const { return trust_; }
-  /// Who the certificate has to be for, when `target` is asked.
+  /// The name that the certificate has to be for, when `target` is asked.
   std::string server_name(const Address& target) const;
 
  private:
@@ -53,8 +54,10 @@ class Question {
 /// draining; an expected status, with the text in the body where one is wanted, passed; anything else,
 /// silence beyond health.timeout included, failed. https: the same within TLS; `session` (may be null) is
 /// the backend's. tcp: a connection is enough. Without a descriptor for it the backend was not asked. Never
-/// calls back before it has returned.
-[[nodiscard]] Wait probe(net::Loop& loop, const Address& backend, std::shared_ptr<const Question> question,
-                         std::shared_ptr<tls::Session> session, std::function<void(ProbeResult)> on_result);
+/// calls back before it has returned. `lingering` outlives the Wait: it gets the connection at the verdict,
+/// or when the Wait is dropped, until the backend has closed it or health.timeout is over.
+[[nodiscard]] Wait probe(net::Loop& loop, Lingering& lingering, const Address& backend,
+                         std::shared_ptr<const ProbeSpec> question, std::shared_ptr<tls::Session> session,
+                         std::function<void(ProbeResult)> on_result);
 
 }  // namespace sluice::upstream

@@ -13,20 +13,21 @@
 
 namespace sluice::upstream {
 
-/// Control's. Knows no sockets: who has a Turn probes when it is told to, and says when that is over.
+/// Control's. Knows no sockets: the owner of a ScheduledProbe probes when `begin` is called, and says when
+/// the probe is over.
 class ProbeSchedule {
  public:
   /// Probes under way at a time; further ones wait in the order in which they were due.
   static constexpr size_t kMostAtOnce = 256;
 
   /// One backend's place in the schedule. Dropping it leaves.
-  class Turn {
+  class ScheduledProbe {
    public:
-    /// `begin` is called when it may probe; never after the Turn is gone.
-    explicit Turn(std::function<void()> begin) : begin_(std::move(begin)) {}
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn();
+    /// `begin` is called when it may probe; never after the ScheduledProbe is gone.
+    explicit ScheduledProbe(std::function<void()> begin) : begin_(std::move(begin)) {}
+    ScheduledProbe(const ScheduledProbe&) = delete;
+    ScheduledProbe& operator=(const ScheduledProbe&) = delete;
+    ~ScheduledProbe();
 
     bool is_planned() const { return state_ == State::planned || state_ == State::waiting; }
 
@@ -50,12 +51,12 @@ class ProbeSchedule {
 
   /// The turn comes `after` from now (zero: in a moment), and at no other time; what was under way counts as
   /// over.
-  void plan(Turn& turn, Duration after);
+  void plan(ScheduledProbe& turn, Duration after);
   /// The turn comes now, before all that wait: calls its `begin` when there is room. No effect while it is
   /// under way.
-  void hurry(Turn& turn);
+  void hurry(ScheduledProbe& turn);
   /// Its probe is over, or is not wanted any more. Others may begin.
-  void leave(Turn& turn);
+  void leave(ScheduledProbe& turn);
 
   /// The interval, or up to a tenth less or more, so that backends do not fall into step.
   Duration jittered(Duration interval);
@@ -65,7 +66,7 @@ class ProbeSchedule {
   struct Load {
     size_t under_way = 0;
     size_t waiting = 0;  ///< are due, and there is no room
-    Duration late{};     ///< of the one that began last, or that waits longest if that is more
+    Duration late{};     ///< of the probe that began last, or waits longest if that is more
     uint64_t begun = 0;  ///< ever
   };
   Load load() const;
@@ -77,14 +78,14 @@ class ProbeSchedule {
   void on_time();
   void arm();
   void begin_waiting();
-  void begin(Turn& turn);
-  void take_out(Turn& turn);
+  void begin(ScheduledProbe& turn);
+  void take_out(ScheduledProbe& turn);
 
   Deadlines& deadlines_;
   Deadline next_;
   TimePoint armed_for_{};
-  std::map<Turn::Key, Turn*> planned_;
-  List<Turn, &Turn::hook_> waiting_;
+  std::map<ScheduledProbe::Key, ScheduledProbe*> planned_;
+  List<ScheduledProbe, &ScheduledProbe::hook_> waiting_;
   size_t waiting_count_ = 0;
   size_t under_way_ = 0;
   bool is_open_ = true;

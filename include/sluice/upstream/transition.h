@@ -1,4 +1,4 @@
-// A change of what a backend is, with its cause: what the log and whoever keeps a history are told. Pure.
+// A change of a backend's state, with its cause, for the log and for a history. Pure.
 #pragma once
 
 #include <sluice/base/address.h>
@@ -10,7 +10,7 @@
 
 namespace sluice::upstream {
 
-/// Every one goes through Monitor::tell(), and no other way.
+/// Every transition goes through Monitor::tell(), and no other way.
 struct Transition {
   enum class Kind : uint8_t {
     state,  ///< it was `from` and is `to`
@@ -24,9 +24,9 @@ struct Transition {
   HealthState from{};
   HealthState to{};
   std::string cause{};     ///< may be empty when it is healthy
-  unsigned failures = 0;   ///< probes in a row, of one that is down
-  unsigned ejections = 0;  ///< of one that is ejected: with this one
-  Duration bound{};        ///< for how long it is ejected, or draining at most; zero: nobody knows
+  unsigned failures = 0;   ///< probes in a row, of a backend that is down
+  unsigned ejections = 0;  ///< of a backend that is ejected, this one included
+  Duration bound{};        ///< for how long it is ejected, or draining at most; zero: unknown
 };
 
 /// "down", "ejected", "flapping", ...: what it is from now on.

@@ -17,21 +17,21 @@ namespace sluice::wire {
 using net::Flow;
 
 /// Bytes of a body that lie in several places, in their order. None of them is empty.
-using Pieces = std::span<const std::string_view>;
-inline size_t size_of(Pieces pieces) {
+using Slices = std::span<const std::string_view>;
+inline size_t size_of(Slices pieces) {
   size_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();
   return bytes;
 }
 /// No more are given at a time.
-constexpr size_t kMostPieces = http::BodyDecoder::Pieces::kMost;
+constexpr size_t kMaxSlices = http::BodyDecoder::Slices::kMost;
 
 /// Takes the pieces of a body. Each call may destroy the source.
 class BodyReceiver {
  public:
   /// There is at least one; they are valid during the call only.
-  virtual void on_body(Pieces pieces) = 0;
-  /// The body is whole, or it was cut: the error's origin says by whom.
+  virtual void on_body(Slices pieces) = 0;
+  /// The body is whole, or it was cut: the error's origin says by which side.
   virtual void on_body_end(Result<void> how) = 0;
 
  protected:
@@ -50,7 +50,7 @@ class BodySource {
   /// Nothing is delivered any more; what comes is kept up to a bound.
   virtual void stop_body() = 0;
   /// Bytes of the body have already been read and will be delivered as soon as the caller returns.
-  virtual bool has_body_in_hand() const = 0;
+  virtual bool has_buffered_body() const = 0;
   /// The body's trailer fields, as lines with CRLF: once it has ended, until the next body.
   virtual std::string_view trailers() const = 0;
 };
@@ -59,8 +59,8 @@ class BodySink {
  public:
   virtual ~BodySink() = default;
   /// Takes all of `pieces`. When blocked, wait with when_writable() before the next.
-  virtual Flow write_body(Pieces pieces) = 0;
-  Flow write_body(std::string_view piece) { return write_body(Pieces(&piece, 1)); }
+  virtual Flow write_body(Slices pieces) = 0;
+  Flow write_body(std::string_view piece) { return write_body(Slices(&piece, 1)); }
   /// The body is whole. When blocked, some of it has not left yet. The trailers are dropped where the framing
   /// has no place for them.
   virtual Flow end_body(std::string_view trailers) = 0;
@@ -72,8 +72,8 @@ class Pump final : private BodyReceiver {
  public:
   /// Sees every piece before it is written.
   using OnPiece = std::function<void(std::string_view)>;
-  /// All pieces were handed to the sink, or one of the two broke. The sink's end_body() is the callee's to
-  /// call.
+  /// All pieces were handed to the sink, or one of the two broke. The callback has to call the sink's
+  /// end_body().
   using OnDone = std::function<void(Result<void>)>;
 
   Pump() = default;
@@ -96,12 +96,12 @@ class Pump final : private BodyReceiver {
   bool is_blocked() const { return static_cast<bool>(wait_); }
 
  private:
-  void on_body(Pieces pieces) override;
+  void on_body(Slices pieces) override;
   void on_body_end(Result<void> how) override;
   void wait_for_sink();
   void on_writable(Result<void> how);
   void done(Result<void> how);
-  bool is_too_much(Pieces pieces);
+  bool is_too_much(Slices pieces);
   void set(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
 
   BodySource* source_ = nullptr;

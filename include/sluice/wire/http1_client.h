@@ -16,10 +16,14 @@
 
 namespace sluice::wire {
 
+/// Of a response's head, unless said otherwise: applications set many cookies.
+inline constexpr http::HeadLimits kResponseLimits{.bytes = size_t{256} * 1024, .fields = 1000};
+
 class Http1ClientConnection final : public ClientStream, private net::Reader {
  public:
-  /// `out` is the worker's buffer that heads are written to first.
-  Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out);
+  /// `out` is the worker's buffer that heads are written to first. `limits` are looked at for each response.
+  Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out,
+                        const http::HeadLimits& limits = kResponseLimits);
   /// A tunnel of another owner's, which goes on with start_body(). `read` has come from the backend and is
   /// not passed on.
   Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out,
@@ -37,7 +41,8 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   void end_sending() override;
   bool is_reused() const override { return exchanges_ > 1; }
   bool is_stale() const override { return broken_ || transport_->is_stale(); }
-  bool may_be_reused() const override;
+  bool may_be_reused() const override { return may_serve_its_client() && !has_preface_; }
+  bool may_serve_its_client() const override;
   void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
   void unpark() override;
   Duration idle_time() const override { return deadlines_.clock().now() - parked_at_; }
@@ -46,11 +51,11 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   void pause_body() override;
   void resume_body() override;
   void stop_body() override;
-  bool has_body_in_hand() const override { return !in_hand_.empty() || !kept_.empty(); }
+  bool has_buffered_body() const override { return !unread_.empty() || !buffered_.empty(); }
   std::string_view trailers() const override { return body_.trailers(); }
 
   using BodySink::write_body;
-  Flow write_body(Pieces pieces) override;
+  Flow write_body(Slices pieces) override;
   Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
@@ -64,7 +69,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   Result<size_t> read_response_body(std::string_view bytes);
   void process_kept();
   Flow write(std::initializer_list<std::string_view> pieces);
-  Flow write(std::string_view before, Pieces pieces, std::string_view behind);
+  Flow write(std::string_view before, Slices pieces, std::string_view behind);
   Flow refuse_body();
   bool is_as_declared(uint64_t bytes);
   void on_deadline();
@@ -77,19 +82,20 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   std::unique_ptr<net::Transport> transport_;
   Deadlines& deadlines_;
   std::string& out_;
+  const http::HeadLimits& limits_;
   http::HeadDecoder decoder_;
   http::BodyDecoder body_;
   http::ResponseHead head_;
   Pending<Result<const http::ResponseHead*>> head_pending_;
   BodyReceiver* receiver_ = nullptr;
-  std::string kept_;
+  std::string buffered_;
   std::string out_head_;
   std::string preface_;
   http::Framing out_framing_;
-  std::string_view in_hand_;
-  std::optional<Error> failure_;  // came while nobody was waiting
+  std::string_view unread_;
+  std::optional<Error> failure_;  // came while nothing waited for it
   std::function<void(ClientStream&)> on_gone_;
-  Deadline deadline_;  // for what rests; to tell of a body that was refused
+  Deadline deadline_;  // for what rests; to report a body that was refused
   TimePoint parked_at_;
   Alive alive_;
   uint64_t exchanges_ = 0;
@@ -107,7 +113,9 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool upgrade_asked_ = false;
   bool is_tunnel_ = false;
   bool single_use_ = false;
-  bool ended_ = false;  // the backend has closed its direction
+  bool has_preface_ = false;
+  bool end_untold_ = false;  // of a body that is whole: it came while nothing received it
+  bool ended_ = false;       // the backend has closed its direction
 };
 
 }  // namespace sluice::wire

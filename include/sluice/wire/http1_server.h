@@ -6,8 +6,10 @@
 #include <sluice/base/deadlines.h>
 #include <sluice/base/free_list.h>
 #include <sluice/http/body_decoder.h>
+#include <sluice/http/date.h>
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/transport.h>
+#include <sluice/wire/resting.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
@@ -54,10 +56,12 @@ struct ServerContext {
   ServerSettings settings;  ///< replaced at reload; read anew for each request
   FreeList<RequestReading> readings;
   std::string out;  ///< heads are written here first
+  http::DateLine date{};
+  RestingConnections resting{};
 };
 
-/// A connection on which no request is being answered, as one owner leaves it to the next, who may be another
-/// process.
+/// A connection on which no request is being answered, as one owner leaves it to the next, which may be
+/// another process.
 struct BetweenRequests {
   Client client{};
   uint64_t requests = 0;        ///< so far
@@ -66,11 +70,14 @@ struct BetweenRequests {
   bool operator==(const BetweenRequests&) const = default;
 };
 
-/// What a connection tells its owner.
+/// What a connection reports to its owner.
 class ServerHandler {
  public:
   /// A request's head is complete: request() is there until finish() or abort().
   virtual void on_request() = 0;
+  /// A PROXY protocol header has named the client, and no request was read yet. An error refuses the client:
+  /// goes to on_bad_request(), and what follows is thrown away.
+  virtual Result<void> on_client_known() { return {}; }
   /// What came was no request: the answer to give, then finish().
   virtual void on_bad_request(const Error& error) = 0;
   /// The client broke off in the middle of an exchange, or was too slow (the error's code timed_out).
@@ -84,7 +91,7 @@ class ServerHandler {
   ~ServerHandler() = default;
 };
 
-class Http1ServerConnection final : public ServerStream, private net::Reader {
+class Http1ServerConnection final : public ServerStream, private net::Reader, private Resting {
  public:
   Http1ServerConnection(std::unique_ptr<net::Transport> transport, const ServerOptions& options,
                         ServerContext& context, ServerHandler& handler);
@@ -92,7 +99,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
 
   /// Starts reading.
   void start();
-  /// Instead of start(): the connection is one too many, and is told so by on_bad_request().
+  /// Instead of start(): the connection is one too many, and on_bad_request() answers it.
   void start_refused(const Error& error);
   /// Instead of start(): goes on where another owner has left. May call the handler, which may destroy it:
   /// the caller's last line.
@@ -104,13 +111,14 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   /// within this call when there is none. Never when the connection is to end before that, or with that
   /// answer.
   void tell_between_requests();
-  void tell_between_requests_no_more() { is_awaited_ = false; }
-  /// For the next owner. Of this one's nothing is left to do but to let go of it.
+  /// For the next owner. This owner has only to destroy the connection then.
   BetweenRequests leave_off();
   Result<net::Descriptor> duplicate() const { return transport_->duplicate(); }
-  /// Says Connection: close with the next response, and ends the connection after it; or when none was asked
-  /// for within `quiet`, so that a request already on its way is still answered.
+  /// Says Connection: close with the next response, and ends the connection after it; or when no request
+  /// comes within `quiet`, so that a request already on its way is still answered.
   void retire(Duration quiet);
+  /// Takes tell_between_requests() back, and retire(), unless the response that is under way has said close.
+  void stay();
 
   const http::RequestHead& request() const override { return reading_->head; }
   /// False when not a byte of one has come.
@@ -119,12 +127,14 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   void send_continue() override;
   Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) override;
-  Flow send_own(const http::OwnResponse& response) override;
+  OwnSent send_own(const http::OwnResponse& response) override;
   Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   Result<TunnelEnd> leave_tunnel() override;
-  bool has_left() const override { return reading_stopped_ && !ended_ && transport_->has_hung_up(); }
+  bool has_left() override;
   bool is_committed() const override { return committed_; }
-  void take_back_head() override;
+  /// The last answer is given, and the client has not ended the connection yet.
+  bool is_lingering() const { return state_ == State::lingering; }
+  void discard_head() override;
   void finish() override;
   void abort() override;
 
@@ -132,11 +142,11 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void pause_body() override;
   void resume_body() override;
   void stop_body() override;
-  bool has_body_in_hand() const override;
+  bool has_buffered_body() const override;
   std::string_view trailers() const override { return body_.trailers(); }
 
   using BodySink::write_body;
-  Flow write_body(Pieces pieces) override;
+  Flow write_body(Slices pieces) override;
   Flow end_body(std::string_view trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
@@ -152,6 +162,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
 
   void on_bytes(std::string_view bytes) override;
   void on_end(Result<void> how) override;
+  bool close_if_quiet() override;
 
   void process(std::string_view bytes);
   void read_preface(std::string_view bytes);
@@ -160,6 +171,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   void keep(std::string_view bytes);
   void read_on();
   void process_kept();
+  void process_end();
   void begin_exchange();
   void refuse(const Error& error);
   void linger();
@@ -171,10 +183,18 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   bool is_known_request() const;
   void on_deadline();
   void on_write_deadline();
+  bool is_cut() const;
+  void client_gone(const Error& error);
+  void watch_client();
+  void look_for_client();
+  void skip_sent(std::string_view& piece);
   void on_drained(Result<void> how);
+  bool is_to_end() const { return closing_ || retires_; }
+  /// The client has ended its direction, and sent no request behind this one.
+  bool nothing_follows() const { return ended_ && buffered_.empty() && unread_.empty(); }
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
   Flow write(std::initializer_list<std::string_view> pieces);
-  Flow write(std::string_view before, Pieces pieces, std::string_view behind);
+  Flow write(std::string_view before, Slices pieces, std::string_view behind);
 
   std::unique_ptr<net::Transport> transport_;
   ServerContext& context_;
@@ -183,22 +203,32 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   FreeList<RequestReading>::Item reading_;
   BodyReceiver* receiver_ = nullptr;
   Client client_;
-  std::string kept_;      // read, but not wanted yet: the body's start, or the next request
+  std::string buffered_;  // read, but not wanted yet: the body's start, or the next request
   std::string out_head_;  // given, not yet committed
   http::Framing out_framing_;
-  std::string_view in_hand_;  // of the bytes being processed, what is not used yet
+  std::string_view unread_;  // of the bytes being processed, what is not used yet
   uint64_t requests_ = 0;
   uint64_t body_read_ = 0;
   Duration body_wanted_for_{};  // how long this body has kept us waiting
   TimePoint body_wanted_since_;
   Deadline deadline_;        // for what is to be read
   Deadline write_deadline_;  // for what is to be written
+  struct HalfClosed {
+    explicit HalfClosed(std::function<void()> look) : next(std::move(look)) {}
+    Deadline next;
+    Duration interval{};
+    size_t sent = 0;         // bytes of the answer to come
+    bool in_answer = false;  // the client ended it when the answer had begun
+    bool is_silent = true;   // nothing of the answer was written since the last look
+  };
+  std::unique_ptr<HalfClosed> half_closed_;  // the client has ended its direction, and may wait or have left
   Pending<Result<void>> writable_;
   Wait drained_;
   Alive alive_;
   State state_ = State::idle;
   bool body_paused_ = false;
-  Duration quiet_{};  // how long it may rest once it is to end; zero: it is not
+  Duration quiet_{};  // how long it may rest once it is to end
+  bool retires_ = false;
   bool said_close_ = false;
   bool committed_ = false;
   bool continue_awaited_ = false;  // the client waits for a 100 before it sends the body
@@ -206,7 +236,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader {
   bool is_tunnel_ = false;
   bool is_awaited_ = false;  // the moment between two requests
   bool ended_ = false;       // the client has closed its direction
-  bool closing_ = false;
+  bool closing_ = false;     // whatever its owner says
   bool processing_ = false;
   bool reading_stopped_ = false;
 };

@@ -8,6 +8,7 @@
 #include <sluice/net/descriptor.h>
 #include <sluice/wire/body.h>
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace sluice::wire {
 /// Whether body bytes are at hand to leave in the same write as the head.
 enum class Follows { nothing_yet, body_at_once };
 
-/// Who is at the other end of a client's connection.
+/// The client at the other end of a connection.
 struct Client {
   Address address{};  ///< the peer's, or what its PROXY protocol header said
   Address local{};    ///< where it came to, as far as it is known
@@ -25,7 +26,13 @@ struct Client {
   bool operator==(const Client&) const = default;
 };
 
-/// One end of a tunnel, as one owner leaves it to the next, who may be another process.
+/// What became of a response of our own.
+struct OwnSent {
+  Flow flow = Flow::open;
+  size_t content_size = 0;  ///< bytes of content: 0 in the answer to HEAD, in a 204 and in a 304
+};
+
+/// One end of a tunnel, as one owner leaves it to the next, which may be another process.
 struct TunnelEnd {
   net::Descriptor connection{};
   std::string read{};    ///< from it, and not passed on
@@ -53,20 +60,20 @@ class ServerStream : public BodySource, public BodySink {
   /// may be null.
   virtual Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) = 0;
   /// A whole response of our own. One of an error ends the connection when its request was not read whole.
-  virtual Flow send_own(const http::OwnResponse& response) = 0;
+  virtual OwnSent send_own(const http::OwnResponse& response) = 0;
   /// Answers the request's Upgrade with the backend's 101: from now on the body, both ways, is the bytes of
   /// the connection. Ending the body ends one direction alone; the connection ends with finish().
   virtual Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) = 0;
-  /// For the tunnel's next owner: of this one's nothing is left to do but to let go of it. An error when that
-  /// cannot be, and the tunnel goes on here.
+  /// For the tunnel's next owner: this owner has only to destroy the stream then. An error when that cannot
+  /// be, and the tunnel goes on here.
   virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
-  /// The client has gone, and nobody was told since nothing more is read from it for now. Asks the kernel,
-  /// but only then.
-  virtual bool has_left() const { return false; }
+  /// The client has gone, and no callback has said so yet. Asks the kernel, but only about a client that has
+  /// ended its direction, or is not read from for now.
+  virtual bool has_left() { return false; }
   /// A byte of the (final) response may have reached the client: there is no other answer any more.
   virtual bool is_committed() const = 0;
   /// Drops a head that was given but not committed, so that another answer can be given.
-  virtual void take_back_head() = 0;
+  virtual void discard_head() = 0;
 
   /// The answer has been given whole: on to the connection's next request, or to its end. May destroy the
   /// stream.
@@ -94,22 +101,24 @@ class ClientStream : public BodySource, public BodySink {
   /// The head just read was a 101 to the Upgrade that was asked for: from now on the body, both ways, is the
   /// bytes of the connection.
   virtual void switch_protocols() = 0;
-  /// For the tunnel's next owner: of this one's nothing is left to do but to let go of it. An error when that
-  /// cannot be, and the tunnel goes on here.
+  /// For the tunnel's next owner: this owner has only to destroy the stream then. An error when that cannot
+  /// be, and the tunnel goes on here.
   virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
   /// A byte has come back for this request.
   virtual bool has_answered() const = 0;
 
   /// The backend ended the connection in order, and its kernel has acknowledged nothing of this request: it
-  /// had closed before the request came, and nobody has read it.
+  /// had closed before the request came, and has read none of it.
   virtual bool has_taken_nothing() const { return false; }
 
   /// It has served a request before this one.
   virtual bool is_reused() const = 0;
   /// Asks the kernel whether the backend has closed it, or said something unasked (see Transport::is_stale).
   virtual bool is_stale() const = 0;
-  /// The exchange on it is over, in order, and another one may follow.
+  /// The exchange on it is over, in order, and another one may follow, of any client.
   virtual bool may_be_reused() const = 0;
+  /// ... or one from the same client connection: it may speak for that client alone.
+  virtual bool may_serve_its_client() const { return may_be_reused(); }
 
   /// Rests between exchanges: `on_gone` runs when the backend closes it or `idle` is over. It may destroy the
   /// stream.

@@ -1,0 +1,35 @@
+// The Date field.
+#include <sluice/http/date.h>
+
+#include <doctest/doctest.h>
+
+namespace sluice::http {
+namespace {
+
+std::string date(int64_t seconds) {
+  std::string out;
+  append_date(out, std::chrono::sys_seconds(std::chrono::seconds(seconds)));
+  return out;
+}
+
+TEST_CASE("a date is written as RFC 9110 wants it") {
+  CHECK(date(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(date(0) == "Thu, 01 Jan 1970 00:00:00 GMT");
+  CHECK(date(951782400) == "Tue, 29 Feb 2000 00:00:00 GMT");
+  CHECK(date(4102444799) == "Thu, 31 Dec 2099 23:59:59 GMT");
+}
+
+TEST_CASE("the line is made once a second") {
+  HeldClock clock;
+  DateLine line;
+  const auto first = line.at(clock.now());
+  CHECK(first.starts_with("Date: "));
+  CHECK(first.ends_with(" GMT\r\n"));
+  const char* const where = first.data();
+  CHECK(line.at(clock.now()).data() == where);
+  clock.advance(Duration{1000});
+  CHECK(line.at(clock.now()).size() == 37);
+}
+
+}  // namespace
+}  // namespace sluice::http

@@ -1,0 +1,12 @@
+// What a configuration wants of clients' connections.
+#pragma once
+
+#include <sluice/config/config.h>
+#include <sluice/wire/http1_server.h>
+
+namespace sluice::proxy {
+
+/// As its limits and timeouts say.
+wire::ServerSettings server_settings(const config::Config& config);
+
+}  // namespace sluice::proxy
