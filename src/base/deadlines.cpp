@@ -10,9 +10,12 @@ constexpr size_t kMostUnused = 16;  // lists that are kept for the next deadline
 }  // namespace
 
 void Deadlines::arm(Deadline& deadline, Duration after) {
+  if (after <= Duration::zero()) return deadline.disarm();
+  const TimePoint when = clock_.now() + after;
+  // Some are armed anew several times in one turn of the loop.
+  if (deadline.is_armed() && deadline.when_ == when) return;
   deadline.disarm();
-  if (after <= Duration::zero()) return;
-  deadline.when_ = clock_.now() + after;
+  deadline.when_ = when;
   queue_for(after).deadlines.push_back(deadline);
   if (announced_ && *announced_ <= deadline.when_) return;
   announced_ = deadline.when_;

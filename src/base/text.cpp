@@ -8,11 +8,13 @@ namespace sluice {
 
 namespace {
 
-/// Eight letters at once: `ascii_lower` of each byte.
+/// All letters of a word at once: `ascii_lower` of each byte.
+template <class Word>
 uint64_t lower_word(const char* at) {
   constexpr uint64_t kEach = 0x0101010101010101;
-  uint64_t word;
-  std::memcpy(&word, at, sizeof word);
+  Word bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const uint64_t word = bytes;
   // Sums of seven bits do not reach the next byte; the top bit says that the sum passed 'A' - 1, or 'Z'.
   const uint64_t low = word & (0x7f * kEach);
   const uint64_t from_a = low + (0x80 - 'A') * kEach;
@@ -21,19 +23,23 @@ uint64_t lower_word(const char* at) {
   return word | (is_upper >> 2);
 }
 
-constexpr bool is_blank(char c) {
-  return c == ' ' || c == '\t';
+/// Of texts of one length, a word or longer. The last word overlaps the one before it.
+template <class Word>
+bool equal_in_words(std::string_view a, std::string_view b) {
+  const size_t last = a.size() - sizeof(Word);
+  for (size_t i = 0; i < last; i += sizeof(Word)) {
+    if (lower_word<Word>(a.data() + i) != lower_word<Word>(b.data() + i)) return false;
+  }
+  return lower_word<Word>(a.data() + last) == lower_word<Word>(b.data() + last);
 }
 
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  size_t i = 0;
-  for (; i + 8 <= a.size(); i += 8) {
-    if (lower_word(a.data() + i) != lower_word(b.data() + i)) return false;
-  }
-  for (; i < a.size(); ++i) {
+  if (a.size() >= sizeof(uint64_t)) return equal_in_words<uint64_t>(a, b);
+  if (a.size() >= sizeof(uint32_t)) return equal_in_words<uint32_t>(a, b);
+  for (size_t i = 0; i < a.size(); ++i) {
     if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
   }
   return true;
@@ -43,12 +49,6 @@ std::string to_lower(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), ascii_lower);
   return lower;
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 std::vector<std::string_view> split_words(std::string_view text) {

@@ -11,20 +11,6 @@
 namespace sluice::http {
 namespace {
 
-/// Connection names fields beyond the standard options, so that each field has to be held against it.
-bool nominates_fields(const Head& head) {
-  bool nominates = false;
-  if (!head.has(FieldName::connection)) return nominates;
-  for (const Field& field : head.fields()) {
-    if (field.name != FieldName::connection) continue;
-    for_each_element(head.value(field), [&](std::string_view option) {
-      if (equals_ignoring_case(option, "close") || equals_ignoring_case(option, "keep-alive")) return;
-      nominates = true;
-    });
-  }
-  return nominates;
-}
-
 bool is_nominated(const Head& head, std::string_view name) {
   bool nominated = false;
   for (const Field& field : head.fields()) {
@@ -35,6 +21,9 @@ bool is_nominated(const Head& head, std::string_view name) {
   }
   return nominated;
 }
+
+constexpr std::string_view kDefaultViaLine = "Via: 1.1 sluice\r\n";
+static_assert(kDefaultViaLine.substr(9, kDefaultVia.size()) == kDefaultVia);
 
 /// The same name as a CGI variable (RFC 3875 4.1.18), where '-' and '_' are one.
 bool is_same_variable(std::string_view a, std::string_view b) {
@@ -76,7 +65,7 @@ bool is_edited(const FieldEdits* edits, std::string_view name) {
 
 void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits,
                  Disguises disguises) {
-  const bool nominates = nominates_fields(head);
+  const bool nominates = head.connection_names_fields;
   const bool removes = edits != nullptr && !edits->removed.empty();
   const std::string_view bytes = head.bytes();
   size_t run_begin = 0;
@@ -100,7 +89,7 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
 
 std::string forwardable_trailers(std::string_view trailers, const Head& head, const FieldEdits* edits) {
   std::string out;
-  const bool nominates = !trailers.empty() && nominates_fields(head);
+  const bool nominates = !trailers.empty() && head.connection_names_fields;
   while (!trailers.empty()) {
     const auto line = trailers.substr(0, trailers.find("\r\n") + 2);
     const auto name = line.substr(0, line.find(':'));
@@ -112,9 +101,9 @@ std::string forwardable_trailers(std::string_view trailers, const Head& head, co
   return out;
 }
 
-void append_number(std::string& out, uint64_t number, int base) {
+void append_number(std::string& out, uint64_t number) {
   std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   out.append(digits.data(), end);
 }
 
@@ -123,12 +112,16 @@ void append_framing(std::string& out, const Framing& framing) {
     out += "Transfer-Encoding: chunked\r\n";
   } else if (framing.kind == Framing::Kind::length) {
     out += "Content-Length: ";
-    append_number(out, framing.length, 10);
+    append_number(out, framing.length);
     out += "\r\n";
   }
 }
 
 void append_via(std::string& out, Version version, const FieldEdits* edits) {
+  if (edits == nullptr && version.minor == 1) {  // The rule, in one piece.
+    out += kDefaultViaLine;
+    return;
+  }
   const std::string_view name = edits == nullptr ? kDefaultVia : std::string_view(edits->via);
   if (name.empty()) return;
   out += version.minor == 0 ? "Via: 1.0 " : "Via: 1.1 ";

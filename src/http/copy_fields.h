@@ -33,7 +33,7 @@ enum class Disguises : uint8_t { kept, dropped };
 void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits,
                  Disguises disguises);
 
-void append_number(std::string& out, uint64_t number, int base);
+void append_number(std::string& out, uint64_t number);
 /// "Content-Length: 5\r\n" or "Transfer-Encoding: chunked\r\n", or nothing.
 void append_framing(std::string& out, const Framing& framing);
 /// The Via line of a message that came with this version, by the edits' name (RFC 9110 7.6.3); nothing when

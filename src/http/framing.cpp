@@ -66,18 +66,24 @@ Result<Framing> response_framing(const ResponseHead& head, bool to_head_request)
   return Framing{.kind = Framing::Kind::until_close};
 }
 
-bool wants_keep_alive(const Head& head) {
+ConnectionOptions connection_options(const Head& head) {
+  ConnectionOptions options{.keep_alive = head.version.minor != 0};
+  if (!head.has(FieldName::connection)) return options;
   bool close = false;
-  bool keep_alive = head.version.minor != 0;
-  if (!head.has(FieldName::connection)) return keep_alive;
   for (const Field& field : head.fields()) {
     if (field.name != FieldName::connection) continue;
     for_each_element(head.value(field), [&](std::string_view option) {
-      if (equals_ignoring_case(option, "close")) close = true;
-      if (equals_ignoring_case(option, "keep-alive")) keep_alive = true;
+      if (equals_ignoring_case(option, "close")) {
+        close = true;
+      } else if (equals_ignoring_case(option, "keep-alive")) {
+        options.keep_alive = true;
+      } else {
+        options.names_fields = true;
+      }
     });
   }
-  return keep_alive && !close;
+  options.keep_alive = options.keep_alive && !close;
+  return options;
 }
 
 }  // namespace sluice::http

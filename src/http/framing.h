@@ -12,8 +12,12 @@ namespace sluice::http {
 Result<Framing> request_framing(const RequestHead& head);
 Result<Framing> response_framing(const ResponseHead& head, bool to_head_request);
 
-/// Whether the sender lets the connection live on after this message.
-bool wants_keep_alive(const Head& head);
+/// What Connection says (RFC 9110 7.6.1).
+struct ConnectionOptions {
+  bool keep_alive = false;    ///< the sender lets the connection live on after this message
+  bool names_fields = false;  ///< it has options beyond close and keep-alive
+};
+ConnectionOptions connection_options(const Head& head);
 
 /// Calls `each(element)` for the elements of a comma list, white space trimmed, empty ones left out.
 template <class Each>

@@ -91,7 +91,7 @@ void Head::clear_head() {
   if (fields_.capacity() > kMostFieldsKept) fields_.shrink_to_fit();
   version = {};
   framing = {};
-  keep_alive = false;
+  keep_alive = connection_names_fields = false;
 }
 
 namespace {
@@ -118,12 +118,14 @@ std::optional<Absolute> absolute_form(std::string_view target) {
 
 std::string_view RequestHead::path() const {
   std::string_view path = target();
+  if (is_origin_form()) return path.substr(0, path.find('?'));
   if (const auto absolute = absolute_form(path))
     path = absolute->rest.starts_with('/') ? absolute->rest : "/";
   return path.substr(0, path.find('?'));
 }
 
 std::string_view RequestHead::host() const {
+  if (is_origin_form()) return find(FieldName::host);
   if (const auto absolute = absolute_form(target())) return absolute->authority;
   return find(FieldName::host);
 }
@@ -137,7 +139,7 @@ std::string RequestHead::origin_target() const {
 }
 
 bool RequestHead::is_absolute_form() const {
-  return absolute_form(target()).has_value();
+  return !is_origin_form() && absolute_form(target()).has_value();
 }
 
 bool RequestHead::is_about_server() const {

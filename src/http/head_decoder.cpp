@@ -313,7 +313,9 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
   head.present_ = finish_fields(head.fields_, head.bytes_);
   head.version = {.major = llhttp_get_http_major(&state.llhttp),
                   .minor = llhttp_get_http_minor(&state.llhttp)};
-  head.keep_alive = wants_keep_alive(head);
+  const auto options = connection_options(head);
+  head.keep_alive = options.keep_alive;
+  head.connection_names_fields = options.names_fields;
   return Progress{.used = used_in_all, .complete = true};
 }
 

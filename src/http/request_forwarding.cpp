@@ -94,6 +94,19 @@ void append_forwarded_for(std::string& out, const RequestHead& head, const Reque
   out += "\r\n";
 }
 
+/// A trusted client's own value, else ours, if the listener has one.
+void append_port(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
+  const auto theirs = forwarding.client_is_trusted ? last(head, FieldName::x_forwarded_port) : "";
+  if (theirs.empty() && forwarding.port == 0) return;
+  out += "X-Forwarded-Port: ";
+  if (theirs.empty()) {
+    append_number(out, forwarding.port);
+  } else {
+    out += theirs;
+  }
+  out += "\r\n";
+}
+
 void append_forwarding_fields(std::string& out, const RequestHead& head,
                               const RequestForwarding& forwarding) {
   const bool is_trusted = forwarding.client_is_trusted;
@@ -101,11 +114,7 @@ void append_forwarding_fields(std::string& out, const RequestHead& head,
   append_believed(out, head, is_trusted, FieldName::x_forwarded_proto,
                   "X-Forwarded-Proto: ", forwarding.proto);
   append_believed(out, head, is_trusted, FieldName::x_forwarded_host, "X-Forwarded-Host: ", head.host());
-  if (forwarding.port != 0 || is_trusted) {
-    std::string port;
-    if (forwarding.port != 0) append_number(port, forwarding.port, 10);
-    append_believed(out, head, is_trusted, FieldName::x_forwarded_port, "X-Forwarded-Port: ", port);
-  }
+  append_port(out, head, forwarding);
   if (forwarding.say_forwarded) append_forwarded(out, head, forwarding);
   if (!forwarding.request_id.empty()) append_line(out, "X-Request-Id: ", forwarding.request_id);
 }
@@ -176,7 +185,7 @@ void write_request_head(std::string& out, const RequestHead& head, const Request
   if (forwarding.close && forwarding.upgrade.empty()) out += "Connection: close\r\n";
   if (max_forwards) {
     out += "Max-Forwards: ";
-    append_number(out, *max_forwards, 10);
+    append_number(out, *max_forwards);
     out += "\r\n";
   }
   if (forwarding.edits != nullptr) out += forwarding.edits->added;

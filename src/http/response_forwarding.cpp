@@ -3,17 +3,27 @@
 #include <sluice/http/forwarding.h>
 #include <sluice/http/lookup.h>
 
+#include <array>
+#include <charconv>
+
 #include "http/copy_fields.h"
 
 namespace sluice::http {
 namespace {
 
+/// The backend's, with our version: "HTTP/1.1", then status and reason as they came.
 void append_status_line(std::string& out, const ResponseHead& head) {
-  out += "HTTP/1.1 ";
-  append_number(out, static_cast<uint64_t>(head.status), 10);
+  constexpr std::string_view kVersion = "HTTP/1.1";
+  const auto end = size_t{head.reason_begin} + head.reason_size;
+  out += kVersion;
+  if (head.reason_size != 0) {
+    out += head.bytes().substr(kVersion.size(), end - kVersion.size());
+    out += "\r\n";
+    return;
+  }
   out += ' ';
-  out += head.reason();
-  out += "\r\n";
+  append_number(out, static_cast<uint64_t>(head.status));
+  out += " \r\n";  // The space is there even without a reason (RFC 9112 4).
 }
 
 /// Without a body of its own a Content-Length says how long the body would have been (RFC 9110 8.6). It is
@@ -68,7 +78,9 @@ Framing framing_towards(Version client, const Framing& from_backend) {
 }
 
 void write_chunk_start(std::string& out, size_t size) {
-  append_number(out, size, 16);
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr;
+  out.append(digits.data(), end);
   out += "\r\n";
 }
 

@@ -58,23 +58,38 @@ size_t control_characters(std::string_view bytes) {
   return count;
 }
 
+/// Of a field whose line is to begin at `begin`.
+std::optional<std::string_view> wrong_with_field(const Head& head, const Field& field, size_t begin) {
+  const std::string_view bytes = head.bytes();
+  if (field.begin != begin) return "a folded or empty field line";
+  const bool ends_well =
+      field.end >= begin + 2 && bytes[field.end - 2] == '\r' && bytes[field.end - 1] == '\n';
+  if (!ends_well) return "a line that does not end in CRLF";
+  // The names that have a FieldName are tokens.
+  if (field.name == FieldName::other && (field.name_size == 0 || !all(head.name(field), kToken))) {
+    return "a field name that is no token";
+  }
+  if (bytes[begin + field.name_size] != ':') return "white space before the colon of a field";
+  return std::nullopt;
+}
+
 /// Lines end in CRLF and nowhere else is a CR or LF; the fields lie end to end, so that none is folded or
-/// hidden. Returns what is wrong, or nothing; `at` is the name of the field, when it is one.
-std::optional<std::string_view> wrong_with_lines(const Head& head, std::string_view& at) {
+/// hidden. Returns what is wrong, or nothing; `at` is the name of the field, when it is one. `start_line` is
+/// the first line without its CRLF, when nothing is wrong.
+std::optional<std::string_view> wrong_with_lines(const Head& head, std::string_view& start_line,
+                                                 std::string_view& at) {
   const std::string_view bytes = head.bytes();
   const auto first_end = bytes.find("\r\n");
   if (first_end == std::string_view::npos) return "a line that does not end in CRLF";
+  start_line = bytes.substr(0, first_end);
   size_t next = first_end + 2;
   for (const Field& field : head.fields()) {
-    at = head.name(field);
-    if (field.begin != next) return "a folded or empty field line";
-    const auto line = bytes.substr(field.begin, field.end - field.begin);
-    if (!line.ends_with("\r\n")) return "a line that does not end in CRLF";
-    if (field.name_size == 0 || !all(head.name(field), kToken)) return "a field name that is no token";
-    if (line[field.name_size] != ':') return "white space before the colon of a field";
+    if (const auto wrong = wrong_with_field(head, field, next)) {
+      at = head.name(field);
+      return wrong;
+    }
     next = field.end;
   }
-  at = {};
   if (bytes.substr(next) != "\r\n") return "a line that does not end in CRLF";
   // The start line, the fields and the empty line have two each, at their ends.
   if (control_characters(bytes) != 2 * (head.fields().size() + 2)) return "a control character in the head";
@@ -259,11 +274,10 @@ Result<void> check_request(const RequestHead& head) {
     return is_missing ? bad("a request line without an HTTP version")
                       : bad("an HTTP version other than 1.0 and 1.1", 505);
   }
+  std::string_view start_line;
   std::string_view at;
-  if (const auto wrong = wrong_with_lines(head, at)) return bad(*wrong);
-  if (!is_request_line(head, head.bytes().substr(0, head.bytes().find("\r\n")))) {
-    return bad("a malformed request line");
-  }
+  if (const auto wrong = wrong_with_lines(head, start_line, at)) return bad(*wrong);
+  if (!is_request_line(head, start_line)) return bad("a malformed request line");
   if (auto wrong = wrong_with_target(head)) return *std::move(wrong);
   if (auto wrong = wrong_with_host(head)) return *std::move(wrong);
   if (has_monstrous_connection(head)) return bad("too much in Connection");
@@ -276,14 +290,13 @@ Result<void> check_request(const RequestHead& head) {
 }
 
 Result<void> check_response(const ResponseHead& head) {
+  std::string_view start_line;
   std::string_view at;
-  auto wrong = wrong_with_lines(head, at);
+  auto wrong = wrong_with_lines(head, start_line, at);
   if (!wrong && (head.version.major != 1 || head.version.minor > 1)) {
     wrong = "an HTTP version other than 1.0 and 1.1";
   }
-  if (!wrong && !is_status_line(head.bytes().substr(0, head.bytes().find("\r\n")))) {
-    wrong = "a malformed status line";
-  }
+  if (!wrong && !is_status_line(start_line)) wrong = "a malformed status line";
   if (!wrong && has_monstrous_connection(head)) wrong = "too much in Connection";
   if (!wrong && (head.status < 100 || head.status > 999)) wrong = "a status code out of range";
   if (!wrong) return {};

@@ -1,5 +1,6 @@
 #include <sluice/proxy/request_ids.h>
 
+#include <algorithm>
 #include <random>
 
 namespace sluice::proxy {
@@ -24,11 +25,15 @@ void write_hex(char* out, uint64_t value) {
 
 }  // namespace
 
-RequestIds::RequestIds() : prefix_(random_start()), next_(random_start()) {}
+RequestIds::RequestIds() : RequestIds(random_start(), random_start()) {}
+
+RequestIds::RequestIds(uint64_t prefix, uint64_t next) : next_(next) {
+  write_hex(prefix_.data(), prefix);
+}
 
 std::string_view RequestIds::make(Text& text) {
-  write_hex(text.data(), prefix_);
-  write_hex(text.data() + 16, mixed(next_++));
+  std::ranges::copy(prefix_, text.begin());
+  write_hex(text.data() + prefix_.size(), mixed(next_++));
   return {text.data(), text.size()};
 }
 

@@ -21,7 +21,12 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string to_lower(std::string_view text);
 
 /// Without leading and trailing spaces and tabs (RFC 9110 5.6.3: OWS).
-std::string_view trim(std::string_view text);
+inline std::string_view trim(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
 
 /// The words between runs of spaces and tabs.
 std::vector<std::string_view> split_words(std::string_view text);

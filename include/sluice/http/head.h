@@ -84,6 +84,8 @@ class Head {
   Framing framing;
   /// Whether the sender lets the connection live on after this message (RFC 9112 9.3).
   bool keep_alive = false;
+  /// Connection names fields that stay between the sender and us (RFC 9110 7.6.1).
+  bool connection_names_fields = false;
 
  protected:
   void clear_head();
@@ -111,6 +113,8 @@ class RequestHead final : public Head {
   /// (HTTP/1.0).
   std::string_view host() const;
   bool is_absolute_form() const;
+  /// The target is a path (RFC 9112 3.2.1), as that of nearly every request is.
+  bool is_origin_form() const { return target().starts_with('/'); }
   /// OPTIONS about the server as a whole: "*", or an absolute-form target without a path (RFC 9112 3.2.4).
   bool is_about_server() const;
   /// The target in origin-form, as a backend is asked for it.

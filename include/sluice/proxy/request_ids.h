@@ -15,13 +15,15 @@ class RequestIds {
   /// A random start.
   RequestIds();
   /// A given one, for tests.
-  explicit RequestIds(uint64_t start) : prefix_(start), next_(start) {}
+  explicit RequestIds(uint64_t start) : RequestIds(start, start) {}
 
   /// 32 lower case hexadecimal digits into `text`, and a view of them.
   std::string_view make(Text& text);
 
  private:
-  uint64_t prefix_;
+  RequestIds(uint64_t prefix, uint64_t next);
+
+  std::array<char, 16> prefix_;  // as digits
   uint64_t next_;
 };
 
