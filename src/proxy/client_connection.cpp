@@ -51,11 +51,11 @@ Result<void> ClientConnection::begin_tunnel(MigratedConnection moved,
   count(moved.record.at);
   auto started = stream_.start_tunnel(std::move(moved.record.at), tunnel.head, std::move(tunnel.up));
   if (!started) return started;
-  exchange_ = context_.exchanges.take();
-  exchange_->set_listener(*came_by_);
-  auto gone_on = exchange_->go_on(context_.exchange, stream_, *context_.generation, context_.worker, pool,
-                                  tunnel, std::move(moved.backend), [this](Ending ending) { leave(ending); });
-  if (!gone_on) exchange_.reset();
+  active_ = context_.active_streams.take();
+  active_->set_listener(*came_by_);
+  auto gone_on = active_->resume(context_.exchange, stream_, *context_.generation, context_.worker, pool,
+                                 tunnel, std::move(moved.backend), [this](Ending ending) { leave(ending); });
+  if (!gone_on) active_.reset();
   return gone_on;
 }
 
@@ -95,7 +95,7 @@ Result<void> ClientConnection::on_client_known() {
 void ClientConnection::retire(Patience patience) {
   stream_.retire(patience == Patience::quiet ? kRetireGrace : context_.wire.settings.idle_timeout);
   bound_tunnel();
-  if (exchange_) exchange_->retire(tunnel_ends_);
+  if (active_) active_->retire(tunnel_ends_);
 }
 
 void ClientConnection::bound_tunnel() {
@@ -106,9 +106,9 @@ void ClientConnection::bound_tunnel() {
 
 void ClientConnection::migrate() {
   bound_tunnel();
-  if (exchange_ && exchange_->is_tunnel()) return move_tunnel();
-  if (exchange_) {
-    exchange_->tell_tunnel([this] { move_tunnel(); });
+  if (active_ && active_->is_tunnel()) return move_tunnel();
+  if (active_) {
+    active_->when_tunnel([this] { move_tunnel(); });
   }
   stream_.tell_between_requests();
 }
@@ -118,18 +118,18 @@ const std::string* ClientConnection::cancel_migration() {
   if (!is_to_move()) return nullptr;
   stream_.stay();
   tunnel_ends_.reset();
-  if (exchange_) exchange_->stay();
+  if (active_) active_->stay();
   return std::exchange(listener_, nullptr);
 }
 
 void ClientConnection::move_tunnel() {
-  auto left = exchange_->leave_tunnel();
+  auto left = active_->suspend_tunnel();
   if (!left) return retire(Patience::idle);
   MigratedConnection moved{.record = {.listener = *listener_, .at = stream_.leave_off()},
                            .client = std::move(left->client),
                            .backend = std::move(left->backend)};
   moved.record.at.bytes.clear();  // They are the tunnel's.
-  moved.record.tunnel = std::move(left->record);
+  moved.record.tunnel = std::move(left->state);
   context_.on_moved(std::move(moved));
   on_connection_over();
 }
@@ -144,33 +144,33 @@ void ClientConnection::on_between_requests() {
 
 void ClientConnection::end() {
   if (stream_.is_lingering()) return;
-  if (!exchange_ || exchange_->is_tunnel()) return close();
+  if (!active_ || active_->is_tunnel()) return close();
   if (stream_.is_committed()) {  // It must not pass for a whole one.
-    exchange_->stop();
+    active_->stop();
     return stream_.abort();
   }
   stream_.retire(Duration::zero());
-  exchange_->answer_stopped();
+  active_->answer_stopped();
 }
 
 void ClientConnection::close() {
-  if (exchange_) exchange_->stop();
+  if (active_) active_->stop();
   on_connection_over();
 }
 
 void ClientConnection::on_request() {
   context_.exchange.counters.accepted.add();
-  exchange_ = context_.exchanges.take();
-  exchange_->set_listener(*came_by_);
-  if (tunnel_ends_) exchange_->retire(tunnel_ends_);
-  exchange_->start(
+  active_ = context_.active_streams.take();
+  active_->set_listener(*came_by_);
+  if (tunnel_ends_) active_->retire(tunnel_ends_);
+  active_->start(
       context_.exchange, stream_, *context_.generation, context_.worker,
       [this](Ending ending) { leave(ending); }, &logins_);
 }
 
 /// The exchange is over: it goes first, since the stream may begin the next one at once.
 void ClientConnection::leave(Ending ending) {
-  exchange_.reset();
+  active_.reset();
   if (ending == Ending::abort) return stream_.abort();
   stream_.finish();
 }
@@ -201,14 +201,14 @@ void ClientConnection::log_refusal(observe::Cause cause, size_t sent) {
 }
 
 void ClientConnection::on_client_gone(const Error& error) {
-  if (exchange_) return exchange_->client_gone(error);
+  if (active_) return active_->client_gone(error);
   stream_.abort();
 }
 
 void ClientConnection::on_connection_over() {
   const auto self = std::move(self_);  // Lives to the end of this call.
   hook.unlink();
-  exchange_.reset();
+  active_.reset();
   context_.on_connection_over();
 }
 

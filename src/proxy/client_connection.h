@@ -4,8 +4,9 @@
 #include <sluice/base/free_list.h>
 #include <sluice/base/list.h>
 #include <sluice/net/transport.h>
+#include <sluice/proxy/active_stream.h>
 #include <sluice/proxy/client_counts.h>
-#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/migrated_connection.h>
 #include <sluice/wire/http1_server.h>
@@ -27,7 +28,7 @@ inline constexpr Duration kRetireGrace{500};
 struct ClientContext {
   wire::ServerContext& wire;
   ExchangeContext& exchange;
-  FreeList<Exchange>& exchanges;
+  FreeList<ActiveStream>& active_streams;
   unsigned worker = 0;
   LocalGeneration* generation = nullptr;  ///< the newest one
   ClientCounts& counts;
@@ -97,9 +98,9 @@ class ClientConnection final : private wire::ServerHandler {
   const ListenerName came_by_;  // its listener's name
   wire::Http1ServerConnection stream_;
   LoginConnections logins_{[this] {
-    if (exchange_) exchange_->login_ended();
+    if (active_) active_->login_ended();
   }};
-  FreeList<Exchange>::Item exchange_;
+  FreeList<ActiveStream>::Item active_;
   const std::string* listener_ = nullptr;   // that accepted it, when it is to move
   std::optional<TimePoint> tunnel_ends_{};  // if it is to end and does not move
   bool counted_ = false;                    // among its client's

@@ -1,4 +1,5 @@
 // The way of a request, from the client to a backend, step by step.
+#include <sluice/base/memory.h>
 #include <sluice/base/text.h>
 #include <sluice/base/uri_path.h>
 #include <sluice/http/connection_login.h>
@@ -6,6 +7,7 @@
 #include <sluice/http/proxy_protocol.h>
 #include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/retry.h>
 
@@ -25,6 +27,7 @@ namespace {
 
 constexpr uint64_t kMostOfOnce = 8192;
 constexpr Duration kLookAgain{500};
+constexpr size_t kMostRoomKept = size_t{64} * 1024;  // of the room of a buffer, for the next request
 
 Error client_left() {
   return {
@@ -43,20 +46,26 @@ using observe::Cause;
 using wire::Flow;
 using wire::Follows;
 
-Exchange::Exchange()
-    : deadline_([this] { on_deadline(); }),
-      side_deadline_([this] { on_side_deadline(); }),
-      drain_subscription_([this](upstream::DrainSubscription::Says word) { on_drain_signal(word); }) {}
+Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
+    : flight_(flight), owner_(owner), logins_(logins), replay_(std::move(flight.context->replay)) {
+  replay_.clear();
+}
 
-Exchange::~Exchange() = default;
+Exchange::~Exchange() {
+  drop_attempt();
+  partial_.reset();
+  clear_keeping(replay_, kMostRoomKept);
+  if (replay_.capacity() > flight_.context->replay.capacity()) flight_.context->replay = std::move(replay_);
+}
 
-void Exchange::start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
-                     unsigned worker, OnOver on_over, LoginConnections* logins) {
-  flight_.begin(context, client, generation, worker);
-  logins_ = logins;
-  on_over_ = std::move(on_over);
-  flight_.started = context.deadlines.clock().now();
-  generation.inside.push_back(*this);
+const config::Config& Exchange::config() const {
+  return flight_.config();
+}
+
+void Exchange::start() {
+  ExchangeContext& context = *flight_.context;
+  const LocalGeneration& generation = *flight_.generation;
+  const wire::ServerStream& client = *flight_.client;
   const auto& request = client.request();
   if (http::ends_here(request)) return answer(max_forwards_reply(config(), request));
   const RequestPath path{.raw = request.path(), .normal = normal_path(request.path(), context.normal_path)};
@@ -257,7 +266,7 @@ void Exchange::send_body(Flow flow) {
 void Exchange::send_rest(Flow flow) {
   if (body_ended_) {
     upstream_->end_body(client_trailers());
-    if (switches_late_) start_tunnel(*response_);
+    if (switches_late_) upgrade(*response_);
     return;
   }
   const auto on_piece = [this](std::string_view piece) { remember(piece); };
@@ -292,7 +301,7 @@ void Exchange::on_upload_done(Result<void> how) {
   if (how) {
     body_ended_ = true;
     upstream_->end_body(client_trailers());
-    if (switches_late_) return start_tunnel(*response_);
+    if (switches_late_) return upgrade(*response_);
     return arm_response_deadline();
   }
   const Error error = std::move(how).error();
@@ -305,7 +314,6 @@ void Exchange::on_upload_done(Result<void> how) {
 }
 
 void Exchange::arm_response_deadline() {
-  if (is_tunnel_) return arm_tunnel_deadline();
   Duration bound = flight_.settings->timeouts.response;
   if (is_attempt_bounded()) bound = std::min(bound, flight_.settings->retry.attempt_timeout);
   flight_.context->deadlines.arm(deadline_, bound);
@@ -313,7 +321,7 @@ void Exchange::arm_response_deadline() {
 
 /// No head has come (perhaps bytes of one), and another attempt may be made when this takes too long.
 bool Exchange::is_attempt_bounded() const {
-  return !is_tunnel_ && may_cut_attempts() && !has_head_;
+  return may_cut_attempts() && !has_head_;
 }
 
 bool Exchange::may_cut_attempts() const {

@@ -1,5 +1,6 @@
 // Hedged requests: a request that takes long is sent to a second backend, too, and the first answer counts.
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 // What a request that has ended leaves behind: in the counters, the access log and the recent requests.
 #include <sluice/base/check.h>
 #include <sluice/base/text.h>
-#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/in_flight.h>
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // upload goes on at another backend. After "Zero Downtime Release" (SIGCOMM 2020, 4.3).
 #include <sluice/base/text.h>
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 
 #include <utility>
 

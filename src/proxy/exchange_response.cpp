@@ -1,7 +1,8 @@
 // The way of a response, from a backend to the client; what becomes of attempts that fail; and the end.
-#include <sluice/base/memory.h>
 #include <sluice/base/text.h>
+#include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/retry.h>
 #include <sluice/upstream/affinity.h>
 
@@ -16,6 +17,7 @@
 #include "proxy/local_reply.h"
 #include "proxy/partial_post.h"
 #include "proxy/trust.h"
+#include "proxy/tunnel.h"
 
 namespace sluice::proxy {
 
@@ -25,8 +27,7 @@ using wire::Follows;
 
 namespace {
 
-constexpr unsigned kMostInterims = 100;              // of one attempt
-constexpr size_t kMostRoomKept = size_t{64} * 1024;  // of the room of a buffer, for the next request
+constexpr unsigned kMostInterims = 100;  // of one attempt
 
 }  // namespace
 
@@ -36,7 +37,7 @@ void Exchange::on_head(Result<const http::ResponseHead*> head) {
   end_hedge();
   stop_expecting();
   arm_response_deadline();
-  if ((*head)->status == 101) return start_tunnel(**head);
+  if ((*head)->status == 101) return upgrade(**head);
   if (is_given_back(**head)) return take_back(**head);
   if (!(*head)->is_interim()) return send_response(**head);
   if (++interims_ > kMostInterims) {
@@ -154,6 +155,27 @@ void Exchange::flush() {
   });
 }
 
+/// The two connections switch protocols, and carry bytes to each other from here on.
+void Exchange::upgrade(const http::ResponseHead& head) {
+  if (!http::accepts_upgrade(head, upgrade_)) {
+    return attempt_failed({.code = ErrorCode::unsupported,
+                           .message = "the backend switched to another protocol than was asked for",
+                           .origin = Origin::upstream,
+                           .status = 502});
+  }
+  response_ = &head;
+  // The body is whole once on_upload_done() has run. A client that waits for a 100 would never send it.
+  switches_late_ = upload_.is_running() || partial_ != nullptr;
+  if (switches_late_) return flight_.client->send_continue();
+  upstream_->switch_protocols();
+  if (!flight_.settings->drain_header.name.empty()) heed_drain_header(head);
+  const Flow flow = flight_.client->switch_protocols(head, response_edits());
+  lease_->backend().answered_whole(101);
+  TunnelBackend backend{.lease = *std::move(lease_), .stream = std::move(upstream_)};
+  lease_.reset();
+  owner_.on_upgraded(std::move(backend), flow);
+}
+
 // ---- what goes wrong
 
 /// Before the first byte of a response, and only then, another backend may be tried.
@@ -209,7 +231,6 @@ void Exchange::attempt_failed(const Error& error) {
 
 void Exchange::on_deadline() {
   const Error error{.code = ErrorCode::timed_out, .message = "", .origin = Origin::upstream};
-  if (is_tunnel_) return close_tunnel(Cause::tunnel_idle);
   if (!upstream_ && goes_on_hedged()) return hedge_failed(error);
   if (!upstream_) {
     wait_.cancel();
@@ -261,9 +282,6 @@ void Exchange::drop_attempt() {
   if (partial_ && partial_->has_begun) partial_.reset();  // It writes to the attempt.
   deadline_.disarm();
   side_deadline_.disarm();
-  drain_bound_.deadline.disarm();
-  retire_bound_.deadline.disarm();
-  drain_subscription_.drop();
   wait_.cancel();
   upload_.stop();
   download_.stop();
@@ -305,8 +323,7 @@ void Exchange::over(Cause cause, Ending ending) {
   end(cause);
   drop_attempt();
   partial_.reset();
-  const OnOver on_over = std::move(on_over_);
-  on_over(ending);
+  owner_.on_exchange_over(ending);
 }
 
 std::string_view Exchange::version() const {
@@ -322,29 +339,25 @@ void Exchange::end(Cause cause) {
   flight_.end({.cause = cause, .version = version(), .is_cut = lease_ && flight_.client->is_committed()});
 }
 
-void Exchange::clear() {
-  drop_attempt();
-  partial_.reset();
-  on_over_ = nullptr;
-  on_tunnel_ = nullptr;
-  logins_ = nullptr;
-  tried_.clear();
-  target_.clear();
-  clear_keeping(replay_, kMostRoomKept);
-  upgrade_ = {};
-  interims_ = 0;
-  key_.reset();
-  own_edits_.reset();
-  continue_awaited_ = false;
-  has_drain_header_ = is_last_response_ = has_head_ = false;
-  waited_ = {};
-  retires_at_.reset();
-  fresh_only_ = may_replay_ = body_ended_ = false;
-  logs_in_ = is_clients_own_ = false;
-  is_tunnel_ = switches_late_ = tunnel_up_ended_ = tunnel_down_ended_ = false;
-  body_remembered_ = true;
-  hook.unlink();
-  flight_.clear();  // Last: the generation may end with it.
+// ---- reports
+
+std::string Exchange::backend() const {
+  return lease_ ? lease_->backend().address().text() : std::string();
+}
+
+bool Exchange::is_at(const upstream::BackendState& backend) const {
+  const auto leads_there = [&](const upstream::Lease& lease) {
+    return lease.backend().state().get() == &backend;
+  };
+  return (lease_ && leads_there(*lease_)) || (hedge_ && hedge_->lease && leads_there(*hedge_->lease)) ||
+         (partial_ && leads_there(partial_->lease));
+}
+
+std::string_view Exchange::phase() const {
+  if (flight_.client->is_committed()) return "response";
+  if (!lease_) return "queued";
+  if (!upstream_) return "connecting";
+  return upload_.is_running() ? "upload" : "waiting";
 }
 
 }  // namespace sluice::proxy

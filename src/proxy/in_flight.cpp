@@ -1,4 +1,4 @@
-#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/in_flight.h>
 #include <sluice/proxy/local_generation.h>
 
@@ -38,6 +38,11 @@ void InFlight::choose_request_id() {
   if (!config().forwarding.say_request_id) return;
   if (is_trusted_client) request_id = client->request().find(http::FieldName::x_request_id);
   if (request_id.empty()) request_id = context->ids.make(made_id);
+}
+
+void InFlight::take_request_id(std::string_view id) {
+  request_id = client->request().find(http::FieldName::x_request_id);
+  if (request_id != id) request_id = {made_id.data(), id.copy(made_id.data(), made_id.size())};
 }
 
 const config::Config& InFlight::config() const {

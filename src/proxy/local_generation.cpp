@@ -17,14 +17,15 @@ void cut(std::vector<InFlightInfo>& holders, size_t most) {
 }  // namespace
 
 void end_drain(LocalGeneration& old, LocalGeneration& newest, unsigned worker) {
-  // The last exchange that leaves takes the generation with it.
-  List<Exchange, &Exchange::hook> rest;
-  while (Exchange* each = old.inside.pop_front()) rest.push_back(*each);
-  while (Exchange* each = rest.pop_front()) each->outlive_generation(newest, worker);
+  // The last request that leaves takes the generation with it.
+  List<ActiveStream, &ActiveStream::hook> rest;
+  while (ActiveStream* each = old.inside.pop_front()) rest.push_back(*each);
+  while (ActiveStream* each = rest.pop_front()) each->outlive_generation(newest, worker);
 }
 
 std::optional<InFlightInfo> running_in(const LocalGeneration& generation, std::string_view request_id) {
-  for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
+  for (ActiveStream* each = generation.inside.front(); each != nullptr;
+       each = generation.inside.next(*each)) {
     if (each->request_id() == request_id) return each->info();
   }
   return std::nullopt;
@@ -32,7 +33,8 @@ std::optional<InFlightInfo> running_in(const LocalGeneration& generation, std::s
 
 GenerationUse use_of(const LocalGeneration& generation, size_t most) {
   GenerationUse use{.number = generation.shared->number()};
-  for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
+  for (ActiveStream* each = generation.inside.front(); each != nullptr;
+       each = generation.inside.next(*each)) {
     use.tunnels += each->is_tunnel() ? 1 : 0;
     use.carried_over += each->generation() != use.number ? 1 : 0;
     use.oldest.push_back(each->info());
@@ -45,7 +47,8 @@ GenerationUse use_of(const LocalGeneration& generation, size_t most) {
 BackendUse use_of(const LocalGeneration& generation,
                   std::span<const std::shared_ptr<upstream::BackendState>> backends, size_t most) {
   BackendUse use;
-  for (Exchange* each = generation.inside.front(); each != nullptr; each = generation.inside.next(*each)) {
+  for (ActiveStream* each = generation.inside.front(); each != nullptr;
+       each = generation.inside.next(*each)) {
     if (std::ranges::none_of(backends, [&](const auto& backend) { return each->is_at(*backend); })) continue;
     InFlightInfo holder = each->info();
     ++(each->is_tunnel() ? use.tunnels : use.requests);

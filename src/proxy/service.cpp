@@ -44,7 +44,7 @@ struct Service::Impl {
             .deadlines = loop.deadlines(), .dialer = dialer, .counters = settings.counters, .access = access},
         clients{.wire = wire,
                 .exchange = exchange,
-                .exchanges = exchanges,
+                .active_streams = active_streams,
                 .worker = settings.worker,
                 .counts = settings.client_counts,
                 .on_connection_over = [this] { on_connection_over(); },
@@ -367,7 +367,7 @@ struct Service::Impl {
   observe::AccessLog access;
   Deadline flush_access{[this] { flush_access_log(); }};
   ExchangeContext exchange;
-  FreeList<Exchange> exchanges;
+  FreeList<ActiveStream> active_streams;
   ClientContext clients;
   std::list<LocalGeneration> generations;  // the newest last
   std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;

@@ -63,7 +63,7 @@ class World {
   observe::AccessLog access_;
   std::unique_ptr<Dialer> dialer_;
   proxy::ExchangeContext context_;
-  FreeList<proxy::Exchange> exchanges_;
+  FreeList<proxy::ActiveStream> exchanges_;
   std::vector<SimulatedConnection*> connections_;
   std::vector<std::unique_ptr<Dialling>> diallings_;
   std::vector<std::shared_ptr<upstream::BackendState>> states_;

@@ -1,7 +1,8 @@
 // One exchange among backends that do what a test says, step by step, on a held clock.
 #pragma once
 
-#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/active_stream.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/upstream/pool.h>
 
@@ -106,7 +107,7 @@ class Script {
   observe::AccessLog access_;
   std::unique_ptr<Dialer> dialer_;
   proxy::ExchangeContext context_;
-  FreeList<proxy::Exchange> exchanges_;
+  FreeList<proxy::ActiveStream> exchanges_;
   std::vector<Connection*> connections_;
   std::list<std::unique_ptr<Dialling>> diallings_;
   std::vector<std::shared_ptr<upstream::BackendState>> states_;
@@ -114,7 +115,7 @@ class Script {
   std::shared_ptr<upstream::Pool> pool_;
   proxy::LocalGeneration generation_;
   std::unique_ptr<ScriptedClient> client_;
-  FreeList<proxy::Exchange>::Item exchange_;
+  FreeList<proxy::ActiveStream>::Item exchange_;
 };
 
 }  // namespace sluice::simulation

@@ -2,7 +2,8 @@
 // threads.
 #pragma once
 
-#include <sluice/proxy/exchange.h>
+#include <sluice/proxy/active_stream.h>
+#include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/upstream/pool.h>
 
@@ -131,7 +132,7 @@ class SimulatedClient final : public wire::ServerStream {
   size_t sent_ = 0;
   Body upload_;
   Outlet outlet_;
-  FreeList<proxy::Exchange>::Item exchange_;
+  FreeList<proxy::ActiveStream>::Item exchange_;
   bool head_given_ = false;
   bool committed_ = false;
   bool waits_for_continue_ = false;

@@ -3,26 +3,17 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
-#include <sluice/base/free_list.h>
-#include <sluice/base/list.h>
 #include <sluice/http/forwarding.h>
-#include <sluice/observe/access_log.h>
 #include <sluice/observe/cause.h>
-#include <sluice/observe/worker_counters.h>
-#include <sluice/proxy/generation.h>
 #include <sluice/proxy/in_flight.h>
-#include <sluice/proxy/in_flight_info.h>
-#include <sluice/proxy/migrated_connection.h>
-#include <sluice/proxy/recent_requests.h>
-#include <sluice/proxy/request_ids.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::proxy {
@@ -32,85 +23,50 @@ class LoginConnections;
 struct Hedge;
 struct LocalReply;
 struct PartialPost;
-struct LocalGeneration;
+struct TunnelBackend;
 
-/// What the exchanges of one worker share.
-struct ExchangeContext {
-  Deadlines& deadlines;
-  upstream::Dialer& dialer;
-  observe::WorkerCounters& counters;
-  observe::AccessLog& access;
-  RequestIds ids{};
-  SplitSequence turns{};
-  RecentRequests recent{};
-  std::string normal_path{};  ///< of the request that is being routed
+/// What becomes of an exchange. Each call may drop it.
+class ExchangeOwner {
+ public:
+  /// It is over, and its resources are given back: leave the client's stream as said.
+  virtual void on_exchange_over(Ending ending) = 0;
+  /// The backend has answered with 101, and both streams have switched protocols. `to_client`: whether bytes
+  /// may follow at once.
+  virtual void on_upgraded(TunnelBackend backend, wire::Flow to_client) = 0;
+
+ protected:
+  ~ExchangeOwner() = default;
 };
 
-/// How the client's stream is to be left when an exchange is over.
-enum class Ending { finish, abort };
-
-/// Each step ends by calling the next, or by setting `wait_`: the only thing the exchange waits for. Bodies
-/// move in pumps beside it. Dropping the exchange drops its waits: no callback can reach it. Used again after
-/// clear().
+/// One request's way to a backend, and its response's way back. Each step ends by calling the next, or by
+/// setting `wait_`: the only thing the exchange waits for. Bodies move in pumps beside it. Dropping the
+/// exchange drops its waits: no callback can reach it.
 class Exchange {
  public:
-  /// The exchange is over, and its resources are given back: leave the stream as said, and drop the exchange.
-  using OnOver = std::function<void(Ending)>;
-
-  Exchange();
+  /// `flight` has begun: its client holds a whole request. `logins` are the client connection's; null: none
+  /// is kept. All outlive the exchange.
+  Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Before start() or go_on(): the listener that accepted the client, for the access log. Borrowed until
-  /// clear().
-  void set_listener(const std::string& name) { flight_.listener = &name; }
-  /// `client` holds a whole request. `generation` is the newest one, and outlives the exchange's pass.
-  /// `logins` are the client connection's; null: none is kept.
-  void start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
-             unsigned worker, OnOver on_over, LoginConnections* logins = nullptr);
+  /// May call the owner: the caller's last line.
+  void start();
   /// The client broke off (or was too slow: the error says), and gets no answer any more.
   void client_gone(const Error& error);
   /// One of `logins` has ended: a request that waits for its backend may go to any.
   void login_ended();
-  /// The connection is to end: a tunnel on it, or to come, is closed politely then. Also before start().
-  void retire(std::optional<TimePoint> tunnel_ends);
-  /// It is not to end after all.
-  void stay();
-  /// Its generation's time is over: see end_drain().
-  void outlive_generation(LocalGeneration& newest, unsigned worker);
-  bool is_tunnel() const { return is_tunnel_; }
-  /// Runs the callback once should the exchange become a tunnel. It may drop the exchange.
-  void tell_tunnel(std::function<void()> on_tunnel) { on_tunnel_ = std::move(on_tunnel); }
-  /// A tunnel for its next owner. This owner has only to drop the exchange then, which gets no disposition
-  /// here. Nothing when the tunnel ends here.
-  struct LeftTunnel {
-    TunnelState record;
-    net::Descriptor client;
-    net::Descriptor backend;
-  };
-  std::optional<LeftTunnel> leave_tunnel();
-  /// Instead of start(): goes on with a tunnel of another owner's. `client` is a tunnel already.
-  Result<void> go_on(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
-                     unsigned worker, const std::shared_ptr<upstream::Pool>& pool, const TunnelState& record,
-                     net::Descriptor backend, OnOver on_over);
-
-  /// The process stops: drops everything. The owner ends the stream.
+  /// The process stops: drops everything. The owner ends the client's stream.
   void stop();
-  /// Instead, while the client has no byte of a response and this is no tunnel: says so to the client.
+  /// Instead, while the client has no byte of a response: says so to the client.
   void answer_stopped() { reply(observe::Cause::stopped); }
 
-  /// The generation that it began with.
-  uint64_t generation() const { return flight_.number; }
-  InFlightInfo info() const;
   /// An attempt of this exchange is in flight there.
   bool is_at(const upstream::BackendState& backend) const;
-  /// Empty when it has none.
-  std::string_view request_id() const { return flight_.request_id; }
-
-  void clear();
-
-  ListHook hook;  ///< among those inside the generation
+  /// Of the attempt that is under way; empty while there is none.
+  std::string backend() const;
+  /// queued, connecting, upload, waiting or response.
+  std::string_view phase() const;
 
  private:
   // The request, in the order of its steps.
@@ -170,19 +126,8 @@ class Exchange {
   void on_response_end(Result<void> how);
   void flush();
 
-  // A tunnel.
-  void start_tunnel(const http::ResponseHead& head);
-  void be_tunnel();
-  void start_pumps(wire::Flow flow);
-  void on_tunnel_end(Result<void> how, wire::BodySink& sink, bool& ended);
-  void close_tunnel(observe::Cause cause);
-  void arm_tunnel_deadline();
-  void arm_retire_bound();
-  std::optional<Duration> time_left() const;
-  void on_drain_signal(upstream::DrainSubscription::Says word);
-
-  // When its generation ends first.
-  std::string_view phase() const;
+  // A tunnel to be.
+  void upgrade(const http::ResponseHead& head);
 
   // What goes wrong, and the end.
   void attempt_failed(const Error& error);
@@ -207,22 +152,9 @@ class Exchange {
 
   const config::Config& config() const;
 
-  /// A reason for a tunnel to end, and when it will. Withdrawing one leaves the other.
-  struct TunnelBound {
-    explicit TunnelBound(std::function<void()> on_end) : deadline(std::move(on_end)) {}
-    /// Zero: no bound.
-    void arm(Deadlines& deadlines, Duration after) {
-      at = deadlines.clock().now() + after;
-      deadlines.arm(deadline, after);
-    }
-    Deadline deadline;
-    TimePoint at{};
-  };
-
-  LoginConnections* logins_ = nullptr;
-  InFlight flight_;
-  OnOver on_over_;
-  std::function<void()> on_tunnel_;               // when it is to move
+  InFlight& flight_;
+  ExchangeOwner& owner_;
+  LoginConnections* logins_;
   const http::ResponseHead* response_ = nullptr;  // the backend's stream's, from its final head on
   std::optional<upstream::Lease> lease_;
   std::unique_ptr<wire::ClientStream> upstream_;
@@ -239,12 +171,9 @@ class Exchange {
   std::string host_;          // to name, when it is not the client's
   std::string_view upgrade_;  // the protocol that the client may switch to
   std::string replay_;        // of the request's body, what a next attempt has to send again
-  Deadline deadline_;
-  Deadline side_deadline_;  // for a 100; for a look at a client whose request is queued
-  TunnelBound drain_bound_{[this] { close_tunnel(observe::Cause::tunnel_drained); }};
-  TunnelBound retire_bound_{[this] { close_tunnel(observe::Cause::tunnel_drained); }};
-  std::optional<TimePoint> retires_at_;  // when it ends, if it is a tunnel by then
-  upstream::DrainSubscription drain_subscription_;
+  Deadline deadline_{[this] { on_deadline(); }};
+  Deadline side_deadline_{
+      [this] { on_side_deadline(); }};  // for a 100; for a look at a client whose request is queued
   Wait wait_;
   Duration waited_{};              // for a backend, in the queue and in connects that failed
   observe::Cause refused_by_{};    // the last answer that was no valid one
@@ -259,10 +188,7 @@ class Exchange {
   bool has_head_ = false;          // of this attempt's response, an interim one or its own
   bool logs_in_ = false;           // the request: its connection becomes the client's alone
   bool is_clients_own_ = false;    // this attempt's connection has been that before
-  bool is_tunnel_ = false;
-  bool switches_late_ = false;      // a 101 has come; the request's body is to end first (RFC 9110 7.8)
-  bool tunnel_up_ended_ = false;    // the client's direction
-  bool tunnel_down_ended_ = false;  // the backend's
+  bool switches_late_ = false;     // a 101 has come; the request's body is to end first (RFC 9110 7.8)
 };
 
 }  // namespace sluice::proxy

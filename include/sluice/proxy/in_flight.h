@@ -25,6 +25,9 @@ namespace sluice::proxy {
 struct ExchangeContext;
 struct LocalGeneration;
 
+/// How the client's stream is to be left when its request has its outcome.
+enum class Ending { finish, abort };
+
 /// How a request came out.
 struct Outcome {
   observe::Cause cause = observe::Cause::ok;
@@ -43,6 +46,8 @@ struct InFlight {
   void outlive_generation(LocalGeneration& newest, unsigned worker);
   /// The client's id, if that may give one, or a new one; none when the configuration says so.
   void choose_request_id();
+  /// The id that it got where it was before: the client's, or a copy in `made_id`.
+  void take_request_id(std::string_view id);
   const config::Config& config() const;
 
   /// Of its pool, and of this version of a backend.

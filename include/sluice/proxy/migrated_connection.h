@@ -27,6 +27,13 @@ struct TunnelState {
   bool operator==(const TunnelState&) const = default;
 };
 
+/// A tunnel as one owner leaves it.
+struct SuspendedTunnel {
+  TunnelState state{};
+  net::Descriptor client{};
+  net::Descriptor backend{};
+};
+
 /// All but the descriptors: a value that can be written down.
 struct ConnectionState {
   std::string listener{};  ///< its identity: the address in the configuration
