@@ -1,5 +1,4 @@
 // The way of a request, from the client to a backend, step by step.
-#include <sluice/base/memory.h>
 #include <sluice/base/text.h>
 #include <sluice/base/uri_path.h>
 #include <sluice/http/connection_login.h>
@@ -19,7 +18,6 @@
 #include "proxy/cause_of.h"
 #include "proxy/hedge.h"
 #include "proxy/local_reply.h"
-#include "proxy/partial_post.h"
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -27,7 +25,6 @@ namespace {
 
 constexpr uint64_t kMostOfOnce = 8192;
 constexpr Duration kLookAgain{500};
-constexpr size_t kMostRoomKept = size_t{64} * 1024;  // of the room of a buffer, for the next request
 
 Error client_left() {
   return {
@@ -47,15 +44,10 @@ using wire::Flow;
 using wire::Follows;
 
 Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
-    : flight_(flight), owner_(owner), logins_(logins), replay_(std::move(flight.context->replay)) {
-  replay_.clear();
-}
+    : flight_(flight), owner_(owner), logins_(logins) {}
 
 Exchange::~Exchange() {
   drop_attempt();
-  partial_.reset();
-  clear_keeping(replay_, kMostRoomKept);
-  if (replay_.capacity() > flight_.context->replay.capacity()) flight_.context->replay = std::move(replay_);
 }
 
 const config::Config& Exchange::config() const {
@@ -123,13 +115,13 @@ void Exchange::wait_for_backend() {
   if (left <= Duration::zero()) return reply(Cause::queue_timeout);
   if (flight_.pool->is_queue_full()) return reply(Cause::queue_full);
   flight_.trace.wait_begins(flight_.context->deadlines.clock().now());
-  flight_.context->deadlines.arm(side_deadline_, kLookAgain);
+  flight_.context->deadlines.arm(client_look_, kLookAgain);
   wait_ = flight_.pool->wait_for_backend(
       queue_entry_, ask(), left, [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
 }
 
 void Exchange::on_lease(Result<upstream::Lease> lease) {
-  side_deadline_.disarm();
+  client_look_.disarm();
   if (flight_.client->has_left()) return client_gone(client_left());
   if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
   waited_ += flight_.context->deadlines.clock().now() -
@@ -143,7 +135,7 @@ void Exchange::on_lease(Result<upstream::Lease> lease) {
 /// request would keep its place in the queue.
 void Exchange::look_for_client() {
   if (flight_.client->has_left()) return client_gone(client_left());
-  flight_.context->deadlines.arm(side_deadline_, kLookAgain);
+  flight_.context->deadlines.arm(client_look_, kLookAgain);
 }
 
 void Exchange::connect() {
@@ -226,67 +218,12 @@ void Exchange::send_request() {
   interims_ = 0;
   has_head_ = false;
   flight_.sent_at = flight_.context->deadlines.clock().now();
-  const bool body_at_once =
-      request.framing.has_body() && !partial_ && (!replay_.empty() || flight_.client->has_buffered_body());
   const Flow flow = upstream_->send_head(request, forwarding(flight_.backend),
-                                         body_at_once ? Follows::body_at_once : Follows::nothing_yet);
+                                         body_.is_at_hand() ? Follows::body_at_once : Follows::nothing_yet);
   arm_response_deadline();
   wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
   if (flight_.settings->retry.hedge > Duration::zero()) arm_hedge();
-  if (!request.framing.has_body()) return;
-  expect_continue();
-  send_body(flow);
-}
-
-/// A backend that knows nothing of 100-continue must not keep the client waiting for it (RFC 9110 10.1.1).
-void Exchange::expect_continue() {
-  if (!flight_.client->request().expects_continue || body_ended_) return;
-  continue_awaited_ = true;
-  flight_.context->deadlines.arm(side_deadline_, flight_.settings->timeouts.expect_continue);
-}
-
-void Exchange::stop_expecting() {
-  if (std::exchange(continue_awaited_, false)) side_deadline_.disarm();
-}
-
-std::string Exchange::client_trailers() const {
-  return http::forwardable_trailers(flight_.client->trailers(), flight_.client->request(),
-                                    &flight_.rules->request);
-}
-
-/// Sends the client's body to the backend, beginning with what an earlier attempt took of it; the response
-/// may come before its end.
-void Exchange::send_body(Flow flow) {
-  if (partial_) return send_given_back(flow);
-  if (!replay_.empty()) flow = upstream_->write_body(replay_);
-  send_rest(flow);
-}
-
-/// Sends what no attempt has taken from the client yet.
-void Exchange::send_rest(Flow flow) {
-  if (body_ended_) {
-    upstream_->end_body(client_trailers());
-    if (switches_late_) upgrade(*response_);
-    return;
-  }
-  const auto on_piece = [this](std::string_view piece) { remember(piece); };
-  const auto on_done = [this](Result<void> how) { on_upload_done(std::move(how)); };
-  if (flow == Flow::blocked) return upload_.start_blocked(*flight_.client, *upstream_, on_piece, on_done);
-  upload_.start(*flight_.client, *upstream_, on_piece, on_done);
-}
-
-/// Keeps what a next attempt would have to send again, up to the pool's bound.
-void Exchange::remember(std::string_view piece) {
-  arm_response_deadline();
-  stop_expecting();
-  flight_.received += piece.size();
-  if (!body_remembered_) return;
-  if (replay_.size() + piece.size() <= most_remembered()) {
-    replay_.append(piece);
-    return;
-  }
-  body_remembered_ = false;
-  replay_.clear();
+  if (body_.exists()) body_.send_to(*upstream_, flow, most_remembered());
 }
 
 /// A request that may be done only once is sent again when the backend had closed the connection before it
@@ -297,20 +234,18 @@ uint64_t Exchange::most_remembered() const {
   return upstream_->is_reused() ? std::min(most, kMostOfOnce) : 0;
 }
 
-void Exchange::on_upload_done(Result<void> how) {
-  if (how) {
-    body_ended_ = true;
-    upstream_->end_body(client_trailers());
-    if (switches_late_) return upgrade(*response_);
-    return arm_response_deadline();
-  }
-  const Error error = std::move(how).error();
-  // The backend takes no more: what it says about that comes as its response, or as the end of the
-  // connection.
-  if (error.origin == Origin::upstream) return switches_late_ ? attempt_failed(error) : void();
-  const Cause cause = cause_of_refusal(error);
+void Exchange::on_body_sent() {
+  if (switches_late_) return upgrade(*response_);
+  arm_response_deadline();
+}
+
+void Exchange::on_body_refused(const Error& error) {
+  if (switches_late_) attempt_failed(error);
+}
+
+void Exchange::on_body_lost(Cause cause, std::string_view explanation) {
   if (flight_.client->is_committed()) return over(cause, Ending::abort);
-  reply(cause, error.message);
+  reply(cause, explanation);
 }
 
 void Exchange::arm_response_deadline() {
@@ -326,7 +261,7 @@ bool Exchange::is_attempt_bounded() const {
 
 bool Exchange::may_cut_attempts() const {
   if (flight_.settings->retry.attempt_timeout == Duration::zero()) return false;
-  return may_replay_ && body_remembered_ && flight_.attempts < flight_.settings->retry.attempts;
+  return may_replay_ && body_.is_replayable() && flight_.attempts < flight_.settings->retry.attempts;
 }
 
 }  // namespace sluice::proxy

@@ -38,7 +38,7 @@ void Exchange::take_connection() {
   upstream::Backend& backend = lease_->backend();
   // A request that may be sent only once, from here on, must not be lost to a connection that its backend was
   // about to close.
-  const bool may_fail = may_replay_ && body_remembered_ &&
+  const bool may_fail = may_replay_ && body_.is_replayable() &&
                         flight_.attempts < flight_.settings->retry.attempts &&
                         surely_fits(flight_.client->request().framing, flight_.settings->retry);
   if (logins_ != nullptr && !logins_->is_empty()) {

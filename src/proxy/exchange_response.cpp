@@ -15,7 +15,6 @@
 #include "proxy/drain_header.h"
 #include "proxy/hedge.h"
 #include "proxy/local_reply.h"
-#include "proxy/partial_post.h"
 #include "proxy/trust.h"
 #include "proxy/tunnel.h"
 
@@ -35,7 +34,7 @@ void Exchange::on_head(Result<const http::ResponseHead*> head) {
   if (!head) return attempt_failed(head.error());
   has_head_ = true;
   end_hedge();
-  stop_expecting();
+  body_.attempt_answered();
   arm_response_deadline();
   if ((*head)->status == 101) return upgrade(**head);
   if (is_given_back(**head)) return take_back(**head);
@@ -80,7 +79,7 @@ Flow Exchange::begin_response(Follows follows) {
 /// attempt may be made.
 bool Exchange::hold_response(const http::ResponseHead& head) {
   const auto& retry = flight_.settings->retry;
-  if (!retry.hold || !may_replay_ || !body_remembered_) return false;
+  if (!retry.hold || !may_replay_ || !body_.is_replayable()) return false;
   if (head.framing.kind == http::Framing::Kind::length && head.framing.length > retry.buffer_bytes) {
     return false;
   }
@@ -164,8 +163,8 @@ void Exchange::upgrade(const http::ResponseHead& head) {
                            .status = 502});
   }
   response_ = &head;
-  // The body is whole once on_upload_done() has run. A client that waits for a 100 would never send it.
-  switches_late_ = upload_.is_running() || partial_ != nullptr;
+  // The body is whole once on_body_sent() has run. A client that waits for a 100 would never send it.
+  switches_late_ = body_.is_under_way();
   if (switches_late_) return flight_.client->send_continue();
   upstream_->switch_protocols();
   if (!flight_.settings->drain_header.name.empty()) heed_drain_header(head);
@@ -215,7 +214,7 @@ void Exchange::attempt_failed(const Error& error) {
   const bool again = may_retry({.nothing_sent = taken_nothing,
                                 .idempotent = may_replay_,
                                 .non_idempotent_allowed = flight_.settings->retry.non_idempotent,
-                                .body_replayable = body_remembered_,
+                                .body_replayable = body_.is_replayable(),
                                 .timed_out = error.code == ErrorCode::timed_out && !was_bounded,
                                 .attempts = flight_.attempts,
                                 .attempts_allowed = flight_.settings->retry.attempts});
@@ -242,14 +241,7 @@ void Exchange::on_deadline() {
 
 /// The backend is not to blame then; the client has timeouts of its own.
 bool Exchange::waits_for_client() const {
-  const bool is_uploading = upload_.is_running() && !upload_.is_blocked() && !continue_awaited_;
-  return download_.is_running() ? download_.is_blocked() : is_uploading;
-}
-
-void Exchange::on_side_deadline() {
-  if (flight_.trace.is_waiting()) return look_for_client();
-  continue_awaited_ = false;
-  flight_.client->send_continue();
+  return download_.is_running() ? download_.is_blocked() : body_.waits_for_client();
 }
 
 void Exchange::client_gone(const Error& error) {
@@ -261,9 +253,7 @@ void Exchange::client_gone(const Error& error) {
 /// The response has been read whole. If the request body has not, the client's stream deals with the rest.
 void Exchange::release_backend() {
   deadline_.disarm();
-  side_deadline_.disarm();
-  upload_.stop();
-  partial_.reset();
+  body_.drop();
   wait_.cancel();
   if (response_->has(http::FieldName::keep_alive)) {
     lease_->backend().says_keep_alive(response_->find(http::FieldName::keep_alive));
@@ -279,11 +269,10 @@ void Exchange::release_backend() {
 
 void Exchange::drop_attempt() {
   stop_hedge();
-  if (partial_ && partial_->has_begun) partial_.reset();  // It writes to the attempt.
   deadline_.disarm();
-  side_deadline_.disarm();
+  client_look_.disarm();
   wait_.cancel();
-  upload_.stop();
+  body_.stop();
   download_.stop();
   if (held_) held_->stop();
   upstream_.reset();
@@ -304,7 +293,7 @@ void Exchange::reply(Cause cause, std::string_view explanation, int received_sta
 
 void Exchange::answer(const LocalReply& reply) {
   drop_attempt();
-  partial_.reset();
+  body_.drop();
   flight_.cause = reply.cause;
   flight_.status = reply.status;
   const wire::OwnSent own = flight_.client->send_own(reply.response());
@@ -316,13 +305,13 @@ void Exchange::answer(const LocalReply& reply) {
 void Exchange::stop() {
   end(Cause::stopped);
   drop_attempt();
-  partial_.reset();
+  body_.drop();
 }
 
 void Exchange::over(Cause cause, Ending ending) {
   end(cause);
   drop_attempt();
-  partial_.reset();
+  body_.drop();
   owner_.on_exchange_over(ending);
 }
 
@@ -350,14 +339,14 @@ bool Exchange::is_at(const upstream::BackendState& backend) const {
     return lease.backend().state().get() == &backend;
   };
   return (lease_ && leads_there(*lease_)) || (hedge_ && hedge_->lease && leads_there(*hedge_->lease)) ||
-         (partial_ && leads_there(partial_->lease));
+         body_.is_at(backend);
 }
 
 std::string_view Exchange::phase() const {
   if (flight_.client->is_committed()) return "response";
   if (!lease_) return "queued";
   if (!upstream_) return "connecting";
-  return upload_.is_running() ? "upload" : "waiting";
+  return body_.is_sending() ? "upload" : "waiting";
 }
 
 }  // namespace sluice::proxy

@@ -6,6 +6,7 @@
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/cause.h>
 #include <sluice/proxy/in_flight.h>
+#include <sluice/proxy/request_body.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
@@ -22,7 +23,6 @@ class BufferedResponse;
 class LoginConnections;
 struct Hedge;
 struct LocalReply;
-struct PartialPost;
 struct TunnelBackend;
 
 /// What becomes of an exchange. Each call may drop it.
@@ -41,7 +41,7 @@ class ExchangeOwner {
 /// One request's way to a backend, and its response's way back. Each step ends by calling the next, or by
 /// setting `wait_`: the only thing the exchange waits for. Bodies move in pumps beside it. Dropping the
 /// exchange drops its waits: no callback can reach it.
-class Exchange {
+class Exchange final : private RequestBodyOwner {
  public:
   /// `flight` has begun: its client holds a whole request. `logins` are the client connection's; null: none
   /// is kept. All outlive the exchange.
@@ -83,14 +83,11 @@ class Exchange {
   http::RequestForwarding forwarding(const Address& backend);
   void send_preface(wire::ClientStream& backend);
   void rewrite_target(const RequestPath& path);
-  std::string client_trailers() const;
-  void send_body(wire::Flow flow);
-  void send_rest(wire::Flow flow);
-  void expect_continue();
-  void stop_expecting();
-  void remember(std::string_view piece);
   uint64_t most_remembered() const;
-  void on_upload_done(Result<void> how);
+  void on_body_moved() override { arm_response_deadline(); }
+  void on_body_sent() override;
+  void on_body_refused(const Error& error) override;
+  void on_body_lost(observe::Cause cause, std::string_view explanation) override;
 
   // A connection that speaks for its client alone.
   const WeightedTarget* target_of_login(const WeightedTargets& ways) const;
@@ -113,8 +110,6 @@ class Exchange {
   // A request that its backend gives back.
   bool is_given_back(const http::ResponseHead& head) const;
   void take_back(const http::ResponseHead& head);
-  void send_given_back(wire::Flow flow);
-  void on_given_back(Result<void> how);
 
   // The response.
   void on_head(Result<const http::ResponseHead*> head);
@@ -132,7 +127,6 @@ class Exchange {
   // What goes wrong, and the end.
   void attempt_failed(const Error& error);
   void on_deadline();
-  void on_side_deadline();
   bool waits_for_client() const;
   void arm_response_deadline();
   bool is_attempt_bounded() const;
@@ -164,25 +158,19 @@ class Exchange {
   std::unique_ptr<http::FieldEdits> own_edits_;  // of the response, beyond the route's
   std::unique_ptr<BufferedResponse> held_;       // what of it is kept back, when the pool wants that
   std::unique_ptr<Hedge> hedge_;
-  std::unique_ptr<PartialPost> partial_;
-  wire::Pump upload_;
+  RequestBody body_{flight_, *this};  // The last two use the streams.
   wire::Pump download_;
   std::string target_;        // to ask for, when it is not the client's
   std::string host_;          // to name, when it is not the client's
   std::string_view upgrade_;  // the protocol that the client may switch to
-  std::string replay_;        // of the request's body, what a next attempt has to send again
   Deadline deadline_{[this] { on_deadline(); }};
-  Deadline side_deadline_{
-      [this] { on_side_deadline(); }};  // for a 100; for a look at a client whose request is queued
+  Deadline client_look_{[this] { look_for_client(); }};  // while the request is queued
   Wait wait_;
   Duration waited_{};              // for a backend, in the queue and in connects that failed
   observe::Cause refused_by_{};    // the last answer that was no valid one
   unsigned interims_ = 0;          // 1xx responses of this attempt
-  bool continue_awaited_ = false;  // the client may send nothing before a 100
   bool fresh_only_ = false;        // a reused connection has failed us once
   bool may_replay_ = false;        // the method, or the pool, allows a second attempt
-  bool body_remembered_ = true;    // replay_ holds all of the body that was taken from the client
-  bool body_ended_ = false;        // the client's body was taken whole
   bool has_drain_header_ = false;  // the response: the client is not to see it
   bool is_last_response_ = false;  // its backend says that it drains
   bool has_head_ = false;          // of this attempt's response, an interim one or its own
