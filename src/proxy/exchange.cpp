@@ -3,7 +3,6 @@
 #include <sluice/base/uri_path.h>
 #include <sluice/http/connection_login.h>
 #include <sluice/http/max_forwards.h>
-#include <sluice/http/proxy_protocol.h>
 #include <sluice/http/upgrade.h>
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/exchange_context.h>
@@ -16,15 +15,18 @@
 #include "proxy/balance_key.h"
 #include "proxy/buffered_response.h"
 #include "proxy/cause_of.h"
-#include "proxy/hedge.h"
 #include "proxy/local_reply.h"
+#include "proxy/login_connections.h"
 #include "proxy/trust.h"
+#include "proxy/tunnel.h"
 
 namespace sluice::proxy {
 namespace {
 
-constexpr uint64_t kMostOfOnce = 8192;
 constexpr Duration kLookAgain{500};
+constexpr int kPartialPost = 379;
+/// Required beside the status, which is not registered: no backend sends both by accident.
+constexpr std::string_view kPartialPostReason = "PartialPOST Replay";
 
 Error client_left() {
   return {
@@ -44,11 +46,11 @@ using wire::Flow;
 using wire::Follows;
 
 Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
-    : flight_(flight), owner_(owner), logins_(logins) {}
-
-Exchange::~Exchange() {
-  drop_attempt();
+    : flight_(flight), owner_(owner) {
+  plan_.logins = logins;
 }
+
+Exchange::~Exchange() = default;
 
 const config::Config& Exchange::config() const {
   return flight_.config();
@@ -75,9 +77,10 @@ void Exchange::start() {
   flight_.settings = way.settings;
   flight_.pool = way.pool;
   flight_.pool->retry_budget().count_request();
-  may_replay_ = may_replay(request, flight_.settings->retry);
-  logs_in_ = http::logs_connection_in(request);
-  upgrade_ = http::wanted_upgrade(request, flight_.route->upgrade);
+  if (request.framing.has_body()) body_.emplace(flight_, static_cast<RequestBodyOwner&>(*this));
+  plan_.may_replay = may_replay(request, flight_.settings->retry);
+  plan_.logs_in = http::logs_connection_in(request);
+  plan_.upgrade = http::wanted_upgrade(request, flight_.route->upgrade);
   flight_.is_trusted_client = is_trusted(config().forwarding, client.client().address);
   key_ = balance_key(flight_.settings->balance, config(), client, flight_.is_trusted_client);
   rewrite_target(path);
@@ -92,20 +95,36 @@ void Exchange::redirect() {
   answer(*found);
 }
 
+/// A client that has logged in at one side of a split stays there.
+const WeightedTarget* Exchange::target_of_login(const WeightedTargets& ways) const {
+  if (plan_.logins == nullptr || plan_.logins->is_empty()) return nullptr;
+  const auto found = std::ranges::find_if(
+      ways, [&](const WeightedTarget& way) { return plan_.logins->backend_in(*way.pool) != nullptr; });
+  return found == ways.end() ? nullptr : &*found;
+}
+
 // ---- towards a backend
 
 void Exchange::rewrite_target(const RequestPath& path) {
   if (!flight_.rules->path.is_needed() || flight_.client->request().is_about_server()) return;
-  flight_.rules->path.append(target_, path);
-  target_ += flight_.client->request().query();
+  flight_.rules->path.append(plan_.target, path);
+  plan_.target += flight_.client->request().query();
 }
 
 void Exchange::pick_backend() {
-  lease_ = flight_.pool->try_pick(ask());
+  auto lease = flight_.pool->try_pick(ask());
   // A backend that was tried would give the same invalid answer.
-  if (!lease_ && !flight_.refused.empty()) return reply(refused_by_);
-  if (!lease_) return wait_for_backend();
-  connect();
+  if (!lease && !flight_.refused.empty()) return reply(refused_by_);
+  if (!lease) return wait_for_backend();
+  start_attempt(*std::move(lease));
+}
+
+upstream::PickRequest Exchange::ask() const {
+  const bool may_have_login = plan_.logins != nullptr && !plan_.logins->is_empty();
+  return {.tried = tried_,
+          .key = key_,
+          .untried_only = !flight_.refused.empty(),
+          .only = may_have_login ? plan_.logins->backend_in(*flight_.pool) : nullptr};
 }
 
 /// No backend can take the request now. It waits for the pool's bound in all, however often it comes back
@@ -115,132 +134,213 @@ void Exchange::wait_for_backend() {
   if (left <= Duration::zero()) return reply(Cause::queue_timeout);
   if (flight_.pool->is_queue_full()) return reply(Cause::queue_full);
   flight_.trace.wait_begins(flight_.context->deadlines.clock().now());
-  flight_.context->deadlines.arm(client_look_, kLookAgain);
+  if (!queued_) queued_.emplace([this] { look_for_client(); });
+  flight_.context->deadlines.arm(queued_->client_look, kLookAgain);
   wait_ = flight_.pool->wait_for_backend(
-      queue_entry_, ask(), left, [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
+      queued_->place, ask(), left, [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
 }
 
 void Exchange::on_lease(Result<upstream::Lease> lease) {
-  client_look_.disarm();
+  queued_->client_look.disarm();
   if (flight_.client->has_left()) return client_gone(client_left());
   if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
   waited_ += flight_.context->deadlines.clock().now() -
-             std::max(flight_.trace.waits_since(), queue_entry_.released());
-  lease_ = *std::move(lease);
-  flight_.wait_over(Cause::ok, version());
-  connect();
+             std::max(flight_.trace.waits_since(), queued_->place.released());
+  flight_.wait_over(Cause::ok, lease->backend().version());
+  start_attempt(*std::move(lease));
+}
+
+void Exchange::login_ended() {
+  if (flight_.trace.is_waiting() && plan_.logins->backend_in(*flight_.pool) == nullptr)
+    queued_->place.take_any();
 }
 
 /// A client that has sent much is not read from while it waits: its leaving would go unnoticed, and its
 /// request would keep its place in the queue.
 void Exchange::look_for_client() {
   if (flight_.client->has_left()) return client_gone(client_left());
-  flight_.context->deadlines.arm(client_look_, kLookAgain);
+  flight_.context->deadlines.arm(queued_->client_look, kLookAgain);
 }
 
-void Exchange::connect() {
+// ---- attempts
+
+void Exchange::start_attempt(upstream::Lease lease) {
   if (flight_.failed_at != nullptr) flight_.count_retry();
+  Attempt& attempt = add_attempt(std::move(lease));
+  const bool is_connected =
+      attempt.take_connection({.fresh_only = fresh_only_, .may_be_repeated = may_be_repeated()});
+  follow(attempt);
+  if (is_connected) return attempt.send();
+  attempt.dial();
+  flight_.trace.dials(attempt.dialed());
+}
+
+Attempt& Exchange::add_attempt(upstream::Lease lease) {
   ++flight_.attempts;
-  upstream::Backend& backend = lease_->backend();
-  flight_.backend = backend.address();
-  flight_.was_tried = true;
-  flight_.trace.attempt_begins();
-  take_connection();
-  if (upstream_) return send_request();
-  flight_.trace.dials(flight_.context->deadlines.clock().now());
-  flight_.context->deadlines.arm(deadline_, flight_.settings->timeouts.connect);
-  wait_ = flight_.context->dialer.dial(backend.address(),
-                                       [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
-                                         on_connected(std::move(connection));
-                                       });
+  auto& place = attempts_[attempts_[0] ? 1 : 0];
+  return place.emplace(flight_, plan_, body_ ? &*body_ : nullptr, static_cast<AttemptOwner&>(*this),
+                       std::move(lease));
 }
 
-void Exchange::on_connected(Result<std::unique_ptr<wire::ClientStream>> connection) {
-  deadline_.disarm();
-  if (!connection) return connect_failed(connection.error());
-  upstream_ = *std::move(connection);
-  send_preface(*upstream_);
-  send_request();
-}
-
-void Exchange::send_preface(wire::ClientStream& backend) {
-  const auto& client = flight_.client->client();
-  if (flight_.settings->proxy_protocol == config::ProxyProtocol::v1) {
-    backend.send_preface(http::proxy_header_v1(client.address, client.local));
-  } else if (flight_.settings->proxy_protocol == config::ProxyProtocol::v2) {
-    backend.send_preface(http::proxy_header_v2(client.address, client.local));
+Attempt* Exchange::attempt_beside(const Attempt& attempt) {
+  for (auto& each : attempts_) {
+    if (each && &*each != &attempt) return &*each;
   }
+  return nullptr;
+}
+
+void Exchange::drop(Attempt& attempt) {
+  if (current_ == &attempt) current_ = nullptr;
+  for (auto& each : attempts_) {
+    if (each && &*each == &attempt) return each.reset();
+  }
+}
+
+/// What the request's record says of the attempt that is under way is of this one.
+void Exchange::follow(Attempt& attempt) {
+  current_ = &attempt;
+  flight_.backend = attempt.address();
+  flight_.was_tried = true;
+  flight_.sent_at = attempt.sent();
+  flight_.trace.attempt_begins();
+  if (attempt.dialed() != TimePoint()) flight_.trace.dials(attempt.dialed());
+}
+
+/// It has answered first.
+void Exchange::settle_on(Attempt& attempt) {
+  if (hedge_due_) hedge_due_->disarm();
+  if (Attempt* const beside = attempt_beside(attempt)) {
+    flight_.trace.attempt_ended_beside(beside->record(Cause::hedged, 0));
+    drop(*beside);
+    hedged_ = nullptr;
+    follow(attempt);
+  }
+  if (body_) body_->attempt_answered();
+}
+
+/// From here on, if its connection fails.
+bool Exchange::may_be_repeated() const {
+  return plan_.may_replay && is_body_replayable() && flight_.attempts < flight_.settings->retry.attempts &&
+         surely_fits(flight_.client->request().framing, flight_.settings->retry);
+}
+
+void Exchange::on_sending(Attempt& attempt) {
+  if (current_ == &attempt) flight_.sent_at = attempt.sent();
+  if (hedged_ != nullptr) {
+    flight_.context->counters.retries.add();
+    std::exchange(hedged_, nullptr)->add(observe::Event::retried, Cause::hedged);
+  } else if (flight_.settings->retry.hedge > Duration::zero()) {
+    arm_hedge(attempt);
+  }
+}
+
+void Exchange::on_interim(Attempt& attempt, const http::ResponseHead& head) {
+  settle_on(attempt);
+  flight_.client->send_interim(head, &flight_.rules->response);
+}
+
+void Exchange::on_head(Attempt& attempt, const http::ResponseHead& head) {
+  settle_on(attempt);
+  if (head.status == 101) return upgrade(head);
+  if (is_given_back(head)) return take_back(head);
+  send_response(head);
+}
+
+/// The backend is not to blame then; the client has timeouts of its own.
+bool Exchange::waits_for_client() const {
+  return download_.is_running() ? download_.is_blocked() : body_ && body_->waits_for_client();
+}
+
+void Exchange::on_attempt_over(Attempt& attempt, AttemptOutcome outcome) {
+  if (hedge_due_) hedge_due_->disarm();
+  if (attempt_beside(attempt) != nullptr) return lost_beside(attempt, outcome);
+  outcome.was_connected ? attempt_failed(outcome) : connect_failed(outcome);
+}
+
+/// The other attempt goes on, and the request loses nothing.
+void Exchange::lost_beside(Attempt& attempt, const AttemptOutcome& outcome) {
+  const Cause cause =
+      outcome.was_connected ? cause_of_attempt(outcome.error, 0) : cause_of_connect(outcome.error);
+  flight_.trace.attempt_ended_beside(attempt.record(cause, 0));
+  note_refusal(outcome.error, cause);
+  upstream::Backend& backend = attempt.backend();
+  if (!outcome.was_connected) {
+    --flight_.attempts;  // As of any connect that fails.
+    hedged_ = nullptr;
+    if (cause != Cause::no_descriptors) backend.connect_failed(cause);
+  } else if (outcome.is_stale) {
+    fresh_only_ = true;
+    backend.closed_when_reused();
+  } else {
+    backend.connection_broke(cause);
+    tried_.push_back(&backend);
+  }
+  Attempt& other = *attempt_beside(attempt);
+  drop(attempt);
+  follow(other);
 }
 
 /// Nothing was sent: another backend is always safe, and the attempt does not count. The pool's bound on
 /// waiting ends this.
-void Exchange::connect_failed(const Error& error) {
-  const Cause cause = cause_of_connect(error);
+void Exchange::connect_failed(const AttemptOutcome& outcome) {
+  const Cause cause = cause_of_connect(outcome.error);
   if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
   const TimePoint now = flight_.context->deadlines.clock().now();
   flight_.trace.attempt_ends(flight_.backend, cause, 0, now, now);
   flight_.note_retry(cause, version());
-  lease_->backend().connect_failed(cause);
-  forget_backend();
+  upstream::Backend& backend = current_->backend();
+  backend.connect_failed(cause);
+  waited_ += now - current_->dialed();
+  give_up_backend();
   --flight_.attempts;
-  waited_ += now - flight_.trace.dialed();
   if (waited_ >= flight_.settings->queue.timeout) return reply(cause);
   pick_backend();
 }
 
 /// The lease may be the last to hold the backend: the pointer that is kept is only ever compared.
-void Exchange::forget_backend() {
-  const upstream::Backend* backend = &lease_->backend();
+void Exchange::give_up_backend() {
+  const upstream::Backend* backend = &current_->backend();
   if (std::ranges::find(tried_, backend) == tried_.end()) tried_.push_back(backend);
-  drop_attempt();
+  drop_attempts();
 }
 
-http::RequestForwarding Exchange::forwarding(const Address& backend) {
-  const auto& client = flight_.client->client();
-  host_ = flight_.route->rewrite_host;
-  if (host_.empty() && flight_.client->request().host().empty()) {  // HTTP/1.1 wants one (RFC 9112 3.2).
-    host_ = backend.is_local() ? "localhost" : backend.text();
-  }
-  return {.client_ip = client.ip,
-          .client_is_trusted = flight_.is_trusted_client,
-          .port = client.local.port(),
-          .request_id = flight_.request_id,
-          .say_forwarded = config().forwarding.say_forwarded,
-          .target = target_,
-          .host = host_,
-          .upgrade = upgrade_,
-          .close = !flight_.settings->keep_alive,
-          .edits = flight_.rules->request.empty() ? nullptr : &flight_.rules->request};
-}
+// ---- a second attempt beside the first
 
-void Exchange::send_request() {
+/// Only where two deliveries at the same time are as good as one, by the method, and only the head has to be
+/// sent. Permission to send a request again once an attempt has failed promises less. A client that sticks to
+/// a backend would lose it.
+void Exchange::arm_hedge(const Attempt& attempt) {
+  if (plan_.logs_in || attempt.is_clients_own()) return;  // The backend knows the client by this connection.
   const auto& request = flight_.client->request();
-  interims_ = 0;
-  has_head_ = false;
-  flight_.sent_at = flight_.context->deadlines.clock().now();
-  const Flow flow = upstream_->send_head(request, forwarding(flight_.backend),
-                                         body_.is_at_hand() ? Follows::body_at_once : Follows::nothing_yet);
-  arm_response_deadline();
-  wait_ = upstream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
-  if (flight_.settings->retry.hedge > Duration::zero()) arm_hedge();
-  if (body_.exists()) body_.send_to(*upstream_, flow, most_remembered());
+  if (!request.is_idempotent() || !plan_.upgrade.empty() || body_) return;
+  if (flight_.settings->balance.policy == config::BalancePolicy::sticky_cookie) return;
+  if (flight_.attempts >= flight_.settings->retry.attempts) return;
+  if (!hedge_due_) hedge_due_.emplace([this] { start_hedge(); });
+  flight_.context->deadlines.arm(*hedge_due_, flight_.settings->retry.hedge);
 }
 
-/// A request that may be done only once is sent again when the backend had closed the connection before it
-/// came. That is rare: large bodies are not copied for it.
-uint64_t Exchange::most_remembered() const {
-  const uint64_t most = flight_.settings->retry.buffer_bytes;
-  if (may_replay_) return most;
-  return upstream_->is_reused() ? std::min(most, kMostOfOnce) : 0;
+void Exchange::start_hedge() {
+  if (current_->has_answered()) return;
+  auto tried = tried_;
+  tried.push_back(&current_->backend());
+  auto lease = flight_.pool->try_pick({.tried = tried, .key = key_});
+  if (!lease || std::ranges::find(tried, &lease->backend()) != tried.end()) return;
+  if (!flight_.pool->retry_budget().take(flight_.context->deadlines.clock().now())) return;
+  hedged_ = &tally();
+  Attempt& second = add_attempt(*std::move(lease));
+  if (second.take_connection({.may_be_repeated = true})) return second.send();
+  second.dial();
 }
+
+// ---- the body
 
 void Exchange::on_body_sent() {
   if (switches_late_) return upgrade(*response_);
-  arm_response_deadline();
+  current_->restart_deadline();
 }
 
 void Exchange::on_body_refused(const Error& error) {
-  if (switches_late_) attempt_failed(error);
+  if (switches_late_) attempt_failed({.error = error, .was_connected = true});
 }
 
 void Exchange::on_body_lost(Cause cause, std::string_view explanation) {
@@ -248,20 +348,29 @@ void Exchange::on_body_lost(Cause cause, std::string_view explanation) {
   reply(cause, explanation);
 }
 
-void Exchange::arm_response_deadline() {
-  Duration bound = flight_.settings->timeouts.response;
-  if (is_attempt_bounded()) bound = std::min(bound, flight_.settings->retry.attempt_timeout);
-  flight_.context->deadlines.arm(deadline_, bound);
+/// Whether the head says that the backend has done nothing, and gives the request's body back. After "Zero
+/// Downtime Release" (SIGCOMM 2020, 4.3).
+bool Exchange::is_given_back(const http::ResponseHead& head) const {
+  return head.status == kPartialPost && flight_.settings->retry.partial_post &&
+         head.reason() == kPartialPostReason;
 }
 
-/// No head has come (perhaps bytes of one), and another attempt may be made when this takes too long.
-bool Exchange::is_attempt_bounded() const {
-  return may_cut_attempts() && !has_head_;
-}
-
-bool Exchange::may_cut_attempts() const {
-  if (flight_.settings->retry.attempt_timeout == Duration::zero()) return false;
-  return may_replay_ && body_.is_replayable() && flight_.attempts < flight_.settings->retry.attempts;
+/// The exchange goes on at another backend, with the client's head.
+void Exchange::take_back(const http::ResponseHead& head) {
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  flight_.trace.attempt_ends(flight_.backend, Cause::partial_post, head.status, flight_.sent_at, now);
+  if (flight_.attempts >= flight_.settings->retry.attempts || (body_ && !body_->may_be_given_back())) {
+    return reply(Cause::partial_post, "no backend that is left keeps the request", head.status);
+  }
+  flight_.note_retry(Cause::partial_post, version());
+  tried_.push_back(&current_->backend());
+  current_->backend().returned_request();
+  if (!is_body_replayable()) {
+    TunnelBackend backend = current_->release();
+    body_->take_back(std::move(backend.lease), std::move(backend.stream));
+  }
+  drop_attempts();
+  pick_backend();
 }
 
 }  // namespace sluice::proxy

@@ -31,7 +31,7 @@ RequestBody::~RequestBody() {
 }
 
 bool RequestBody::is_at_hand() const {
-  return exists() && !given_back_ && (!replay_.empty() || flight_.client->has_buffered_body());
+  return !given_back_ && (!replay_.empty() || flight_.client->has_buffered_body());
 }
 
 /// Begins with what an earlier attempt took of it. The response may come before its end.

@@ -81,7 +81,7 @@ TEST_CASE("no backend and a full queue are told apart; a backend's address is to
   DemoApp app;
   app.kill();
   const Proxy proxy("[proxy_status]\nname = \"the edge\"\nnext_hop = true\n" +
-                        Proxy::pool({&app}, "health = false\nqueue = { max = 1, timeout = \"300ms\" }\n"),
+                        Proxy::pool({&app}, "health = false\nqueue = { max = 1, timeout = \"2s\" }\n"),
                     1);
   RawClient waiting(proxy.port());
   waiting.send(get_request("/hello"));

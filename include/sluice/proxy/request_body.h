@@ -44,7 +44,6 @@ class RequestBody {
   RequestBody(const RequestBody&) = delete;
   RequestBody& operator=(const RequestBody&) = delete;
 
-  bool exists() const { return flight_.client->request().framing.has_body(); }
   /// Bytes of it can leave together with the head of the next attempt.
   bool is_at_hand() const;
   /// All of it to this attempt, whose head was sent with this `flow`. Of what is taken from the client, up to

@@ -1,0 +1,127 @@
+// One try at one backend: it gets a connection, sends the request, and reports the head of the response, or
+// how it came out.
+#pragma once
+
+#include <sluice/base/deadlines.h>
+#include <sluice/base/wait.h>
+#include <sluice/http/forwarding.h>
+#include <sluice/proxy/in_flight.h>
+#include <sluice/upstream/pool.h>
+#include <sluice/wire/stream.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sluice::proxy {
+
+class Attempt;
+class LoginConnections;
+class RequestBody;
+struct TunnelBackend;
+
+/// What all attempts of a request have in common; made once.
+struct RequestPlan {
+  std::string target{};                ///< to ask for, when it is not the client's
+  std::string_view upgrade{};          ///< the protocol that the client may switch to
+  bool may_replay = false;             ///< the method, or the pool, allows a second attempt
+  bool logs_in = false;                ///< its connection becomes the client's alone
+  LoginConnections* logins = nullptr;  ///< the client connection's; null: none is kept
+};
+
+/// How an attempt failed.
+struct AttemptOutcome {
+  Error error;
+  bool was_connected = false;      ///< else nothing was sent
+  bool is_stale = false;           ///< a connection that was used again ended before it answered
+  bool has_taken_nothing = false;  ///< ... and its backend has read none of the request
+  bool was_cut = false;            ///< it took longer than an attempt may, not than a backend may
+};
+
+/// What an attempt reports. Each call but waits_for_client() may drop it.
+class AttemptOwner {
+ public:
+  /// It has a connection, and sends the head in this call's wake.
+  virtual void on_sending(Attempt& attempt) = 0;
+  /// A 1xx but 101. The only one that does not drop it.
+  virtual void on_interim(Attempt& attempt, const http::ResponseHead& head) = 0;
+  /// The final head, or a 101; valid as long as the attempt's stream.
+  virtual void on_head(Attempt& attempt, const http::ResponseHead& head) = 0;
+  virtual void on_attempt_over(Attempt& attempt, AttemptOutcome outcome) = 0;
+  /// The backend is not to blame for the time that passes now.
+  virtual bool waits_for_client() const = 0;
+
+ protected:
+  ~AttemptOwner() = default;
+};
+
+/// In flight at its backend as long as it lives; dropping it drops its waits, and closes a connection in use.
+class Attempt {
+ public:
+  /// All but the lease outlive it. `body` is sent with it; null: the request has none.
+  Attempt(InFlight& flight, const RequestPlan& plan, RequestBody* body, AttemptOwner& owner,
+          upstream::Lease lease);
+  ~Attempt();
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  upstream::Backend& backend() const { return lease_.backend(); }
+  const Address& address() const { return backend().address(); }
+  /// Null as long as it has no connection.
+  wire::ClientStream* stream() const { return stream_.get(); }
+  bool has_answered() const { return stream_ && stream_->has_answered(); }
+  /// The connection has been the client's alone before.
+  bool is_clients_own() const { return is_clients_own_; }
+  /// When a connection was begun for it; long ago: it took one that was there.
+  TimePoint dialed() const { return dialed_; }
+  TimePoint sent() const { return sent_; }
+  /// For the record of the request, as it ends now.
+  AttemptRecord record(observe::Cause cause, int status) const;
+
+  /// Which connections will do.
+  struct Reuse {
+    bool fresh_only = false;       ///< a new one, unless there is one that is the client's alone
+    bool may_be_repeated = false;  ///< the request: also one that the backend may be about to close
+  };
+  /// Takes an open connection; false when there is none, and one has to be dialled.
+  bool take_connection(Reuse reuse);
+  void dial();
+  /// Sends the request. May call the owner: the caller's last line.
+  void send();
+  /// Bytes have moved: the time that it may take begins anew.
+  void restart_deadline();
+
+  /// The response has been read whole. The connection goes back, for the next request of any client, or of
+  /// this one alone when it speaks for its client. `keep` false: it is closed.
+  void finish(const http::ResponseHead& response, bool keep);
+  /// The connection and the right to it go on elsewhere.
+  TunnelBackend release();
+
+ private:
+  void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
+  void send_preface();
+  http::RequestForwarding forwarding();
+  void read_head();
+  void on_head(Result<const http::ResponseHead*> head);
+  void on_deadline();
+  bool is_bounded() const;
+  uint64_t most_remembered() const;
+  void fail(Error error);
+
+  InFlight& flight_;
+  const RequestPlan& plan_;
+  RequestBody* body_;
+  AttemptOwner& owner_;
+  upstream::Lease lease_;
+  std::unique_ptr<wire::ClientStream> stream_;
+  std::string host_;                              // to name, when it is not the client's
+  Deadline deadline_{[this] { on_deadline(); }};  // for the connection, and then for the response
+  Wait wait_;
+  TimePoint dialed_{};
+  TimePoint sent_{};
+  unsigned interims_ = 0;
+  bool has_head_ = false;        // of the response, an interim one or its own
+  bool is_clients_own_ = false;  // the connection: it has been the client's alone before
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,201 @@
+#include <sluice/http/connection_login.h>
+#include <sluice/http/proxy_protocol.h>
+#include <sluice/proxy/attempt.h>
+#include <sluice/proxy/exchange_context.h>
+#include <sluice/proxy/request_body.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/login_connections.h"
+#include "proxy/tunnel.h"
+
+namespace sluice::proxy {
+
+using wire::Flow;
+using wire::Follows;
+
+namespace {
+
+constexpr uint64_t kMostOfOnce = 8192;
+constexpr unsigned kMostInterims = 100;
+
+}  // namespace
+
+Attempt::Attempt(InFlight& flight, const RequestPlan& plan, RequestBody* body, AttemptOwner& owner,
+                 upstream::Lease lease)
+    : flight_(flight), plan_(plan), body_(body), owner_(owner), lease_(std::move(lease)) {}
+
+Attempt::~Attempt() = default;
+
+AttemptRecord Attempt::record(observe::Cause cause, int status) const {
+  const bool was_dialed = dialed_ != TimePoint();
+  return {.backend = address(),
+          .cause = cause,
+          .status = status,
+          .dialed = was_dialed,
+          .began = was_dialed ? dialed_ : sent_,
+          .ended = flight_.context->deadlines.clock().now()};
+}
+
+// ---- the connection
+
+bool Attempt::take_connection(Reuse reuse) {
+  using Send = LoginConnections::Send;
+  if (plan_.logins != nullptr && !plan_.logins->is_empty()) {
+    stream_ = plan_.logins->take(*flight_.pool, backend(), reuse.may_be_repeated ? Send::again : Send::once);
+  }
+  is_clients_own_ = stream_ != nullptr;
+  const bool speaks_for_client = flight_.settings->proxy_protocol != config::ProxyProtocol::none;
+  if (stream_ || reuse.fresh_only || speaks_for_client) return is_clients_own_;
+  // A request that may be sent only once must not be lost to a connection that its backend was about to
+  // close.
+  stream_ = reuse.may_be_repeated ? backend().take_idle()
+                                  : backend().take_trusted(flight_.settings->retry.trust_idle);
+  return stream_ != nullptr;
+}
+
+void Attempt::dial() {
+  dialed_ = flight_.context->deadlines.clock().now();
+  flight_.context->deadlines.arm(deadline_, flight_.settings->timeouts.connect);
+  wait_ =
+      flight_.context->dialer.dial(address(), [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
+        on_connected(std::move(connection));
+      });
+}
+
+void Attempt::on_connected(Result<std::unique_ptr<wire::ClientStream>> connection) {
+  deadline_.disarm();
+  if (!connection) return fail(std::move(connection).error());
+  stream_ = *std::move(connection);
+  send_preface();
+  send();
+}
+
+void Attempt::send_preface() {
+  const auto& client = flight_.client->client();
+  if (flight_.settings->proxy_protocol == config::ProxyProtocol::v1) {
+    stream_->send_preface(http::proxy_header_v1(client.address, client.local));
+  } else if (flight_.settings->proxy_protocol == config::ProxyProtocol::v2) {
+    stream_->send_preface(http::proxy_header_v2(client.address, client.local));
+  }
+}
+
+// ---- the request
+
+http::RequestForwarding Attempt::forwarding() {
+  const auto& client = flight_.client->client();
+  std::string_view host = flight_.route->rewrite_host;
+  if (host.empty() && flight_.client->request().host().empty()) {  // HTTP/1.1 wants one (RFC 9112 3.2).
+    host_ = address().is_local() ? "localhost" : address().text();
+    host = host_;
+  }
+  return {.client_ip = client.ip,
+          .client_is_trusted = flight_.is_trusted_client,
+          .port = client.local.port(),
+          .request_id = flight_.request_id,
+          .say_forwarded = flight_.config().forwarding.say_forwarded,
+          .target = plan_.target,
+          .host = host,
+          .upgrade = plan_.upgrade,
+          .close = !flight_.settings->keep_alive,
+          .edits = flight_.rules->request.empty() ? nullptr : &flight_.rules->request};
+}
+
+void Attempt::send() {
+  sent_ = flight_.context->deadlines.clock().now();
+  owner_.on_sending(*this);
+  const Flow flow = stream_->send_head(
+      flight_.client->request(), forwarding(),
+      body_ != nullptr && body_->is_at_hand() ? Follows::body_at_once : Follows::nothing_yet);
+  restart_deadline();
+  read_head();
+  if (body_ != nullptr) body_->send_to(*stream_, flow, most_remembered());
+}
+
+/// A request that may be done only once is sent again when the backend had closed the connection before it
+/// came. That is rare: large bodies are not copied for it.
+uint64_t Attempt::most_remembered() const {
+  const uint64_t most = flight_.settings->retry.buffer_bytes;
+  if (plan_.may_replay) return most;
+  return stream_->is_reused() ? std::min(most, kMostOfOnce) : 0;
+}
+
+// ---- the response
+
+void Attempt::read_head() {
+  wait_ = stream_->read_head([this](Result<const http::ResponseHead*> head) { on_head(std::move(head)); });
+}
+
+void Attempt::on_head(Result<const http::ResponseHead*> head) {
+  if (!head) return fail(std::move(head).error());
+  has_head_ = true;
+  restart_deadline();
+  if (!(*head)->is_interim() || (*head)->status == 101) return owner_.on_head(*this, **head);
+  if (++interims_ > kMostInterims) {
+    return fail({.code = ErrorCode::malformed,
+                 .message = "too many interim responses",
+                 .origin = Origin::upstream,
+                 .status = 502});
+  }
+  owner_.on_interim(*this, **head);
+  read_head();
+}
+
+void Attempt::restart_deadline() {
+  Duration bound = flight_.settings->timeouts.response;
+  if (is_bounded()) bound = std::min(bound, flight_.settings->retry.attempt_timeout);
+  flight_.context->deadlines.arm(deadline_, bound);
+}
+
+/// No head has come (perhaps bytes of one), and another attempt may be made when this takes too long.
+bool Attempt::is_bounded() const {
+  const config::Retry& retry = flight_.settings->retry;
+  if (has_head_ || retry.attempt_timeout == Duration::zero()) return false;
+  return plan_.may_replay && (body_ == nullptr || body_->is_replayable()) &&
+         flight_.attempts < retry.attempts;
+}
+
+void Attempt::on_deadline() {
+  if (stream_ && owner_.waits_for_client()) return restart_deadline();
+  fail({.code = ErrorCode::timed_out, .message = "", .origin = Origin::upstream});
+}
+
+// ---- the end
+
+void Attempt::fail(Error error) {
+  AttemptOutcome outcome{
+      .error = std::move(error), .was_connected = stream_ != nullptr, .was_cut = is_bounded()};
+  if (stream_) {
+    const bool is_late = outcome.error.code == ErrorCode::timed_out;
+    outcome.is_stale = stream_->is_reused() && !stream_->has_answered() && !is_late;
+    outcome.has_taken_nothing = outcome.is_stale && stream_->has_taken_nothing();
+  }
+  owner_.on_attempt_over(*this, std::move(outcome));
+}
+
+void Attempt::finish(const http::ResponseHead& response, bool keep) {
+  deadline_.disarm();
+  wait_.cancel();
+  if (response.has(http::FieldName::keep_alive)) {
+    backend().says_keep_alive(response.find(http::FieldName::keep_alive));
+  }
+  // Another client's request on this connection could be taken for this client's.
+  const bool is_clients_alone = is_clients_own_ || plan_.logs_in || http::asks_for_connection_login(response);
+  if (!keep) {
+    stream_.reset();
+  } else if (!is_clients_alone) {
+    backend().give_back(std::move(stream_));
+  } else if (plan_.logins != nullptr && flight_.settings->keep_alive) {
+    plan_.logins->keep(flight_.pool, lease_.shared_backend(), std::move(stream_),
+                       flight_.settings->timeouts.idle);
+  }
+}
+
+TunnelBackend Attempt::release() {
+  deadline_.disarm();
+  wait_.cancel();
+  return {.lease = std::move(lease_), .stream = std::move(stream_)};
+}
+
+}  // namespace sluice::proxy
