@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "proxy/balance_key.h"
-#include "proxy/buffered_response.h"
 #include "proxy/cause_of.h"
 #include "proxy/local_reply.h"
 #include "proxy/login_connections.h"
@@ -46,7 +45,7 @@ using wire::Flow;
 using wire::Follows;
 
 Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
-    : flight_(flight), owner_(owner) {
+    : flight_(flight), owner_(owner), response_(flight, *this) {
   plan_.logins = logins;
 }
 
@@ -243,12 +242,12 @@ void Exchange::on_head(Attempt& attempt, const http::ResponseHead& head) {
   settle_on(attempt);
   if (head.status == 101) return upgrade(head);
   if (is_given_back(head)) return take_back(head);
-  send_response(head);
+  respond(head);
 }
 
 /// The backend is not to blame then; the client has timeouts of its own.
 bool Exchange::waits_for_client() const {
-  return download_.is_running() ? download_.is_blocked() : body_ && body_->waits_for_client();
+  return response_.is_passed_on() ? response_.waits_for_client() : body_ && body_->waits_for_client();
 }
 
 void Exchange::on_attempt_over(Attempt& attempt, AttemptOutcome outcome) {
@@ -335,12 +334,12 @@ void Exchange::start_hedge() {
 // ---- the body
 
 void Exchange::on_body_sent() {
-  if (switches_late_) return upgrade(*response_);
+  if (upgrades_late_ != nullptr) return upgrade(*upgrades_late_);
   current_->restart_deadline();
 }
 
 void Exchange::on_body_refused(const Error& error) {
-  if (switches_late_) attempt_failed({.error = error, .was_connected = true});
+  if (upgrades_late_ != nullptr) attempt_failed({.error = error, .was_connected = true});
 }
 
 void Exchange::on_body_lost(Cause cause, std::string_view explanation) {

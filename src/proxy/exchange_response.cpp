@@ -4,13 +4,10 @@
 #include <sluice/proxy/exchange.h>
 #include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/retry.h>
-#include <sluice/upstream/affinity.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "proxy/access.h"
-#include "proxy/buffered_response.h"
 #include "proxy/cause_of.h"
 #include "proxy/drain_header.h"
 #include "proxy/local_reply.h"
@@ -21,50 +18,12 @@ namespace sluice::proxy {
 
 using observe::Cause;
 using wire::Flow;
-using wire::Follows;
 
-void Exchange::send_response(const http::ResponseHead& head) {
-  response_ = &head;
+void Exchange::respond(const http::ResponseHead& head) {
   flight_.status = head.status;
   flight_.trace.response_came(head.fields().size());
-  const bool has_body = head.framing.has_body();
-  const bool body_at_once = has_body && current_->stream()->has_buffered_body();
   measure(head.status);
-  if (!flight_.settings->drain_header.name.empty()) heed_drain_header(head);
-  const bool is_held = has_body && hold_response(head);
-  Flow flow = Flow::open;
-  if (!is_held) flow = begin_response(body_at_once ? Follows::body_at_once : Follows::nothing_yet);
-  if (!has_body) return on_response_end({});
-  const auto on_piece = [this](std::string_view piece) {
-    flight_.sent += piece.size();
-    current_->restart_deadline();
-  };
-  const auto on_done = [this](Result<void> how) { on_response_end(std::move(how)); };
-  wire::BodySink& sink = response_sink();
-  if (flow == Flow::blocked) return download_.start_blocked(*current_->stream(), sink, on_piece, on_done);
-  download_.start(*current_->stream(), sink, on_piece, on_done);
-}
-
-Flow Exchange::begin_response(Follows follows) {
-  return flight_.client->send_head(*response_, response_edits(), follows);
-}
-
-/// Whether the response may begin only once it is whole, as far as the buffer goes: until then another
-/// attempt may be made.
-bool Exchange::hold_response(const http::ResponseHead& head) {
-  const auto& retry = flight_.settings->retry;
-  if (!retry.hold || !plan_.may_replay || !is_body_replayable()) return false;
-  if (head.framing.kind == http::Framing::Kind::length && head.framing.length > retry.buffer_bytes) {
-    return false;
-  }
-  if (!held_) held_ = std::make_unique<BufferedResponse>();
-  held_->start(*flight_.client, retry.buffer_bytes, [this] { begin_response(Follows::body_at_once); });
-  return true;
-}
-
-wire::BodySink& Exchange::response_sink() {
-  if (held_ && held_->is_in_use()) return *held_;
-  return *flight_.client;
+  response_.start(head, *current_->stream(), heed(head));
 }
 
 /// A quick error says nothing good of a backend.
@@ -75,34 +34,16 @@ void Exchange::measure(int status) {
 }
 
 /// The drain header is for Sluice: the client does not see it.
-void Exchange::heed_drain_header(const http::ResponseHead& head) {
-  const DrainSignal word = drain_signal(head, flight_.settings->drain_header.name);
-  has_drain_header_ = word != DrainSignal::none;
+Response::Facts Exchange::heed(const http::ResponseHead& head) {
+  Response::Facts facts{.sticky_id = flight_.pool->new_sticky_id(current_->backend(), key_),
+                        .may_be_held = plan_.may_replay && is_body_replayable()};
+  const std::string& field = flight_.settings->drain_header.name;
+  if (field.empty()) return facts;
+  const DrainSignal word = drain_signal(head, field);
+  facts.has_drain_header = word != DrainSignal::none;
   is_last_response_ = word == DrainSignal::drains;
   if (is_last_response_) current_->backend().signalled_drain();
-}
-
-/// The route's, without a drain header, and with a new sticky cookie and Proxy-Status when there is one to be
-/// set; null for none.
-const http::FieldEdits* Exchange::response_edits() {
-  const auto id = flight_.pool->new_sticky_id(current_->backend(), key_);
-  const bool has_status =
-      config().proxy_status.forwarded && (flight_.trace.count() > 0 || flight_.trace.waits() > 0);
-  if (!id && !has_status && !has_drain_header_)
-    return flight_.rules->response.empty() ? nullptr : &flight_.rules->response;
-  own_edits_ = std::make_unique<http::FieldEdits>(flight_.rules->response);
-  if (has_drain_header_) own_edits_->removed.push_back(to_lower(flight_.settings->drain_header.name));
-  if (id) own_edits_->added += upstream::set_cookie_line(flight_.settings->balance, *id);
-  if (has_status) own_edits_->added += proxy_status();
-  return own_edits_.get();
-}
-
-/// Of a backend's response: what it took to get it. A member of the backend's own stays before it.
-std::string Exchange::proxy_status() const {
-  std::string details = concat({"attempts=", std::to_string(flight_.trace.count() + 1)});
-  if (flight_.trace.waits() > 0)
-    details += concat({" held_ms=", std::to_string(flight_.trace.held().count())});
-  return proxy_status_line(config().proxy_status, {.details = details, .next_hop = &flight_.backend});
+  return facts;
 }
 
 void Exchange::on_response_end(Result<void> how) {
@@ -111,12 +52,11 @@ void Exchange::on_response_end(Result<void> how) {
     if (error.origin == Origin::downstream) return client_gone(error);
     return on_attempt_over(*current_, {.error = error, .was_connected = true});
   }
-  const Flow flow = response_sink().end_body(
-      http::forwardable_trailers(current_->stream()->trailers(), *response_, &flight_.rules->response));
+  const Flow flow = response_.end();
   current_->backend().answered_whole(flight_.status);
   // If the request body has not been read whole, the client's stream deals with the rest.
   if (body_) body_->drop();
-  current_->finish(*response_, !is_last_response_);
+  current_->finish(response_.head(), !is_last_response_);
   drop(*current_);
   flight_.cause = Cause::ok;
   if (flow == Flow::blocked) return flush();
@@ -140,13 +80,11 @@ void Exchange::upgrade(const http::ResponseHead& head) {
                                      .status = 502},
                            .was_connected = true});
   }
-  response_ = &head;
   // The body is whole once on_body_sent() has run. A client that waits for a 100 would never send it.
-  switches_late_ = body_ && body_->is_under_way();
-  if (switches_late_) return flight_.client->send_continue();
+  upgrades_late_ = body_ && body_->is_under_way() ? &head : nullptr;
+  if (upgrades_late_ != nullptr) return flight_.client->send_continue();
   current_->stream()->switch_protocols();
-  if (!flight_.settings->drain_header.name.empty()) heed_drain_header(head);
-  const Flow flow = flight_.client->switch_protocols(head, response_edits());
+  const Flow flow = response_.switch_protocols(head, heed(head));
   current_->backend().answered_whole(101);
   TunnelBackend backend = current_->release();
   drop(*current_);
@@ -177,7 +115,8 @@ void Exchange::attempt_failed(const AttemptOutcome& outcome) {
     return over(cause, Ending::abort);
   }
   flight_.client->discard_head();
-  has_drain_header_ = is_last_response_ = switches_late_ = false;
+  is_last_response_ = false;
+  upgrades_late_ = nullptr;
   flight_.status = 0;
   flight_.sent = 0;
   const bool again = may_retry({.nothing_sent = outcome.has_taken_nothing,
@@ -216,8 +155,7 @@ void Exchange::drop_attempts() {
   if (queued_) queued_->client_look.disarm();
   wait_.cancel();
   if (body_) body_->stop();
-  download_.stop();
-  if (held_) held_->stop();
+  response_.stop();
   current_ = nullptr;
   hedged_ = nullptr;
   for (auto& each : attempts_) each.reset();

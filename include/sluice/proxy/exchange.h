@@ -8,6 +8,7 @@
 #include <sluice/proxy/attempt.h>
 #include <sluice/proxy/in_flight.h>
 #include <sluice/proxy/request_body.h>
+#include <sluice/proxy/response.h>
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
@@ -24,7 +25,6 @@
 
 namespace sluice::proxy {
 
-class BufferedResponse;
 class LoginConnections;
 struct LocalReply;
 struct TunnelBackend;
@@ -45,7 +45,7 @@ class ExchangeOwner {
 /// One request's way to a backend, and its response's way back. Each step ends by calling the next, or by
 /// setting `wait_`: the only thing the exchange waits for. Bodies move in pumps beside it. Dropping the
 /// exchange drops its waits: no callback can reach it.
-class Exchange final : private RequestBodyOwner, private AttemptOwner {
+class Exchange final : private AttemptOwner, private RequestBodyOwner, private ResponseOwner {
  public:
   /// `flight` has begun: its client holds a whole request. `logins` are the client connection's; null: none
   /// is kept. All outlive the exchange.
@@ -114,15 +114,11 @@ class Exchange final : private RequestBodyOwner, private AttemptOwner {
   void take_back(const http::ResponseHead& head);
 
   // The response.
-  void send_response(const http::ResponseHead& head);
-  void heed_drain_header(const http::ResponseHead& head);
+  void respond(const http::ResponseHead& head);
+  Response::Facts heed(const http::ResponseHead& head);
   void measure(int status);
-  const http::FieldEdits* response_edits();
-  std::string proxy_status() const;
-  wire::BodySink& response_sink();
-  wire::Flow begin_response(wire::Follows follows);
-  bool hold_response(const http::ResponseHead& head);
-  void on_response_end(Result<void> how);
+  void on_response_moved() override { current_->restart_deadline(); }
+  void on_response_end(Result<void> how) override;
   void flush();
   void upgrade(const http::ResponseHead& head);
 
@@ -149,20 +145,17 @@ class Exchange final : private RequestBodyOwner, private AttemptOwner {
   std::optional<uint64_t> key_;   // what the balance goes by
   std::array<std::optional<Attempt>, 2> attempts_;
   Attempt* current_ = nullptr;  // the one that the request's record follows; null: there is none
-  const http::ResponseHead* response_ = nullptr;  // the current attempt's, from its final head on
-  std::unique_ptr<http::FieldEdits> own_edits_;   // of the response, beyond the route's
-  std::unique_ptr<BufferedResponse> held_;        // what of it is kept back, when the pool wants that
-  std::optional<RequestBody> body_;               // The last two use the attempts' streams.
-  wire::Pump download_;
+  const http::ResponseHead* upgrades_late_ =
+      nullptr;                       // a 101 has come; the request's body is to end first (RFC 9110 7.8)
+  std::optional<RequestBody> body_;  // The last two use the attempts' streams.
+  Response response_;
   std::optional<Deadline> hedge_due_;
   Wait wait_;
   observe::Tally* hedged_ = nullptr;  // of the attempt beside which another one begins, until that is sent
   Duration waited_{};                 // for a backend, in the queue and in connects that failed
   observe::Cause refused_by_{};       // the last answer that was no valid one
   bool fresh_only_ = false;           // a reused connection has failed us once
-  bool has_drain_header_ = false;     // the response: the client is not to see it
   bool is_last_response_ = false;     // its backend says that it drains
-  bool switches_late_ = false;        // a 101 has come; the request's body is to end first (RFC 9110 7.8)
 };
 
 }  // namespace sluice::proxy
