@@ -10,7 +10,12 @@
 #include "http/framing.h"
 
 namespace sluice::http {
+
+using namespace std::string_view_literals;
+
 namespace {
+
+constexpr std::string_view kUnix = "unix";  // the client_ip of a Unix socket's client
 
 /// Fields that Sluice writes itself, whatever the client has sent.
 constexpr uint32_t kOurs = bit(FieldName::x_forwarded_for) | bit(FieldName::x_forwarded_host) |
@@ -71,7 +76,7 @@ void append_forwarded(std::string& out, const RequestHead& head, const RequestFo
   if (ip.find(':') != std::string_view::npos) {
     append_quoted(out, concat({"[", ip, "]"}));
   } else {
-    out += ip == "unix" ? "unknown" : ip;
+    out += ip == kUnix ? "unknown" : ip;
   }
   if (!head.host().empty()) {
     out += ";host=";
@@ -83,7 +88,7 @@ void append_forwarded(std::string& out, const RequestHead& head, const RequestFo
 
 /// A client of a Unix socket has no address that would be of use: a trusted one's list is sent on as it is.
 void append_forwarded_for(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
-  const bool has_address = forwarding.client_ip != "unix";
+  const bool has_address = forwarding.client_ip != kUnix;
   const size_t before = out.size();
   out += "X-Forwarded-For: ";
   const size_t begin = out.size();
@@ -107,14 +112,41 @@ void append_port(std::string& out, const RequestHead& head, const RequestForward
   out += "\r\n";
 }
 
-void append_forwarding_fields(std::string& out, const RequestHead& head,
-                              const RequestForwarding& forwarding) {
+/// What Sluice knows of a client that is not trusted, in few pieces, since nearly every request gets these.
+void append_known(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
+  out += "X-Forwarded-For: "sv;
+  out += forwarding.client_ip;
+  out += "\r\nX-Forwarded-Proto: "sv;
+  out += forwarding.proto;
+  if (const auto host = head.host(); !host.empty()) {
+    out += "\r\nX-Forwarded-Host: "sv;
+    out += host;
+  }
+  if (forwarding.port != 0) {
+    out += "\r\nX-Forwarded-Port: "sv;
+    append_number(out, forwarding.port);
+  }
+  out += "\r\n"sv;
+}
+
+/// A trusted client's own values go before what Sluice knows.
+void append_believed(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
   const bool is_trusted = forwarding.client_is_trusted;
   append_forwarded_for(out, head, forwarding);
   append_believed(out, head, is_trusted, FieldName::x_forwarded_proto,
                   "X-Forwarded-Proto: ", forwarding.proto);
   append_believed(out, head, is_trusted, FieldName::x_forwarded_host, "X-Forwarded-Host: ", head.host());
   append_port(out, head, forwarding);
+}
+
+void append_forwarding_fields(std::string& out, const RequestHead& head,
+                              const RequestForwarding& forwarding) {
+  const bool has_address = forwarding.client_ip != kUnix;
+  if (forwarding.client_is_trusted || !has_address) {
+    append_believed(out, head, forwarding);
+  } else {
+    append_known(out, head, forwarding);
+  }
   if (forwarding.say_forwarded) append_forwarded(out, head, forwarding);
   if (!forwarding.request_id.empty()) append_line(out, "X-Request-Id: ", forwarding.request_id);
 }
