@@ -230,6 +230,10 @@ void TlsTransport::shutdown() {
   plain_->shutdown();
 }
 
+Result<net::Descriptor> TlsTransport::duplicate() const {
+  return Error{.code = ErrorCode::unsupported, .message = "a connection within TLS cannot be left"};
+}
+
 // ---- what is reported in a later turn
 
 /// One thing at a time, since each may destroy us.

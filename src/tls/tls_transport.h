@@ -37,12 +37,19 @@ class TlsTransport final : public net::Transport, private net::Reader {
   net::Flow write(std::span<const std::string_view> pieces) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
   size_t pending_bytes() const override { return plain_->pending_bytes(); }
+  /// Records, as they leave.
+  std::string kept() const override { return plain_->kept(); }
   /// Says close_notify first (RFC 8446 6.1).
   void shutdown() override;
   void reset_on_close() override { plain_->reset_on_close(); }
   bool is_stale() const override { return plain_->is_stale(); }
+  bool has_hung_up() const override { return plain_->has_hung_up(); }
+  bool has_broken() const override { return plain_->has_broken(); }
   size_t unacknowledged() const override { return plain_->unacknowledged(); }
   const Address& peer() const override { return plain_->peer(); }
+  Result<net::Peer> peer_process() const override { return plain_->peer_process(); }
+  /// An error: what TLS knows of the connection does not go with the descriptor.
+  Result<net::Descriptor> duplicate() const override;
 
   /// Of the context: a session that may be taken up another time.
   static int on_new_session(SSL* ssl, SSL_SESSION* session);

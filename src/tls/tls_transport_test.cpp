@@ -142,6 +142,25 @@ TEST_CASE("a reset below is told as one") {
   CHECK(at_client.error->code == ErrorCode::reset);
 }
 
+TEST_CASE("a connection that is not read from knows from below that its peer has ended it, or broken it") {
+  Ready pair;
+  CHECK_FALSE(pair.client->has_hung_up());
+  CHECK_FALSE(pair.client->has_broken());
+  CHECK_FALSE(pair.client->duplicate());
+  pair.client->stop_reading();
+  SUBCASE("ended") {
+    pair.server->shutdown();
+    CHECK(pair.until([&] { return pair.client->has_hung_up(); }));
+    CHECK_FALSE(pair.client->has_broken());
+  }
+  SUBCASE("broken") {
+    pair.server->reset_on_close();
+    pair.server.reset();
+    CHECK(pair.until([&] { return pair.client->has_broken(); }));
+    CHECK(pair.client->has_hung_up());
+  }
+}
+
 /// Flips a bit of what passes between a client and a server, once `begins` is set.
 class Damage final : public net::Transport, private net::Reader {
  public:
@@ -161,7 +180,13 @@ class Damage final : public net::Transport, private net::Reader {
   void shutdown() override { below_->shutdown(); }
   void reset_on_close() override { below_->reset_on_close(); }
   bool is_stale() const override { return below_->is_stale(); }
+  std::string kept() const override { return below_->kept(); }
+  bool has_hung_up() const override { return below_->has_hung_up(); }
+  bool has_broken() const override { return below_->has_broken(); }
+  size_t unacknowledged() const override { return below_->unacknowledged(); }
   const Address& peer() const override { return below_->peer(); }
+  Result<net::Peer> peer_process() const override { return below_->peer_process(); }
+  Result<net::Descriptor> duplicate() const override { return below_->duplicate(); }
 
  private:
   void on_bytes(std::string_view bytes) override {

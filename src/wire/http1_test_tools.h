@@ -22,6 +22,7 @@ class MemoryTransport final : public net::Transport {
     return writable.wait(std::move(callback));
   }
   size_t pending_bytes() const override { return blocked ? 1 : 0; }
+  std::string kept() const override { return {}; }
   void shutdown() override { is_shut_down = true; }
   void reset_on_close() override { resets = true; }
   bool is_stale() const override { return false; }
@@ -29,6 +30,8 @@ class MemoryTransport final : public net::Transport {
   bool has_broken() const override { return broken; }
   size_t unacknowledged() const override { return written.size() - acknowledged; }
   const Address& peer() const override { return address_; }
+  Result<net::Peer> peer_process() const override { return has_no_descriptor(); }
+  Result<net::Descriptor> duplicate() const override { return has_no_descriptor(); }
 
   void arrive(std::string_view bytes) { reader_->on_bytes(bytes); }
   void end(Result<void> how = {}) { reader_->on_end(std::move(how)); }
@@ -49,6 +52,10 @@ class MemoryTransport final : public net::Transport {
   Pending<Result<void>> writable;
 
  private:
+  static Error has_no_descriptor() {
+    return {.code = ErrorCode::unsupported, .message = "a transport in memory has no descriptor"};
+  }
+
   net::Reader* reader_ = nullptr;
   Address address_ = *Address::parse("192.0.2.7:1000");
 };

@@ -29,7 +29,8 @@ class Reader {
   ~Reader() = default;
 };
 
-/// One thread's. Destroying it closes it; bytes still kept for the peer are then dropped.
+/// One thread's. Destroying it closes it; bytes still kept for the peer are then dropped. No method has a
+/// default: each kind of transport answers each question for itself.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -50,7 +51,7 @@ class Transport {
   /// Bytes kept for the peer.
   virtual size_t pending_bytes() const = 0;
   /// A copy of them, for going on with the connection elsewhere (see duplicate()).
-  virtual std::string kept() const { return {}; }
+  virtual std::string kept() const = 0;
 
   /// Ends our direction (TCP FIN) once everything kept has left. No write may follow.
   virtual void shutdown() = 0;
@@ -63,27 +64,23 @@ class Transport {
 
   /// True when the peer has ended its direction or broken the connection, as far as the kernel knows,
   /// whatever has been read. Asks the kernel: for connections that are not read from.
-  virtual bool has_hung_up() const { return false; }
+  virtual bool has_hung_up() const = 0;
   /// True when nothing that is written reaches the peer any more, as far as the kernel knows: the connection
   /// was reset, or is a Unix socket that the peer has closed. A TCP peer that has closed in order says so
   /// only in answer to bytes.
-  virtual bool has_broken() const { return false; }
+  virtual bool has_broken() const = 0;
 
   /// Bytes that were written and that the peer's kernel has not acknowledged (on a Unix socket: that the peer
   /// has not read). Asks the kernel; also right once the connection has ended.
-  virtual size_t unacknowledged() const { return 0; }
+  virtual size_t unacknowledged() const = 0;
 
   virtual const Address& peer() const = 0;
-  /// The process at the other end of a Unix socket.
-  virtual Result<Peer> peer_process() const {
-    return Error{.code = ErrorCode::unsupported, .message = "no process is known for this connection"};
-  }
+  /// The process at the other end of a Unix socket; an error for any other connection.
+  virtual Result<Peer> peer_process() const = 0;
 
   /// The connection itself, for going on with it in another way, or in another process: the transport is to
   /// be dropped then, and what it has kept has not left. An error when no descriptor stands for it.
-  virtual Result<Descriptor> duplicate() const {
-    return Error{.code = ErrorCode::unsupported, .message = "no descriptor stands for this connection"};
-  }
+  virtual Result<Descriptor> duplicate() const = 0;
 };
 
 }  // namespace sluice::net
