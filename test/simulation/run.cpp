@@ -3,8 +3,12 @@
 #include <sluice/base/check.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <map>
 #include <utility>
+
+#include "proxy/server_settings.h"
 
 namespace sluice::simulation {
 
@@ -13,29 +17,50 @@ class World::Dialer final : public upstream::Dialer {
  public:
   explicit Dialer(World& world) : world_(world) {}
   Wait dial(const Address& address, OnDialed on_dialed) override {
-    world_.diallings_.push_back(std::make_unique<Dialling>());
-    Dialling& dialling = *world_.diallings_.back();
-    dialling.backend = address.port() - 9000U;
-    return dialling.pending.wait(std::move(on_dialed));
+    world_.diallings_.push_back(std::make_unique<Dialling>(address.port() - 9000U));
+    return world_.diallings_.back()->pending.wait(std::move(on_dialed));
   }
 
  private:
   World& world_;
 };
 
+namespace {
+
+proxy::ClientCounts& client_counts() {
+  static proxy::ClientCounts counts;  // There is no limit that uses it.
+  return counts;
+}
+
+}  // namespace
+
 World::World(uint64_t seed)
     : random_(seed),
       dialer_(std::make_unique<Dialer>(*this)),
-      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_, .access = access_},
+      context_{.deadlines = deadlines_,
+               .dialer = *dialer_,
+               .counters = counters_,
+               .access = access_,
+               .ids = proxy::RequestIds(seed)},
+      wire_{.deadlines = deadlines_,
+            .settings = proxy::server_settings(config::Config()),
+            .readings = FreeList<wire::RequestReading>(),
+            .out = {}},
+      client_context_{.wire = wire_,
+                      .exchange = context_,
+                      .active_streams = active_streams_,
+                      .counts = client_counts(),
+                      .tunnel_bound = Duration(1000),
+                      .on_connection_over = [this] { ++over_; },
+                      .on_moved = {}},
       drained_(kBackends, false),
       barrier_(kBackends, false),
-      to_come_(1 + random_.below(6)),
+      to_come_(1 + random_.below(4)),
       partial_post_(random_.chance(50)),
       non_idempotent_(random_.chance(10)) {
   pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers, waiting_);
   for (size_t i = 0; i < kBackends; ++i) {
-    const Address address = Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + i));
-    states_.push_back(std::make_shared<upstream::BackendState>("shop", address));
+    states_.push_back(std::make_shared<upstream::BackendState>("shop", address_of(i)));
     states_.back()->set_health(upstream::HealthState::healthy);
     bounds_.push_back(random_.chance(30) ? static_cast<uint32_t>(1 + random_.below(2)) : 0);
     backends_.push_back(std::make_shared<upstream::Backend>(
@@ -48,22 +73,12 @@ World::World(uint64_t seed)
 
 World::~World() = default;
 
-const std::string& World::request_body() {
-  static const std::string body(300, 'q');
-  return body;
+Address World::address_of(size_t backend) {
+  static const Address first = *Address::parse("192.0.2.9:9000");
+  return first.with_port(static_cast<uint16_t>(9000 + backend));
 }
 
-const std::string& World::response_body() {
-  static const std::string body(500, 'r');
-  return body;
-}
-
-void World::remove(SimulatedConnection& connection) {
-  std::erase(connections_, &connection);
-}
-
-/// The newest generation is what the dice have made of the pool; the one before drains.
-void World::publish() {
+std::shared_ptr<config::Pool> World::choose_settings() {
   auto pool = std::make_shared<config::Pool>();
   pool->name = "shop";
   pool->retry.buffer_bytes = random_.chance(50) ? 1000 : 100;
@@ -88,6 +103,12 @@ void World::publish() {
                               .drain = drained_[i]});
   }
   pool->balance.policy = static_cast<config::BalancePolicy>(random_.below(config::kBalancePolicies.size()));
+  return pool;
+}
+
+/// The newest generation is what the dice have made of the pool; the one before drains.
+void World::publish() {
+  const auto pool = choose_settings();
   auto config = std::make_shared<config::Config>();
   config->pools["shop"] = pool;
   config->routes.push_back({.path = "/taken", .pool = "shop"});
@@ -98,6 +119,7 @@ void World::publish() {
   proxy::LocalGeneration& local = generations_.emplace_back();
   local.shared = std::move(generation);
   local.targets_of_route = {{{.pool = pool_, .settings = pool}}};
+  client_context_.generation = &local;
   pool_->update(pool, backends_);
   if (generations_.size() < 2) return;
   const auto old = std::prev(generations_.end(), 2);
@@ -112,53 +134,57 @@ void World::end_oldest_generation() {
   CHECK(generations_.size() == before - 1);
 }
 
+// ---- clients
+
 void World::start_client() {
   --to_come_;
-  const bool has_body = random_.chance(40);
-  const char* const with_body[] = {"POST", "PUT"};
-  const char* const without[] = {"GET", "GET", "GET", "HEAD", "POST"};
-  const std::string method = has_body ? with_body[random_.below(2)] : without[random_.below(5)];
-  const std::string path = (random_.chance(10) ? "/elsewhere/" : "/taken/") + std::to_string(to_come_);
-  const std::string framing = !has_body ? (method == "POST" ? "Content-Length: 0\r\n" : "")
-                              : random_.chance(50)
-                                  ? "Transfer-Encoding: chunked\r\n"
-                                  : "Content-Length: " + std::to_string(request_body().size()) + "\r\n";
-  const std::string wish = has_body && random_.chance(20) ? "Expect: 100-continue\r\n"
-                           : method == "GET" && random_.chance(20)
-                               ? "Connection: upgrade\r\nUpgrade: websocket\r\n"
-                               : "";
-  const std::string key = method == "POST" && random_.chance(50) ? "Idempotency-Key: one\r\n" : "";
-  auto client = std::make_unique<SimulatedClient>(
-      *this, method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + framing + wish + key + "\r\n",
-      has_body ? request_body() : "");
-  SimulatedClient& the_client = *client;
-  clients_.push_back(std::move(client));
-  counters_.accepted.add();
-  the_client.exchange_ = exchanges_.take();
-  the_client.exchange_->start(context_, the_client, generations_.back(), 0,
-                              [&the_client](proxy::Ending ending) {
-                                the_client.exchange_.reset();
-                                if (ending == proxy::Ending::abort) return the_client.abort();
-                                the_client.finish();
-                              });
+  std::vector<Request*> requests;
+  const size_t count = 1 + random_.below(3);
+  for (size_t i = 0; i < count; ++i) {
+    const bool is_last = i + 1 == count;
+    const RequestKind kind{.asks_to_close = is_last && random_.chance(20),
+                           .is_elsewhere = random_.chance(8)};
+    Request& request = requests_.emplace_back(make_request(random_, requests_.size(), kind));
+    requests.push_back(&request);
+    if (request.is_bad || request.upgrades) break;  // Nothing can come behind it.
+  }
+  Client& client = *clients_.emplace_back(std::make_unique<Client>(*this, std::move(requests)));
+  client.connection = &proxy::ClientConnection::start(client.simulated.link().open(), wire::ServerOptions(),
+                                                      client_context_, std::make_shared<std::string>("main"));
+}
+
+/// What becomes of connections when a listener goes, or the process stops.
+void World::change_clients() {
+  if (clients_.empty()) return;
+  Client& client = *clients_[random_.below(clients_.size())];
+  if (client.simulated.link().is_closed()) return;
+  using Patience = proxy::ClientConnection::Patience;
+  const size_t what = random_.below(10);
+  if (what < 9) return client.connection->retire(what < 5 ? Patience::quiet : Patience::idle);
+  client.simulated.cut_off();
+  client.connection->end();
+}
+
+// ---- backends
+
+Request& World::request(std::string_view target) {
+  const auto digits = target.substr(target.rfind('/') + 1);
+  size_t number = requests_.size();
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  CHECK(number < requests_.size());
+  return requests_[number];
 }
 
 /// A drain is a barrier: once nothing is in flight to a drained backend, no request begins there, from any
-/// generation.
-void World::request_began(size_t backend, const http::RequestHead& head) {
-  CHECK(!barrier_[backend]);
-  CHECK(bounds_[backend] == 0 || states_[backend]->in_flight() <= bounds_[backend]);
-  const std::string target(head.target());
-  const unsigned begins = ++begins_[target];
-  if (head.method() != "POST") return;
+/// generation. What Sluice has dropped may still be on its way.
+void World::request_began(size_t backend, const Request& request, bool is_awaited) const {
+  CHECK(!is_awaited || !barrier_[backend]);
+  CHECK(!is_awaited || bounds_[backend] == 0 || states_[backend]->in_flight() <= bounds_[backend]);
+  if (request.method != "POST") return;
   // What is not idempotent is never sent twice, and what counts as if it were never twice at a time.
-  const bool may_come_again =
-      non_idempotent_ || std::ranges::any_of(head.fields(), [&](const http::Field& field) {
-        return head.name(field) == "Idempotency-Key";
-      });
-  CHECK(begins == 1 || may_come_again);
-  const auto has_it = [&](const auto* connection) { return connection->is_asked_for(target); };
-  CHECK(std::ranges::count_if(connections_, has_it) == 1);
+  CHECK(request.begun == 1 || may_come_again(request));
+  const auto has_it = [&](const auto& connection) { return connection->is_asked_for(request); };
+  CHECK(std::ranges::count_if(connections_, has_it) <= 1);
 }
 
 void World::look_at_barriers() {
@@ -197,21 +223,26 @@ void World::step_dialling() {
     return dialling->pending.fire(
         Error{.code = ErrorCode::refused, .message = "", .origin = Origin::upstream});
   }
-  dialling->pending.fire(
-      std::unique_ptr<wire::ClientStream>(std::make_unique<SimulatedConnection>(*this, dialling->backend)));
+  auto& made = *connections_.emplace_back(std::make_unique<SimulatedBackend>(*this, dialling->backend));
+  dialling->pending.fire(std::unique_ptr<wire::ClientStream>(
+      std::make_unique<wire::Http1ClientConnection>(made.link().open(), deadlines_, out_)));
 }
 
-void World::step_connection() {
+void World::step_backend() {
   if (connections_.empty()) return;
-  connections_[random_.below(connections_.size())]->step();
+  const size_t index = random_.below(connections_.size());
+  connections_[index]->step();
+  if (!connections_[index]->is_over()) return;
+  std::swap(connections_[index], connections_.back());
+  connections_.pop_back();
 }
 
 void World::change_health() {
   const size_t index = random_.below(kBackends);
   using upstream::HealthState;
-  constexpr HealthState kStates[] = {HealthState::healthy, HealthState::healthy, HealthState::down,
-                                     HealthState::draining, HealthState::ejected};
-  states_[index]->set_health(kStates[random_.below(std::size(kStates))]);
+  constexpr std::array kStates = {HealthState::healthy, HealthState::healthy, HealthState::down,
+                                  HealthState::draining, HealthState::ejected};
+  states_[index]->set_health(kStates[random_.below(kStates.size())]);
   backends_[index]->checked();
   pool_->wake();
 }
@@ -223,21 +254,30 @@ void World::change_other_workers() {
   for (; waiting_elsewhere_ > now; --waiting_elsewhere_) waiting_->remove();
 }
 
+void World::change_generations() {
+  if (random_.chance(20)) return end_oldest_generation();
+  const size_t index = random_.below(kBackends);
+  if (random_.chance(50)) drained_[index] = !drained_[index];
+  publish();
+}
+
+// ---- the run
+
 void World::step() {
   const size_t what = random_.below(100);
-  if (what < 8 && to_come_ > 0) return start_client();
-  if (what < 40 && !clients_.empty()) return clients_[random_.below(clients_.size())]->step();
-  if (what < 60) return step_dialling();
-  if (what < 85) return step_connection();
-  if (what < 90) return random_.chance(20) ? change_other_workers() : change_health();
-  if (what < 95) {
-    if (random_.chance(20)) return end_oldest_generation();
-    const size_t index = random_.below(kBackends);
-    if (random_.chance(50)) drained_[index] = !drained_[index];
-    return publish();
-  }
+  if (what < 6 && to_come_ > 0) return start_client();
+  if (what < 42 && !clients_.empty()) return clients_[random_.below(clients_.size())]->simulated.step();
+  if (what < 54) return step_dialling();
+  if (what < 90) return step_backend();
+  if (what < 93) return random_.chance(20) ? change_other_workers() : change_health();
+  if (what < 95) return change_generations();
+  if (what < 96) return change_clients();
   clock_.advance(Duration(1 + static_cast<int64_t>(random_.below(random_.chance(5) ? 70'000 : 500))));
   deadlines_.expire();
+}
+
+bool World::is_settled() const {
+  return std::ranges::all_of(clients_, [](const auto& client) { return client->simulated.is_over(); });
 }
 
 /// What is left comes to its end: backends are there, and time passes.
@@ -249,12 +289,10 @@ void World::settle() {
   }
   publish();
   change_other_workers();
-  for (int i = 0; i < 5000; ++i) {
-    const bool all_over = std::ranges::all_of(clients_, [](const auto& client) { return client->is_over(); });
-    if (all_over) return;
-    for (size_t client = 0; client < clients_.size(); ++client) clients_[client]->step();
+  for (int i = 0; i < 5000 && !is_settled(); ++i) {
+    for (const auto& client : clients_) client->simulated.step();
     step_dialling();
-    step_connection();
+    for (size_t connection = 0; connection < connections_.size(); ++connection) step_backend();
     give_room();
     evidence_.clear();  // Whatever they do, they are there.
     for (const auto& backend : backends_) backend->checked();
@@ -264,32 +302,41 @@ void World::settle() {
   }
 }
 
+/// Connections to backends that rest are closed in time, and their backends see it.
+void World::close_all() {
+  for (const auto& dialling : std::exchange(diallings_, {})) CHECK(!dialling->pending.is_waited_for());
+  for (int i = 0; i < 5 && deadlines_.next(); ++i) {
+    clock_.advance(Duration{100'000});
+    deadlines_.expire();
+  }
+  for (int i = 0; i < 1000 && !connections_.empty(); ++i) step_backend();
+}
+
 void World::check() const {
   uint64_t ended = 0;
   for (const auto& count : counters_.ended) ended += count.get();
-  CHECK(counters_.accepted.get() == clients_.size());
-  CHECK(ended == clients_.size());  // Exactly one disposition each.
-  uint64_t ok = 0;
+  CHECK(ended == counters_.accepted.get());  // Exactly one disposition each.
+  size_t by_backends = 0;
+  size_t in_doubt = 0;
   for (const auto& client : clients_) {
-    CHECK(client->is_over());
-    CHECK(client->answers == (client->aborted ? 0 : 1));  // Answered exactly once, or seen to break.
-    const bool whole = client->answers == 1 && client->from_backend;
-    if (!whole) continue;
-    ++ok;
-    if (client->is_tunnel) {
-      CHECK(response_body().starts_with(client->received));
-      continue;
-    }
-    // A response that counts as whole is whole.
-    CHECK(client->status == 200);
-    CHECK(client->received == (client->request().is_head() ? "" : response_body()));
+    CHECK(client->simulated.is_over());  // Each request was answered, or its connection ended.
+    by_backends += client->simulated.answered_by_backends();
+    in_doubt += client->simulated.in_doubt();
   }
-  CHECK(counters_.ended[static_cast<size_t>(observe::Disposition::ok)].get() == ok);
-  for (const auto& state : states_) CHECK(state->in_flight() == 0);  // Every pass is given back.
+  using observe::Disposition;
+  const uint64_t ok = counters_.ended[static_cast<size_t>(Disposition::ok)].get();
+  CHECK(ok <= by_backends + in_doubt);  // What counts as whole has come whole.
+  CHECK(over_ == clients_.size());
+  CHECK(connections_.empty());
+  for (const auto& state : states_) {
+    CHECK(state->in_flight() == 0);  // Every pass is given back.
+    CHECK(state->concurrency().inside() == 0);
+  }
   CHECK(pool_->queued() == 0);
   CHECK(waiting_->get() == 0);
   CHECK(generations_.size() == 1);  // The older ones are gone.
   CHECK(generations_.front().shared->in_flight() == 0);
+  CHECK(!deadlines_.next());  // Nothing waits for a time to come.
 }
 
 void World::play() {
@@ -303,6 +350,7 @@ void World::play() {
   while (to_come_ > 0) start_client();
   quiet_ = true;
   settle();
+  close_all();
   check();
 }
 

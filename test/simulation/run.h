@@ -1,14 +1,26 @@
-// One simulated run: some exchanges, some backends, and everything that can go wrong, in an order that a seed
-// says.
+// One simulated run: some clients, some backends, and everything that can go wrong, in an order that a seed
+// says. What is real begins at the transport: both HTTP/1 classes, client connections, exchanges, the pool.
 #pragma once
 
 #include <sluice/base/clock.h>
+#include <sluice/proxy/exchange_context.h>
+#include <sluice/proxy/local_generation.h>
+#include <sluice/upstream/pool.h>
+#include <sluice/wire/http1_client.h>
 
-#include <map>
+#include <deque>
+#include <list>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include "world.h"
+#include "backend.h"
+#include "client.h"
+#include "proxy/client_connection.h"
+#include "random.h"
+#include "traffic.h"
 
 namespace sluice::simulation {
 
@@ -22,35 +34,57 @@ class World {
   /// Plays the run to its end and CHECKs what must hold.
   void play();
 
+  // For those within it.
+
   Random& random() { return random_; }
-  void add(SimulatedConnection& connection) { connections_.push_back(&connection); }
-  void remove(SimulatedConnection& connection);
-  void request_began(size_t backend, const http::RequestHead& head);
-  /// The backend has done nothing of it.
-  void request_given_back(const std::string& target) { --begins_[target]; }
+  const Clock& clock() const { return clock_; }
+  /// Nothing goes wrong any more.
+  bool is_quiet() const { return quiet_; }
+  /// Backends may give requests back.
   bool gives_back() const { return partial_post_; }
-  static const std::string& request_body();
-  static const std::string& response_body();
+  /// The request that has this target, which a backend has got.
+  Request& request(std::string_view target);
+  /// A backend has its head. `is_awaited`: Sluice has not dropped that attempt.
+  void request_began(size_t backend, const Request& request, bool is_awaited) const;
+  bool may_come_again(const Request& request) const { return non_idempotent_ || request.has_key; }
+  Answer& add_answer(const Answer& answer) { return answers_.emplace_back(answer); }
+  Answer& answer(size_t index) { return answers_.at(index); }
+  size_t answers() const { return answers_.size(); }
+
+  static Address address_of(size_t backend);
+  // Where what is sent in tunnels begins in the pattern.
+  static constexpr size_t kTunnelUp = 60'000;
+  static constexpr size_t kTunnelDown = 64'000;
 
  private:
   class Dialer;
   struct Dialling {
     size_t backend;
-    Pending<Result<std::unique_ptr<wire::ClientStream>>> pending;
+    Pending<Result<std::unique_ptr<wire::ClientStream>>> pending{};
+  };
+  struct Client {
+    Client(World& world, std::vector<Request*> requests) : simulated(world, std::move(requests)) {}
+    SimulatedClient simulated;
+    proxy::ClientConnection* connection = nullptr;  // while the link is not closed
   };
 
+  std::shared_ptr<config::Pool> choose_settings();
   void publish();
   void end_oldest_generation();
   void start_client();
   void step();
   void step_dialling();
-  void step_connection();
+  void step_backend();
   void change_health();
   void change_other_workers();
+  void change_generations();
+  void change_clients();
   void give_room();
   void judge();
   void look_at_barriers();
   void settle();
+  void close_all();
+  bool is_settled() const;
   void check() const;
 
   static constexpr unsigned kWorkers = 1;
@@ -61,10 +95,16 @@ class World {
   Deadlines deadlines_{clock_};
   observe::WorkerCounters counters_;
   observe::AccessLog access_;
+  std::string out_;
   std::unique_ptr<Dialer> dialer_;
   proxy::ExchangeContext context_;
-  FreeList<proxy::ActiveStream> exchanges_;
-  std::vector<SimulatedConnection*> connections_;
+  FreeList<proxy::ActiveStream> active_streams_;
+  wire::ServerContext wire_;
+  proxy::ClientContext client_context_;
+  std::deque<Request> requests_;
+  std::deque<Answer> answers_;
+  std::vector<std::unique_ptr<SimulatedBackend>> connections_;  // to backends
+  std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Dialling>> diallings_;
   std::vector<std::shared_ptr<upstream::BackendState>> states_;
   std::vector<std::shared_ptr<upstream::Backend>> backends_;
@@ -77,13 +117,12 @@ class World {
   size_t waiting_elsewhere_ = 0;  // at other workers
   std::shared_ptr<upstream::Pool> pool_;
   std::list<proxy::LocalGeneration> generations_;
-  std::vector<std::unique_ptr<SimulatedClient>> clients_;
-  std::map<std::string, unsigned> begins_;  // by target, which is each request's own
   uint64_t newest_ = 0;
-  size_t to_come_ = 0;
+  size_t to_come_ = 0;   // clients
+  size_t over_ = 0;      // of Sluice's ends of their connections
   bool partial_post_;    // backends may give requests back
   bool non_idempotent_;  // all requests may be sent again
-  bool quiet_ = false;   // nothing goes wrong any more
+  bool quiet_ = false;
 };
 
 }  // namespace sluice::simulation

@@ -1,12 +1,26 @@
 #include "script.h"
 
 #include <sluice/base/check.h>
+#include <sluice/http/head_decoder.h>
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
 namespace sluice::simulation {
+
+void parse_request(http::RequestHead& head, const std::string& text) {
+  http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
+  const auto progress = decoder.decode(text, head);
+  CHECK(progress && progress->complete);
+}
+
+void parse_response(http::ResponseHead& head, const std::string& text, bool to_head_request) {
+  http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
+  const auto progress = decoder.decode(text, head, to_head_request);
+  CHECK(progress && progress->complete);
+}
+
 namespace {
 
 Error broken(ErrorCode code) {

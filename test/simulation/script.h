@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "world.h"
-
 namespace sluice::simulation {
+
+void parse_request(http::RequestHead& head, const std::string& text);
 
 /// A client that takes the answer to one request.
 class ScriptedClient final : public wire::ServerStream {

@@ -1,4 +1,4 @@
-// Real exchanges in an in-memory world, seeded: SLUICE_SEED=N replays one run, SLUICE_RUNS=N sets how many
+// Real connections and exchanges in an in-memory world, seeded: SLUICE_SEED=N replays one run, SLUICE_RUNS=N sets how many
 // there are.
 #include <csignal>
 #include <cstdio>
