@@ -109,16 +109,16 @@ void SimulatedBackend::send() {
 }
 
 void SimulatedBackend::sent_all() {
+  if (state_ == State::sending && is_tunnel_next_) {
+    state_ = State::tunnel;
+    out_ = pattern(World::kTunnelDown, some_size(world_.random(), 500));
+    if (!out_.empty()) return;
+  }
   if (state_ == State::tunnel) {
     if (world_.random().chance(70)) link_.end();
     return;
   }
   if (state_ != State::sending) return;
-  if (is_tunnel_next_) {
-    state_ = State::tunnel;
-    out_ = pattern(World::kTunnelDown, 1 + world_.random().below(500));
-    return;
-  }
   if (!junk_.empty()) link_.send_glued(junk_);
   const bool is_last = until_close_ || closes_ || !junk_.empty();
   state_ = is_last ? State::finished : reader_.is_whole() ? State::resting : State::reading_on;

@@ -29,13 +29,13 @@ class SimulatedBackend {
 
  private:
   enum class State {
-    resting,   // between requests
-    asked,     // it has a request's head, and perhaps its body
-    sending,   // the answer, or a 101
-    echoing,   // what has come of a request that it gives back
-    tunnel,    // after a 101
+    resting,     // between requests
+    asked,       // it has a request's head, and perhaps its body
+    sending,     // the answer, or a 101
+    echoing,     // what has come of a request that it gives back
+    tunnel,      // after a 101
     reading_on,  // it has answered, and the request's end is to come
-    finished,  // no request is to come any more
+    finished,    // no request is to come any more
   };
   void receive();
   void receive_request(std::string_view& bytes);
@@ -63,14 +63,14 @@ class SimulatedBackend {
   State state_ = State::resting;
   Request* request_ = nullptr;
   Answer* answer_ = nullptr;
-  std::string out_;          // to be sent
-  size_t head_left_ = 0;     // of an answer without framing, in out_
-  std::string junk_;         // to be sent with the answer's last byte
-  size_t body_sent_ = 0;     // of an answer without framing
-  size_t echoed_ = 0;        // of the request's body
+  std::string out_;       // to be sent
+  size_t head_left_ = 0;  // of an answer without framing, in out_
+  std::string junk_;      // to be sent with the answer's last byte
+  size_t body_sent_ = 0;  // of an answer without framing
+  size_t echoed_ = 0;     // of the request's body
   size_t tunnel_in_ = 0;
   bool until_close_ = false;
-  bool closes_ = false;      // behind the answer, whether or not it says so
+  bool closes_ = false;  // behind the answer, whether or not it says so
   bool is_tunnel_next_ = false;
   bool gives_back_ = false;
   bool echoes_wrong_ = false;

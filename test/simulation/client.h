@@ -53,7 +53,7 @@ class SimulatedClient {
   std::string_view tunnel_out_;
   size_t tunnel_in_ = 0;
   bool pipelines_;
-  bool may_go_on_ = false;  // with a body, without or after a 100
+  bool may_go_on_ = false;   // with a body, without or after a 100
   bool is_closing_ = false;  // the last answer says so
   bool is_tunnel_ = false;
   bool is_head_refused_ = false;

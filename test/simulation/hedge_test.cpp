@@ -1,4 +1,4 @@
-// Second attempts beside the first one: real exchanges, step by step on a held clock.
+// Second attempts beside the first one: real connections, step by step on a held clock.
 #include "script.h"
 
 #include <doctest/doctest.h>

@@ -182,6 +182,13 @@ void Link::step() {
   if (transport_->reader_ != nullptr) deliver();
 }
 
+bool Link::is_still() const {
+  if (transport_ == nullptr) return true;
+  const bool is_read = transport_->reader_ != nullptr;
+  const bool has_news = !to_sluice_.empty() || to_sluice_end_ != End::none;
+  return kept_.empty() && !transport_->writable_.is_waited_for() && !(is_read && has_news);
+}
+
 /// Sluice has dropped its end: what it kept is lost, and bytes that it has not read break the connection.
 void Link::closed() {
   transport_ = nullptr;

@@ -56,8 +56,9 @@ class Link {
   /// had come were not read, which destroys what the peer has not taken (RFC 9112 9.6): so long after it had
   /// ended its direction. Negative: it has not.
   Duration cut_after() const { return cut_after_; }
-  void open_writes() { blocks_ = 0; }
 
+  /// Nothing is to happen at Sluice's end.
+  bool is_still() const;
   /// One thing happens at Sluice's end, by the dice. May call Sluice.
   void step();
 

@@ -106,8 +106,7 @@ void MessageReader::choose_framing() {
   CHECK(coding.empty() || (coding == "chunked" && length.empty()));
   left_ = length.empty() ? 0 : number_in(length, 10);
   const bool is_response = of_ == Of::response;
-  const bool is_bodiless =
-      is_response && (to_head_ || status() < 200 || status() == 204 || status() == 304);
+  const bool is_bodiless = is_response && (to_head_ || status() < 200 || status() == 204 || status() == 304);
   if (is_bodiless || (!is_response && coding.empty() && left_ == 0) || (!length.empty() && left_ == 0)) {
     framing_ = Framing::none;
     state_ = State::whole;

@@ -27,6 +27,8 @@ class World::Dialer final : public upstream::Dialer {
 
 namespace {
 
+constexpr Duration kLatest{10'000};
+
 proxy::ClientCounts& client_counts() {
   static proxy::ClientCounts counts;  // There is no limit that uses it.
   return counts;
@@ -55,7 +57,7 @@ World::World(uint64_t seed)
                       .on_moved = {}},
       drained_(kBackends, false),
       barrier_(kBackends, false),
-      to_come_(1 + random_.below(4)),
+      to_come_(1 + random_.below(5)),
       partial_post_(random_.chance(50)),
       non_idempotent_(random_.chance(10)) {
   pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, kWorkers, waiting_);
@@ -142,8 +144,7 @@ void World::start_client() {
   const size_t count = 1 + random_.below(3);
   for (size_t i = 0; i < count; ++i) {
     const bool is_last = i + 1 == count;
-    const RequestKind kind{.asks_to_close = is_last && random_.chance(20),
-                           .is_elsewhere = random_.chance(8)};
+    const RequestKind kind{.asks_to_close = is_last && random_.chance(20), .is_elsewhere = random_.chance(8)};
     Request& request = requests_.emplace_back(make_request(random_, requests_.size(), kind));
     requests.push_back(&request);
     if (request.is_bad || request.upgrades) break;  // Nothing can come behind it.
@@ -280,7 +281,8 @@ bool World::is_settled() const {
   return std::ranges::all_of(clients_, [](const auto& client) { return client->simulated.is_over(); });
 }
 
-/// What is left comes to its end: backends are there, and time passes.
+/// What is left comes to its end: backends are there, and time passes, but less than any of them may wait for
+/// an answer. A request that has to be ended by a timeout has been forgotten.
 void World::settle() {
   for (size_t i = 0; i < kBackends; ++i) {
     drained_[i] = barrier_[i] = false;
@@ -289,7 +291,9 @@ void World::settle() {
   }
   publish();
   change_other_workers();
-  for (int i = 0; i < 5000 && !is_settled(); ++i) {
+  const TimePoint latest = clock_.now() + kLatest;
+  while (!is_settled()) {
+    CHECK(clock_.now() < latest);
     for (const auto& client : clients_) client->simulated.step();
     step_dialling();
     for (size_t connection = 0; connection < connections_.size(); ++connection) step_backend();
@@ -319,7 +323,6 @@ void World::check() const {
   size_t by_backends = 0;
   size_t in_doubt = 0;
   for (const auto& client : clients_) {
-    CHECK(client->simulated.is_over());  // Each request was answered, or its connection ended.
     by_backends += client->simulated.answered_by_backends();
     in_doubt += client->simulated.in_doubt();
   }
@@ -340,7 +343,7 @@ void World::check() const {
 }
 
 void World::play() {
-  const size_t steps = 20 + random_.below(300);
+  const size_t steps = 20 + random_.below(500);
   for (size_t i = 0; i < steps; ++i) {
     step();
     give_room();

@@ -1,30 +1,19 @@
 #include "script.h"
 
 #include <sluice/base/check.h>
-#include <sluice/http/head_decoder.h>
+#include <sluice/wire/http1_client.h>
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
+#include "proxy/server_settings.h"
+
 namespace sluice::simulation {
-
-void parse_request(http::RequestHead& head, const std::string& text) {
-  http::HeadDecoder decoder(http::HeadDecoder::Of::request, {});
-  const auto progress = decoder.decode(text, head);
-  CHECK(progress && progress->complete);
-}
-
-void parse_response(http::ResponseHead& head, const std::string& text, bool to_head_request) {
-  http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
-  const auto progress = decoder.decode(text, head, to_head_request);
-  CHECK(progress && progress->complete);
-}
-
 namespace {
 
-Error broken(ErrorCode code) {
-  return {.code = code, .message = "", .origin = Origin::upstream, .status = 502};
+Error refused() {
+  return {.code = ErrorCode::refused, .message = "", .origin = Origin::upstream, .status = 502};
 }
 
 Address address_of(size_t backend) {
@@ -33,52 +22,38 @@ Address address_of(size_t backend) {
 
 }  // namespace
 
-/// For one request, without a body either way.
-class Script::Connection final : public wire::ClientStream {
- public:
-  Connection(Script& script, size_t backend) : script_(script), backend_(backend) {
-    script.connections_.push_back(this);
-  }
-  ~Connection() override { std::erase(script_.connections_, this); }
+// ---- the two ends
 
-  size_t backend() const { return backend_; }
-  bool is_asked() const { return head_.is_waited_for(); }
-  void answer() {
-    parse_response(response_, "HTTP/1.1 204 No Content\r\n\r\n", false);
-    head_.fire(&response_);
-  }
-  void break_off() { head_.fire(broken(ErrorCode::reset)); }
+ScriptedClient::ScriptedClient(Random& random, const Clock& clock)
+    : link(random, clock, *Address::parse("192.0.2.1:5000"), 0) {}
 
-  void send_preface(std::string_view) override {}
-  wire::Flow send_head(const http::RequestHead&, const http::RequestForwarding&, wire::Follows) override {
-    return wire::Flow::open;
-  }
-  Wait read_head(OnHead on_head) override { return head_.wait(std::move(on_head)); }
-  void end_sending() override {}
-  void switch_protocols() override {}
-  bool has_answered() const override { return false; }
-  bool is_reused() const override { return false; }
-  bool is_stale() const override { return false; }
-  bool may_be_reused() const override { return false; }
-  void park(Duration, std::function<void(ClientStream&)>) override {}
-  void unpark() override {}
-  Duration idle_time() const override { return {}; }
-  void start_body(wire::BodyReceiver&) override {}
-  void pause_body() override {}
-  void resume_body() override {}
-  void stop_body() override {}
-  bool has_buffered_body() const override { return false; }
-  std::string_view trailers() const override { return {}; }
-  using BodySink::write_body;
-  wire::Flow write_body(wire::Slices) override { return wire::Flow::open; }
-  wire::Flow end_body(std::string_view) override { return wire::Flow::open; }
-  Wait when_writable(std::function<void(Result<void>)>) override { return {}; }
+void ScriptedClient::leave_unheard() {
+  link.send(std::string(size_t{20} * 1024, 'x'));
+  while (!link.is_still()) link.step();
+  link.reset();
+}
 
- private:
-  Script& script_;
-  size_t backend_;
-  http::ResponseHead response_;
-  Pending<Result<const http::ResponseHead*>> head_;
+void ScriptedClient::receive() {
+  for (std::string bytes = link.take(); !bytes.empty(); bytes = link.take()) {
+    reader_.read(bytes);
+    if (reader_.has_head()) status = reader_.status();
+  }
+}
+
+/// To a backend, for one request.
+struct Script::Connection {
+  Connection(Script& script, size_t the_backend)
+      : backend(the_backend), link(script.random_, script.clock_, address_of(the_backend), 0) {}
+
+  bool is_asked() const { return reader.is_whole() && !has_answered && !link.is_closed(); }
+  void receive() {
+    for (std::string bytes = link.take(); !bytes.empty(); bytes = link.take()) reader.read(bytes);
+  }
+
+  size_t backend;
+  Link link;
+  MessageReader reader{MessageReader::Of::request};
+  bool has_answered = false;
 };
 
 class Script::Dialer final : public upstream::Dialer {
@@ -95,7 +70,18 @@ class Script::Dialer final : public upstream::Dialer {
 
 Script::Script(size_t backends, config::Pool settings)
     : dialer_(std::make_unique<Dialer>(*this)),
-      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_, .access = access_} {
+      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_, .access = access_},
+      wire_{.deadlines = deadlines_,
+            .settings = proxy::server_settings(config::Config()),
+            .readings = FreeList<wire::RequestReading>(),
+            .out = {}},
+      client_context_{.wire = wire_,
+                      .exchange = context_,
+                      .active_streams = active_streams_,
+                      .generation = &generation_,
+                      .counts = counts_,
+                      .on_connection_over = [this] { connection_ = nullptr; },
+                      .on_moved = {}} {
   auto pool = std::make_shared<config::Pool>(std::move(settings));
   pool->name = "shop";
   pool->backends.clear();
@@ -117,28 +103,45 @@ Script::Script(size_t backends, config::Pool settings)
 }
 
 Script::~Script() {
-  if (exchange_) exchange_->stop();
+  if (connection_ != nullptr) connection_->close();
+}
+
+/// All that is on its way arrives.
+void Script::settle() {
+  const auto all = [&](auto&& visit) {
+    if (client_) visit(*client_);
+    for (const auto& connection : connections_) visit(*connection);
+  };
+  for (bool is_still = false; !is_still;) {
+    is_still = true;
+    all([&](auto& end) {
+      is_still = is_still && end.link.is_still();
+      end.link.step();
+      end.receive();
+    });
+  }
 }
 
 ScriptedClient& Script::ask(const std::string& request) {
-  client_ = std::make_unique<ScriptedClient>(request);
-  exchange_ = exchanges_.take();
-  exchange_->start(context_, *client_, generation_, 0, [this](proxy::Ending ending) {
-    exchange_.reset();
-    ending == proxy::Ending::abort ? client_->abort() : client_->finish();
-  });
+  client_ = std::make_unique<ScriptedClient>(random_, clock_);
+  connection_ = &proxy::ClientConnection::start(client_->link.open(), wire::ServerOptions(), client_context_,
+                                                std::make_shared<std::string>("main"));
+  client_->link.send(request);
+  settle();
   return *client_;
 }
 
 void Script::pass(Duration time) {
   clock_.advance(time);
   deadlines_.expire();
+  settle();
 }
 
 void Script::probed(size_t backend, upstream::HealthState health) {
   states_[backend]->set_health(health);
   backends_[backend]->checked();
   pool_->wake();
+  settle();
 }
 
 std::string Script::dialling() const {
@@ -151,8 +154,8 @@ std::string Script::dialling() const {
 
 std::string Script::asked() const {
   std::string all;
-  for (const Connection* connection : connections_) {
-    if (connection->is_asked()) all += std::to_string(connection->backend());
+  for (const auto& connection : connections_) {
+    if (connection->is_asked()) all += std::to_string(connection->backend);
   }
   return all;
 }
@@ -165,30 +168,39 @@ void Script::dialled(size_t backend, Result<std::unique_ptr<wire::ClientStream>>
   const std::unique_ptr<Dialling> dialling = std::move(*found);
   diallings_.erase(found);
   dialling->pending.fire(std::move(connection));
+  settle();
 }
 
 void Script::accept(size_t backend) {
-  dialled(backend, std::unique_ptr<wire::ClientStream>(std::make_unique<Connection>(*this, backend)));
+  Connection& made = *connections_.emplace_back(std::make_unique<Connection>(*this, backend));
+  dialled(backend, std::unique_ptr<wire::ClientStream>(
+                       std::make_unique<wire::Http1ClientConnection>(made.link.open(), deadlines_, out_)));
 }
 
 void Script::refuse(size_t backend) {
-  dialled(backend, broken(ErrorCode::refused));
+  dialled(backend, refused());
 }
 
 Script::Connection& Script::connection_of(size_t backend) {
-  const auto found = std::ranges::find_if(connections_, [&](const Connection* connection) {
-    return connection->backend() == backend && connection->is_asked();
+  const auto found = std::ranges::find_if(connections_, [&](const auto& connection) {
+    return connection->backend == backend && connection->is_asked();
   });
   CHECK(found != connections_.end());
   return **found;
 }
 
 void Script::answer(size_t backend) {
-  connection_of(backend).answer();
+  Connection& connection = connection_of(backend);
+  connection.has_answered = true;
+  connection.link.send("HTTP/1.1 204 No Content\r\n\r\n");
+  settle();
 }
 
 void Script::break_off(size_t backend) {
-  connection_of(backend).break_off();
+  Connection& connection = connection_of(backend);
+  connection.has_answered = true;
+  connection.link.reset();
+  settle();
 }
 
 uint64_t Script::retried() const {

@@ -17,7 +17,9 @@ std::string_view pattern(size_t begin, size_t size) {
 }
 
 size_t some_size(Random& random, size_t usual) {
-  return random.chance(3) ? random.below(size_t{40} * 1000) : random.below(usual);
+  const size_t kind = random.below(100);
+  if (kind < 10) return kind == 0 ? random.below(size_t{40} * 1000) : 0;
+  return random.below(usual);
 }
 
 std::string in_chunks(Random& random, std::string_view body) {

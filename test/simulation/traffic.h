@@ -49,7 +49,7 @@ struct Answer {
 
 /// As many chunks as the dice want.
 std::string in_chunks(Random& random, std::string_view body);
-/// Small almost always; at times more than what is buffered on the way.
+/// Small almost always; at times nothing, or more than what is buffered on the way.
 size_t some_size(Random& random, size_t usual);
 
 }  // namespace sluice::simulation

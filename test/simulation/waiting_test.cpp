@@ -1,4 +1,4 @@
-// How long an exchange waits for a backend: real exchanges, step by step on a held clock.
+// How long an exchange waits for a backend: real connections, step by step on a held clock.
 #include "script.h"
 
 #include <doctest/doctest.h>
@@ -59,14 +59,14 @@ TEST_CASE("a client that has left without a word is not served, and frees its pl
   ScriptedClient& client = script.ask(kGet);
   SUBCASE("when a backend is there") {
     script.pass(100ms);
-    client.left_unheard = true;
+    client.leave_unheard();
     script.probed(0, HealthState::healthy);
   }
   SUBCASE("soon, in any case") {
-    client.left_unheard = true;
+    client.leave_unheard();
     script.pass(600ms);
   }
-  CHECK(client.is_over);
+  CHECK(client.is_over());
   CHECK(client.status == 0);
   CHECK(script.dialling() == "");
 }
