@@ -17,8 +17,9 @@ class World::Dialer final : public upstream::Dialer {
  public:
   explicit Dialer(World& world) : world_(world) {}
   Wait dial(const Address& address, OnDialed on_dialed) override {
-    world_.diallings_.push_back(std::make_unique<Dialling>(address.port() - 9000U));
-    return world_.diallings_.back()->pending.wait(std::move(on_dialed));
+    Dialling& dialling = *world_.diallings_.emplace_back(std::make_unique<Dialling>());
+    dialling.backend = address.port() - 9000U;
+    return dialling.pending.wait(std::move(on_dialed));
   }
 
  private:
@@ -204,8 +205,8 @@ void World::judge() {
   for (const auto& [index, kind] : std::exchange(evidence_, {})) {
     using upstream::HealthState;
     const bool drains = kind == upstream::Evidence::Kind::drains;
-    const auto is_other = [&](const auto& state) {
-      return state != states_[index] && state->health() == HealthState::healthy;
+    const auto is_other = [&, &judged = states_[index]](const auto& state) {
+      return state != judged && state->health() == HealthState::healthy;
     };
     if (drains) states_[index]->set_health(HealthState::draining);
     if (!drains && std::ranges::any_of(states_, is_other)) states_[index]->set_health(HealthState::ejected);

@@ -59,7 +59,7 @@ class World {
  private:
   class Dialer;
   struct Dialling {
-    size_t backend;
+    size_t backend = 0;
     Pending<Result<std::unique_ptr<wire::ClientStream>>> pending{};
   };
   struct Client {

@@ -60,8 +60,9 @@ class Script::Dialer final : public upstream::Dialer {
  public:
   explicit Dialer(Script& script) : script_(script) {}
   Wait dial(const Address& address, OnDialed on_dialed) override {
-    script_.diallings_.push_back(std::make_unique<Dialling>(address.port() - 9000U));
-    return script_.diallings_.back()->pending.wait(std::move(on_dialed));
+    Dialling& dialling = *script_.diallings_.emplace_back(std::make_unique<Dialling>());
+    dialling.backend = address.port() - 9000U;
+    return dialling.pending.wait(std::move(on_dialed));
   }
 
  private:

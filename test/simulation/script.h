@@ -72,7 +72,7 @@ class Script {
   struct Connection;
   class Dialer;
   struct Dialling {
-    size_t backend;
+    size_t backend = 0;
     Pending<Result<std::unique_ptr<wire::ClientStream>>> pending{};
   };
   void dialled(size_t backend, Result<std::unique_ptr<wire::ClientStream>> connection);
