@@ -42,7 +42,7 @@ AttemptRecord Attempt::record(observe::Cause cause, int status) const {
 
 bool Attempt::take_connection(Reuse reuse) {
   using Send = LoginConnections::Send;
-  if (plan_.logins != nullptr && !plan_.logins->is_empty()) {
+  if (reuse.with_login && plan_.logins != nullptr && !plan_.logins->is_empty()) {
     stream_ = plan_.logins->take(*flight_.pool, backend(), reuse.may_be_repeated ? Send::again : Send::once);
   }
   is_clients_own_ = stream_ != nullptr;

@@ -168,7 +168,8 @@ void ClientConnection::on_request() {
       [this](Ending ending) { leave(ending); }, &logins_);
 }
 
-/// The exchange is over: it goes first, since the stream may begin the next one at once.
+/// The request has its outcome: its active stream goes first, since the stream may begin the next one at
+/// once.
 void ClientConnection::leave(Ending ending) {
   active_.reset();
   if (ending == Ending::abort) return stream_.abort();

@@ -1,4 +1,5 @@
-// One client's connection: hands each request on it to an exchange, and lives as long as the client stays.
+// One client's connection: hands each request on it to an active stream, and lives as long as the client
+// stays.
 #pragma once
 
 #include <sluice/base/free_list.h>

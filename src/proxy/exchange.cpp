@@ -195,7 +195,7 @@ void Exchange::drop(Attempt& attempt) {
   }
 }
 
-/// What the request's record says of the attempt that is under way is of this one.
+/// Makes this attempt the current one, which logs and reports name.
 void Exchange::follow(Attempt& attempt) {
   current_ = &attempt;
   flight_.backend = attempt.address();
@@ -205,7 +205,7 @@ void Exchange::follow(Attempt& attempt) {
   if (attempt.dialed() != TimePoint()) flight_.trace.dials(attempt.dialed());
 }
 
-/// It has answered first.
+/// This attempt has answered first: the other one ends.
 void Exchange::settle_on(Attempt& attempt) {
   if (hedge_due_) hedge_due_->disarm();
   if (Attempt* const beside = attempt_beside(attempt)) {
@@ -217,7 +217,7 @@ void Exchange::settle_on(Attempt& attempt) {
   if (body_) body_->attempt_answered();
 }
 
-/// From here on, if its connection fails.
+/// Whether another attempt can be made if the next one fails.
 bool Exchange::may_be_repeated() const {
   return plan_.may_replay && is_body_replayable() && flight_.attempts < flight_.settings->retry.attempts &&
          surely_fits(flight_.client->request().framing, flight_.settings->retry);
@@ -256,7 +256,8 @@ void Exchange::on_attempt_over(Attempt& attempt, AttemptOutcome outcome) {
   outcome.was_connected ? attempt_failed(outcome) : connect_failed(outcome);
 }
 
-/// The other attempt goes on, and the request loses nothing.
+/// The other attempt goes on, and the request loses nothing. One that goes on alone has as much time as a
+/// first one.
 void Exchange::lost_beside(Attempt& attempt, const AttemptOutcome& outcome) {
   const Cause cause =
       outcome.was_connected ? cause_of_attempt(outcome.error, 0) : cause_of_connect(outcome.error);
@@ -266,17 +267,23 @@ void Exchange::lost_beside(Attempt& attempt, const AttemptOutcome& outcome) {
   if (!outcome.was_connected) {
     --flight_.attempts;  // As of any connect that fails.
     hedged_ = nullptr;
-    if (cause != Cause::no_descriptors) backend.connect_failed(cause);
+    if (cause != Cause::no_descriptors) {
+      backend.connect_failed(cause);
+      pass_over(backend);
+    }
   } else if (outcome.is_stale) {
     fresh_only_ = true;
     backend.closed_when_reused();
+    if (outcome.has_taken_nothing) --flight_.attempts;
   } else {
     backend.connection_broke(cause);
-    tried_.push_back(&backend);
+    pass_over(backend);
   }
+  const bool was_first = current_ == &attempt;
   Attempt& other = *attempt_beside(attempt);
   drop(attempt);
   follow(other);
+  if (was_first && other.stream() != nullptr) other.restart_deadline();
 }
 
 /// Nothing was sent: another backend is always safe, and the attempt does not count. The pool's bound on
@@ -296,11 +303,15 @@ void Exchange::connect_failed(const AttemptOutcome& outcome) {
   pick_backend();
 }
 
-/// The lease may be the last to hold the backend: the pointer that is kept is only ever compared.
 void Exchange::give_up_backend() {
-  const upstream::Backend* backend = &current_->backend();
-  if (std::ranges::find(tried_, backend) == tried_.end()) tried_.push_back(backend);
+  pass_over(current_->backend());
   drop_attempts();
+}
+
+/// As long as there is another. A lease may be the last to hold the backend: the pointer that is kept is only
+/// ever compared.
+void Exchange::pass_over(const upstream::Backend& backend) {
+  if (std::ranges::find(tried_, &backend) == tried_.end()) tried_.push_back(&backend);
 }
 
 // ---- a second attempt beside the first
@@ -327,7 +338,7 @@ void Exchange::start_hedge() {
   if (!flight_.pool->retry_budget().take(flight_.context->deadlines.clock().now())) return;
   hedged_ = &tally();
   Attempt& second = add_attempt(*std::move(lease));
-  if (second.take_connection({.may_be_repeated = true})) return second.send();
+  if (second.take_connection({.may_be_repeated = true, .with_login = false})) return second.send();
   second.dial();
 }
 

@@ -26,7 +26,7 @@ void Exchange::respond(const http::ResponseHead& head) {
   response_.start(head, *current_->stream(), heed(head));
 }
 
-/// A quick error says nothing good of a backend.
+/// A backend that answers errors quickly is not quick.
 void Exchange::measure(int status) {
   if (flight_.settings->balance.policy != config::BalancePolicy::random_two || status >= 500) return;
   const TimePoint now = flight_.context->deadlines.clock().now();
@@ -35,14 +35,14 @@ void Exchange::measure(int status) {
 
 /// The drain header is for Sluice: the client does not see it.
 Response::Facts Exchange::heed(const http::ResponseHead& head) {
-  Response::Facts facts{.sticky_id = flight_.pool->new_sticky_id(current_->backend(), key_),
-                        .may_be_held = plan_.may_replay && is_body_replayable()};
-  const std::string& field = flight_.settings->drain_header.name;
-  if (field.empty()) return facts;
-  const DrainSignal word = drain_signal(head, field);
-  facts.has_drain_header = word != DrainSignal::none;
-  is_last_response_ = word == DrainSignal::drains;
-  if (is_last_response_) current_->backend().signalled_drain();
+  Response::Facts facts{.may_be_held = plan_.may_replay && is_body_replayable()};
+  if (const std::string& field = flight_.settings->drain_header.name; !field.empty()) {
+    const DrainSignal word = drain_signal(head, field);
+    facts.has_drain_header = word != DrainSignal::none;
+    is_last_response_ = word == DrainSignal::drains;
+    if (is_last_response_) current_->backend().signalled_drain();
+  }
+  facts.sticky_id = flight_.pool->new_sticky_id(current_->backend(), key_);
   return facts;
 }
 
@@ -137,7 +137,7 @@ void Exchange::attempt_failed(const AttemptOutcome& outcome) {
   pick_backend();
 }
 
-/// An answer that is none: another request to the same backend would get the same one.
+/// A response that broke a rule: another request to the same backend would get the same one.
 void Exchange::note_refusal(const Error& error, Cause cause) {
   if (error.code != ErrorCode::malformed && error.code != ErrorCode::too_large) return;
   flight_.refused = error.message;
@@ -190,7 +190,7 @@ void Exchange::stop() {
   if (body_) body_->drop();
 }
 
-/// What is left of it goes with the exchange.
+/// The owner drops the exchange, and with it what is still under way.
 void Exchange::over(Cause cause, Ending ending) {
   end(cause);
   owner_.on_exchange_over(ending);

@@ -33,8 +33,8 @@ class ActiveStream final : private ExchangeOwner {
   /// Before start() or resume(): the listener that accepted the client, for the access log. Borrowed until
   /// clear().
   void set_listener(const std::string& name) { flight_.listener = &name; }
-  /// `client` holds a whole request. `generation` is the newest one, and outlives the pass of this. `logins`
-  /// are the client connection's; null: none is kept. May run `on_over`: the caller's last line.
+  /// `client` holds a whole request. `generation` is the newest one, and outlives the request's pass.
+  /// `logins` are the client connection's; null: none is kept. May run `on_over`: the caller's last line.
   void start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
              unsigned worker, OnOver on_over, LoginConnections* logins = nullptr);
   /// Instead of start(): goes on with a tunnel of another owner's. `client` is a tunnel already.
@@ -48,7 +48,7 @@ class ActiveStream final : private ExchangeOwner {
   void login_ended();
   /// The connection is to end: a tunnel on it, or to come, is closed in order then. Also before start().
   void retire(std::optional<TimePoint> tunnel_ends);
-  /// It is not to end after all.
+  /// The connection stays after all.
   void stay();
   /// Its generation's time is over: see end_drain().
   void outlive_generation(LocalGeneration& newest, unsigned worker);
@@ -59,7 +59,8 @@ class ActiveStream final : private ExchangeOwner {
   /// Nothing when the tunnel ends here.
   std::optional<SuspendedTunnel> suspend_tunnel();
 
-  /// The process stops: drops everything. The owner ends the client's stream.
+  /// The process stops: the request gets its outcome. The owner drops this at once, and ends the client's
+  /// stream.
   void stop();
   /// Instead, while the client has no byte of a response and this is no tunnel: says so to the client.
   void answer_stopped();
@@ -85,7 +86,8 @@ class ActiveStream final : private ExchangeOwner {
   OnOver on_over_;
   std::function<void()> on_tunnel_;      // when it is to move
   std::optional<TimePoint> retires_at_;  // when it ends, if it is a tunnel by then
-  std::optional<Exchange> exchange_;     // The two last: they use what is above. Never both.
+  std::optional<Exchange>
+      exchange_;  // The two last: they use what is above. One of the two, but for the moment of a 101.
   std::unique_ptr<Tunnel> tunnel_;
 };
 

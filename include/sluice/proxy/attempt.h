@@ -35,15 +35,15 @@ struct AttemptOutcome {
   bool was_connected = false;      ///< else nothing was sent
   bool is_stale = false;           ///< a connection that was used again ended before it answered
   bool has_taken_nothing = false;  ///< ... and its backend has read none of the request
-  bool was_cut = false;            ///< it took longer than an attempt may, not than a backend may
+  bool was_cut = false;            ///< by retry.attempt_timeout, before the backend's time was over
 };
 
-/// What an attempt reports. Each call but waits_for_client() may drop it.
+/// What an attempt reports. on_head() and on_attempt_over() may drop the attempt; the others must not.
 class AttemptOwner {
  public:
-  /// It has a connection, and sends the head in this call's wake.
+  /// It has a connection, and sends the head next.
   virtual void on_sending(Attempt& attempt) = 0;
-  /// A 1xx but 101. The only one that does not drop it.
+  /// A 1xx other than 101.
   virtual void on_interim(Attempt& attempt, const http::ResponseHead& head) = 0;
   /// The final head, or a 101; valid as long as the attempt's stream.
   virtual void on_head(Attempt& attempt, const http::ResponseHead& head) = 0;
@@ -72,7 +72,7 @@ class Attempt {
   bool has_answered() const { return stream_ && stream_->has_answered(); }
   /// The connection has been the client's alone before.
   bool is_clients_own() const { return is_clients_own_; }
-  /// When a connection was begun for it; long ago: it took one that was there.
+  /// When a connection was begun for it; TimePoint() when it took an open one.
   TimePoint dialed() const { return dialed_; }
   TimePoint sent() const { return sent_; }
   /// For the record of the request, as it ends now.
@@ -81,7 +81,8 @@ class Attempt {
   /// Which connections will do.
   struct Reuse {
     bool fresh_only = false;       ///< a new one, unless there is one that is the client's alone
-    bool may_be_repeated = false;  ///< the request: also one that the backend may be about to close
+    bool may_be_repeated = false;  ///< the request: also a connection that the backend may be about to close
+    bool with_login = true;        ///< also one on which the client has logged in
   };
   /// Takes an open connection; false when there is none, and one has to be dialled.
   bool take_connection(Reuse reuse);

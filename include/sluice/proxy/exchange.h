@@ -100,6 +100,7 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   void attempt_failed(const AttemptOutcome& outcome);
   void connect_failed(const AttemptOutcome& outcome);
   void give_up_backend();
+  void pass_over(const upstream::Backend& backend);
   void note_refusal(const Error& error, observe::Cause cause);
   void lost_beside(Attempt& attempt, const AttemptOutcome& outcome);
   void arm_hedge(const Attempt& attempt);
@@ -144,17 +145,17 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   std::optional<Queued> queued_;  // once no backend could take it
   std::optional<uint64_t> key_;   // what the balance goes by
   std::array<std::optional<Attempt>, 2> attempts_;
-  Attempt* current_ = nullptr;  // the one that the request's record follows; null: there is none
+  Attempt* current_ = nullptr;  // which logs and reports name; null: none is under way
   const http::ResponseHead* upgrades_late_ =
       nullptr;                       // a 101 has come; the request's body is to end first (RFC 9110 7.8)
-  std::optional<RequestBody> body_;  // The last two use the attempts' streams.
+  std::optional<RequestBody> body_;  // This and the response use the attempts' streams.
   Response response_;
   std::optional<Deadline> hedge_due_;
   Wait wait_;
-  observe::Tally* hedged_ = nullptr;  // of the attempt beside which another one begins, until that is sent
+  observe::Tally* hedged_ = nullptr;  // of the first attempt, until the second one is sent
   Duration waited_{};                 // for a backend, in the queue and in connects that failed
-  observe::Cause refused_by_{};       // the last answer that was no valid one
-  bool fresh_only_ = false;           // a reused connection has failed us once
+  observe::Cause refused_by_{};       // of the last response that broke a rule
+  bool fresh_only_ = false;           // a connection that was used again has failed
   bool is_last_response_ = false;     // its backend says that it drains
 };
 

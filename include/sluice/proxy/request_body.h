@@ -46,8 +46,8 @@ class RequestBody {
 
   /// Bytes of it can leave together with the head of the next attempt.
   bool is_at_hand() const;
-  /// All of it to this attempt, whose head was sent with this `flow`. Of what is taken from the client, up to
-  /// `most` bytes in all are remembered. May call the owner: the caller's last line.
+  /// Sends all of it to this attempt, whose head was sent with this `flow`. Of what is taken from the client,
+  /// up to `most` bytes in all are remembered. May call the owner: the caller's last line.
   void send_to(wire::ClientStream& backend, wire::Flow flow, uint64_t most);
   /// The attempt has answered: a client that waits for a 100 is not sent one any more.
   void attempt_answered();
