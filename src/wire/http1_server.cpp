@@ -272,6 +272,8 @@ void Http1ServerConnection::process_kept() {
 
 void Http1ServerConnection::on_end(Result<void> how) {
   ended_ = true;
+  // The client may still read, and what is kept for it is the end of its answer: on_last_sent() follows.
+  if (state_ == State::lingering && how && transport_->pending_bytes() > 0) return;
   deadline_.disarm();
   if (state_ != State::exchange) return leave();
   if (!how) return client_gone(client_error(how.error().code, how.error().message, 0));
@@ -283,6 +285,8 @@ void Http1ServerConnection::on_deadline() {
   // What is here already, though not yet read, came in time.
   if (state_ == State::idle && transport_->is_stale())
     return context_.deadlines.arm(deadline_, kStaleRecheck);
+  // A client that has not got all must not take what it has for the whole.
+  if (state_ == State::lingering && transport_->pending_bytes() > 0) transport_->reset_on_close();
   if (state_ == State::preface || state_ == State::idle || state_ == State::lingering) return leave();
   if (state_ == State::head) {
     return refuse(client_error(ErrorCode::timed_out, "the request's head took too long", 408));

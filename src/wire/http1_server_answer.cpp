@@ -210,10 +210,21 @@ void Http1ServerConnection::linger() {
   state_ = State::lingering;
   buffered_.clear();
   transport_->shutdown();
-  context_.deadlines.arm(deadline_, context_.settings.linger_timeout);
+  if (transport_->pending_bytes() == 0) {
+    context_.deadlines.arm(deadline_, context_.settings.linger_timeout);
+  } else {
+    context_.deadlines.arm(deadline_, context_.settings.write_timeout);
+    drained_ = transport_->when_writable([this](Result<void> how) { on_last_sent(std::move(how)); });
+  }
   if (!reading_stopped_ || ended_) return;
   reading_stopped_ = false;
   transport_->start_reading(*this);
+}
+
+/// The last of the answer has left; the time that the client has to read it begins.
+void Http1ServerConnection::on_last_sent(Result<void> how) {
+  if (!how || ended_) return leave();
+  context_.deadlines.arm(deadline_, context_.settings.linger_timeout);
 }
 
 void Http1ServerConnection::abort() {

@@ -159,6 +159,37 @@ TEST_CASE("after an answer to what was no request the connection lingers, then e
   CHECK(owner.is_over);
 }
 
+TEST_CASE(
+    "a last answer that a client is slow to take leaves whole, also when the client has ended its "
+    "direction") {
+  Owner owner;
+  owner.transport->blocked = true;
+  owner.transport->arrive("nonsense\r\n\r\n");
+  CHECK(owner.transport->is_shut_down);
+  bool ends_first = false;
+  SUBCASE("and that has") {
+    ends_first = true;
+  }
+  SUBCASE("and that has not") {}
+  owner.pass(5000);
+  if (ends_first) owner.transport->end();
+  CHECK_FALSE(owner.is_over);
+  owner.transport->unblock();
+  CHECK(owner.is_over == ends_first);
+  owner.pass(2001);
+  CHECK(owner.is_over);
+  CHECK_FALSE(owner.resets);
+}
+
+TEST_CASE("a last answer that a client never takes ends by a reset") {
+  Owner owner;
+  owner.transport->blocked = true;
+  owner.transport->arrive("nonsense\r\n\r\n");
+  owner.pass(20'001);
+  CHECK(owner.is_over);
+  CHECK(owner.resets);
+}
+
 TEST_CASE("an answer given before the body has come is followed by no other request") {
   Owner owner;
   owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhel");

@@ -175,6 +175,7 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
   void begin_exchange();
   void refuse(const Error& error);
   void linger();
+  void on_last_sent(Result<void> how);
   void leave();
   void become_idle();
   void end_of_body(Result<void> how);
