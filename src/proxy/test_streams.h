@@ -288,6 +288,18 @@ class TestDialer final : public upstream::Dialer {
     dials_.push_back(std::make_unique<Dial>(address));
     return dials_.back()->pending.wait(std::move(on_dialed));
   }
+  Result<std::unique_ptr<wire::ClientStream>> adopt_tunnel(net::Descriptor connection,
+                                                           std::string read) override {
+    if (!may_adopt || !connection.is_open()) return wire::cannot_be_left();
+    auto made = std::make_unique<TestBackend>();
+    made->source.say(read);
+    made->sink.taken()->is_switched = true;
+    adopted = made.get();
+    return std::unique_ptr<wire::ClientStream>(std::move(made));
+  }
+  bool may_adopt = true;
+  TestBackend* adopted = nullptr;  ///< as accept() gives it
+
   /// The ports that are dialed, each behind a space.
   std::string dialing() {
     forget_dropped();
