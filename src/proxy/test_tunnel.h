@@ -14,7 +14,10 @@ namespace sluice::proxy {
 
 /// At the first of two backends. Its owner drops it once it is over.
 struct TestTunnel {
-  explicit TestTunnel(TestSettings settings = {}) : worker(std::move(settings)) {
+  explicit TestTunnel(TestSettings settings = {},
+                      upstream::HealthState of_backend = upstream::HealthState::healthy)
+      : worker(std::move(settings)) {
+    worker.probed(0, of_backend);
     worker.begin(flight, client);
     flight.choose_request_id();
     flight.attempts = 1;

@@ -43,6 +43,15 @@ TEST_CASE("a tunnel whose backend drains has the pool's time left") {
   CHECK(run.worker.ended() == "ok=1 ");
 }
 
+TEST_CASE("a tunnel that begins while its backend drains has that time left, too") {
+  TestTunnel run({}, HealthState::draining);
+  run.start();
+  CHECK(left_of(run) == "20");
+  CHECK_FALSE(run.tunnel->suspend());
+  run.worker.pass(seconds(20));
+  CHECK(is_closed_in_order(run));
+}
+
 TEST_CASE("a drain of another backend is nothing to a tunnel") {
   TestTunnel run;
   run.start();
