@@ -179,8 +179,10 @@ TEST_CASE("a tunnel that one side has ended is idle sooner, and not later") {
       TestTunnel run(
           {.config = {.timeouts = {.tunnel = each.tunnel, .tunnel_half_closed = each.half_closed}}});
       run.start();
+      run.worker.pass(seconds(1));
       is_client ? run.client.source.end() : run.backend->source.end();
       run.worker.pass(each.bound - Duration(1));
+      CHECK(run.over == "");
       is_client ? run.backend->source.say("x") : run.client.source.say("x");
       run.worker.pass(each.bound - Duration(1));
       CHECK(run.over == "");
@@ -190,6 +192,19 @@ TEST_CASE("a tunnel that one side has ended is idle sooner, and not later") {
       CHECK(run.to_client->has_ended);
       CHECK(run.to_backend->has_ended);
     }
+  }
+}
+
+TEST_CASE("the time of a tunnel that one side has ended counts from that end") {
+  for (const bool is_client : {true, false}) {
+    TestTunnel run;
+    run.start();
+    run.worker.pass(seconds(1800));
+    is_client ? run.client.source.end() : run.backend->source.end();
+    run.worker.pass(seconds(60) - Duration(1));
+    CHECK(run.over == "");
+    run.worker.pass(Duration(1));
+    CHECK(run.over == "finish");
   }
 }
 
