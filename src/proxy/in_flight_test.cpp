@@ -200,7 +200,7 @@ TEST_CASE("the next request finds nothing of the last one") {
   CHECK(newest.shared->in_flight() == 0);
   CHECK(run.flight.failed_at == nullptr);
 
-  TestClient client("GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  TestClient client("GET /next HTTP/1.1\r\nHost: h\r\nX-Request-Id: not trusted\r\n\r\n");
   run.flight.begin(run.worker.context, client, run.worker.generation, 0);
   run.flight.started = run.worker.clock.now();
   CHECK(run.flight.attempts_begun() == 0);
@@ -238,6 +238,7 @@ TEST_CASE("a request that follows the copy of a route gets its own route next") 
   LocalGeneration later;
   run.worker.adopt(later, 9, with_fields("later"));
   run.flight.outlive_generation(later, 0);
+  CHECK(run.flight.route != &newest.shared->config().routes[0]);
   CHECK(run.flight.route->name == "next");
   CHECK(run.flight.rules->response.added == "X-Route: next\r\n");
   run.flight.clear();
