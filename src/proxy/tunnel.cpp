@@ -34,34 +34,43 @@ void Tunnel::start(Flow to_client) {
     flight_.sent += piece.size();
     arm_idle();
   };
-  up_.start_blocked(*flight_.client, *backend_, on_up,
-                    [this](Result<void> how) { on_direction_end(std::move(how), *backend_, up_ended_); });
+  up_.pump.start_blocked(*flight_.client, *backend_, on_up,
+                         [this](Result<void> how) { on_direction_end(std::move(how), *backend_, up_); });
   const auto on_down_end = [this](Result<void> how) {
-    on_direction_end(std::move(how), *flight_.client, down_ended_);
+    on_direction_end(std::move(how), *flight_.client, down_);
   };
   if (to_client == Flow::blocked)
-    return down_.start_blocked(*backend_, *flight_.client, on_down, on_down_end);
-  down_.start(*backend_, *flight_.client, on_down, on_down_end);
+    return down_.pump.start_blocked(*backend_, *flight_.client, on_down, on_down_end);
+  down_.pump.start(*backend_, *flight_.client, on_down, on_down_end);
 }
 
 /// One direction has ended: the other side sees the end, and may go on in its own direction.
-void Tunnel::on_direction_end(Result<void> how, wire::BodySink& sink, bool& ended) {
+void Tunnel::on_direction_end(Result<void> how, wire::BodySink& sink, Direction& direction) {
   if (!how) return fail(how.error());
-  ended = true;
-  const Flow flow = sink.end_body({});
+  direction.has_ended = true;
+  direction.is_kept = sink.end_body({}) == Flow::blocked;
   arm_idle();
-  if (!up_ended_ || !down_ended_) return;
-  if (flow == Flow::open) return over(Cause::tunnel, Ending::finish);
-  flushed_ = sink.when_writable([this](Result<void> flushed) {
-    if (!flushed) return fail(flushed.error());
-    over(Cause::tunnel, Ending::finish);
-  });
+  if (up_.has_ended && down_.has_ended) finish_when_sent();
+}
+
+/// Both sides get all that the other one has sent, whichever has ended first.
+void Tunnel::finish_when_sent() {
+  for (auto [direction, sink] : {std::pair<Direction*, wire::BodySink*>(&up_, backend_.get()),
+                                 std::pair<Direction*, wire::BodySink*>(&down_, flight_.client)}) {
+    if (!std::exchange(direction->is_kept, false)) continue;
+    flushed_ = sink->when_writable([this](Result<void> flushed) {
+      if (!flushed) return fail(flushed.error());
+      finish_when_sent();
+    });
+    return;
+  }
+  over(Cause::tunnel, Ending::finish);
 }
 
 /// A side that has ended its direction may be gone, and the other side may never learn it.
 void Tunnel::arm_idle() {
   const auto& timeouts = flight_.config().timeouts;
-  const bool is_half_closed = up_ended_ || down_ended_;
+  const bool is_half_closed = up_.has_ended || down_.has_ended;
   const Duration bound =
       is_half_closed ? std::min(timeouts.tunnel_half_closed, timeouts.tunnel) : timeouts.tunnel;
   flight_.context->deadlines.arm(idle_, bound);
@@ -69,10 +78,10 @@ void Tunnel::arm_idle() {
 
 /// Says to both sides that nothing more comes.
 void Tunnel::close(Cause cause) {
-  up_.stop();
-  down_.stop();
-  if (!up_ended_) backend_->end_body({});
-  if (!down_ended_) flight_.client->end_body({});
+  up_.pump.stop();
+  down_.pump.stop();
+  if (!up_.has_ended) backend_->end_body({});
+  if (!down_.has_ended) flight_.client->end_body({});
   over(cause, Ending::finish);
 }
 
@@ -102,7 +111,7 @@ bool Tunnel::is_at(const upstream::BackendState& backend) const {
 }
 
 std::optional<SuspendedTunnel> Tunnel::suspend() {
-  if ((up_ended_ && down_ended_) || drain_.is_told()) return std::nullopt;
+  if ((up_.has_ended && down_.has_ended) || drain_.is_told()) return std::nullopt;
   auto client = flight_.client->leave_tunnel();
   if (!client) return std::nullopt;
   auto backend = backend_->leave_tunnel();

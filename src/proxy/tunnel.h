@@ -60,7 +60,14 @@ class Tunnel {
     TimePoint at{};
   };
 
-  void on_direction_end(Result<void> how, wire::BodySink& sink, bool& ended);
+  struct Direction {
+    wire::Pump pump{};
+    bool has_ended = false;
+    bool is_kept = false;  // the last of it has not left when it ended
+  };
+
+  void on_direction_end(Result<void> how, wire::BodySink& sink, Direction& direction);
+  void finish_when_sent();
   void on_drain_signal(upstream::DrainSubscription::Says word);
   void arm_idle();
   void close(observe::Cause cause);
@@ -78,10 +85,8 @@ class Tunnel {
   upstream::DrainSubscription drain_{
       [this](upstream::DrainSubscription::Says word) { on_drain_signal(word); }};
   Wait flushed_;
-  bool up_ended_ = false;    // the client's direction
-  bool down_ended_ = false;  // the backend's
-  wire::Pump up_;            // The last two: they use the streams.
-  wire::Pump down_;
+  Direction up_;    // the client's. The last two: they use the streams.
+  Direction down_;  // the backend's
 };
 
 }  // namespace sluice::proxy

@@ -334,5 +334,22 @@ TEST_CASE("a process that stops ends the tunnel's request, and leaves the stream
   CHECK(run.worker.tallies() == "cut shop v1 stopped=1 failed shop v1 stopped=1 ");
 }
 
+TEST_CASE(
+    "what one side said last reaches the other, which has ended its own direction, whichever was first") {
+  for (const bool client_first : {true, false}) {
+    TestTunnel run;
+    run.start();
+    run.backend->sink.block();
+    run.client.source.say("farewell");
+    if (client_first) run.client.source.end();
+    run.backend->source.end();
+    if (!client_first) run.client.source.end();
+    CHECK(run.over == "");
+    if (run.tunnel) run.backend->sink.open();
+    CHECK(run.to_backend->body == "farewell");
+    CHECK(run.over == "finish");
+  }
+}
+
 }  // namespace
 }  // namespace sluice::proxy
