@@ -1,6 +1,8 @@
 #include <sluice/proxy/request_ids.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <random>
 
 namespace sluice::proxy {
@@ -18,9 +20,23 @@ uint64_t mixed(uint64_t value) {
   return value ^ (value >> 31U);
 }
 
+/// Eight digits at once: each of the number's nibbles becomes a byte, then a letter or a digit. One id is
+/// made for each request.
+void write_eight_digits(char* out, uint32_t value) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  uint64_t nibbles = value;
+  nibbles = (nibbles << 16U | nibbles) & 0x0000ffff0000ffffU;
+  nibbles = (nibbles << 8U | nibbles) & 0x00ff00ff00ff00ffU;
+  nibbles = (nibbles << 4U | nibbles) & 0x0f0f0f0f0f0f0f0fU;
+  const uint64_t is_letter = (nibbles + 6 * kEach) >> 4U & kEach;
+  uint64_t digits = nibbles + '0' * kEach + is_letter * ('a' - '0' - 10);
+  if constexpr (std::endian::native == std::endian::little) digits = __builtin_bswap64(digits);
+  std::memcpy(out, &digits, sizeof digits);
+}
+
 void write_hex(char* out, uint64_t value) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (unsigned i = 0; i < 16; ++i) out[i] = kDigits[(value >> (60U - 4 * i)) & 15U];
+  write_eight_digits(out, static_cast<uint32_t>(value >> 32U));
+  write_eight_digits(out + 8, static_cast<uint32_t>(value));
 }
 
 }  // namespace
