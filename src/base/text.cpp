@@ -9,12 +9,8 @@ namespace sluice {
 namespace {
 
 /// All letters of a word at once: `ascii_lower` of each byte.
-template <class Word>
-uint64_t lower_word(const char* at) {
+uint64_t lower_word(uint64_t word) {
   constexpr uint64_t kEach = 0x0101010101010101;
-  Word bytes;
-  std::memcpy(&bytes, at, sizeof bytes);
-  const uint64_t word = bytes;
   // Sums of seven bits do not reach the next byte; the top bit says that the sum passed 'A' - 1, or 'Z'.
   const uint64_t low = word & (0x7f * kEach);
   const uint64_t from_a = low + (0x80 - 'A') * kEach;
@@ -23,26 +19,44 @@ uint64_t lower_word(const char* at) {
   return word | (is_upper >> 2);
 }
 
-/// Of texts of one length, a word or longer. The last word overlaps the one before it.
 template <class Word>
-bool equal_in_words(std::string_view a, std::string_view b) {
+uint64_t word_at(const char* at) {
+  Word bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return bytes;
+}
+
+/// Whether `equal` holds for each word of two texts of one length, a word or longer. The last word overlaps
+/// the one before it.
+template <class Word, class Equal>
+bool all_words(std::string_view a, std::string_view b, Equal equal) {
   const size_t last = a.size() - sizeof(Word);
   for (size_t i = 0; i < last; i += sizeof(Word)) {
-    if (lower_word<Word>(a.data() + i) != lower_word<Word>(b.data() + i)) return false;
+    if (!equal(word_at<Word>(a.data() + i), word_at<Word>(b.data() + i))) return false;
   }
-  return lower_word<Word>(a.data() + last) == lower_word<Word>(b.data() + last);
+  return equal(word_at<Word>(a.data() + last), word_at<Word>(b.data() + last));
+}
+
+/// `equal` compares a word's bytes.
+template <class Equal>
+bool all_bytes(std::string_view a, std::string_view b, Equal equal) {
+  if (a.size() != b.size()) return false;
+  if (a.size() >= sizeof(uint64_t)) return all_words<uint64_t>(a, b, equal);
+  if (a.size() >= sizeof(uint32_t)) return all_words<uint32_t>(a, b, equal);
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!equal(word_at<unsigned char>(a.data() + i), word_at<unsigned char>(b.data() + i))) return false;
+  }
+  return true;
 }
 
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  if (a.size() >= sizeof(uint64_t)) return equal_in_words<uint64_t>(a, b);
-  if (a.size() >= sizeof(uint32_t)) return equal_in_words<uint32_t>(a, b);
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
-  }
-  return true;
+  return all_bytes(a, b, [](uint64_t x, uint64_t y) { return lower_word(x) == lower_word(y); });
+}
+
+bool equals_lower(std::string_view lower, std::string_view text) {
+  return all_bytes(lower, text, [](uint64_t x, uint64_t y) { return x == lower_word(y); });
 }
 
 std::string to_lower(std::string_view text) {

@@ -1,7 +1,8 @@
 #include <sluice/base/uri_path.h>
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 
 namespace sluice {
@@ -35,28 +36,34 @@ int dots(std::string_view segment) {
   return count < 3 ? count : 0;
 }
 
-/// What a byte of a path may make abnormal.
-enum : unsigned char { kSlash = 1, kDot = 2, kPercent = 4 };
+constexpr uint64_t kEach = 0x0101010101010101;
 
-constexpr auto kSuspects = [] {
-  std::array<unsigned char, 256> classes{};
-  classes['/'] = kSlash;
-  classes['.'] = kDot;
-  classes['%'] = kPercent;
-  return classes;
-}();
+uint64_t word_at(const char* at) {
+  uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
 
-/// Nearly every path has nothing encoded, no empty segment, and none that begins with a dot. Without a
-/// branch, since each request is looked at. `path` begins with '/'.
+/// 0x80 for each byte that is `c`, 0 for the others.
+uint64_t where(uint64_t word, char c) {
+  const uint64_t other = word ^ (kEach * static_cast<unsigned char>(c));
+  return ~(((other & (0x7f * kEach)) + 0x7f * kEach) | other) & (0x80 * kEach);
+}
+
+/// Nearly every path has nothing encoded, no empty segment, and none that begins with a dot: eight bytes at a
+/// time, since each request is looked at. False for a short path, and for one that has to be looked at
+/// closely. `path` begins with '/'.
 bool is_surely_normal(std::string_view path) {
-  unsigned suspect = 0;
-  unsigned before = 0;
-  for (const char c : path) {
-    const unsigned kind = kSuspects[static_cast<unsigned char>(c)];
-    suspect |= (kind & kPercent) | ((0U - (before & kSlash)) & kind);
-    before = kind;
+  constexpr size_t kWord = sizeof(uint64_t);
+  if (path.size() <= kWord) return false;
+  uint64_t suspect = 0;
+  const size_t last = path.size() - kWord;
+  for (size_t i = 1;; i = std::min(i + kWord, last)) {
+    const uint64_t now = word_at(path.data() + i);
+    const uint64_t before = word_at(path.data() + i - 1);
+    suspect |= where(now, '%') | (where(before, '/') & (where(now, '/') | where(now, '.')));
+    if (i == last) return suspect == 0;
   }
-  return suspect == 0;
 }
 
 bool is_normal(std::string_view path) {

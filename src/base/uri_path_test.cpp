@@ -24,6 +24,22 @@ TEST_CASE("a path that is normal already is not copied") {
   }
 }
 
+TEST_CASE("what is not normal is found wherever in a path it is") {
+  int wrong = 0;
+  for (size_t before = 0; before < 20; ++before) {
+    for (size_t behind = 0; behind < 20; ++behind) {
+      const std::string begin = "/" + std::string(before, 'a');
+      const std::string end = std::string(behind, 'b');
+      wrong += normal(begin + "//" + end) == (before == 0 ? "/" + end : begin + "/" + end) ? 0 : 1;
+      wrong += normal(begin + "/./" + end) == (before == 0 ? "/" + end : begin + "/" + end) ? 0 : 1;
+      wrong += normal(begin + "/../" + end) == "/" + end ? 0 : 1;
+      wrong += normal(begin + "%41" + end) == begin + "A" + end ? 0 : 1;
+      wrong += normal(begin + "/.x" + end) == (before == 0 ? "/.x" + end : begin + "/.x" + end) ? 0 : 1;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("runs of slashes are one slash") {
   CHECK(normal("//") == "/");
   CHECK(normal("//a") == "/a");

@@ -68,24 +68,29 @@ BodyDecoder BodyDecoder::copy() const {
 }
 
 Result<BodyDecoder::Piece> BodyDecoder::next(std::string_view bytes) {
-  switch (state_) {
-    case State::complete:
-      return Piece{};
-    case State::until_close:
-      return Piece{.data = bytes, .used = bytes.size()};
-    case State::length: {
-      const auto size = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size()));
-      left_ -= size;
-      if (left_ == 0) state_ = State::complete;
-      return Piece{.data = bytes.substr(0, size), .used = size};
-    }
-    default:
-      return next_chunked(bytes);
-  }
+  if (is_framed()) return next_chunked(bytes);
+  const auto data = next_plain(bytes);
+  return Piece{.data = data, .used = data.size()};
+}
+
+/// Of a body without framing of its own.
+std::string_view BodyDecoder::next_plain(std::string_view bytes) {
+  if (state_ == State::complete) return {};
+  if (state_ == State::until_close) return bytes;
+  const auto size = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size()));
+  left_ -= size;
+  if (left_ == 0) state_ = State::complete;
+  return bytes.substr(0, size);
 }
 
 Result<BodyDecoder::Slices> BodyDecoder::next_slices(std::string_view bytes) {
   Slices pieces;
+  if (!is_framed()) {
+    const auto data = next_plain(bytes);
+    pieces.used = pieces.bytes = data.size();
+    if (!data.empty()) pieces.data_[pieces.count_++] = data;
+    return pieces;
+  }
   while (pieces.used < bytes.size() && pieces.count_ < Slices::kMost && state_ != State::complete) {
     auto piece = next(bytes.substr(pieces.used));
     if (!piece) return std::move(piece).error();

@@ -62,7 +62,7 @@ FieldName field_name(std::string_view name) {
   // Length and first letter rule nearly all names out before any comparison.
   const char first = ascii_lower(name.front());
   for (size_t i = kOfLength[name.size()]; i < kOfLength[name.size() + 1]; ++i) {
-    if (kKnown[i].text.front() == first && equals_ignoring_case(kKnown[i].text, name)) return kKnown[i].name;
+    if (kKnown[i].text.front() == first && equals_lower(kKnown[i].text, name)) return kKnown[i].name;
   }
   return FieldName::other;
 }

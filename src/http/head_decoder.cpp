@@ -118,8 +118,7 @@ HeadDecoder::HeadDecoder(Of of, HeadLimits limits) : limits_(limits), of_(of) {
 HeadDecoder::~HeadDecoder() = default;
 
 void HeadDecoder::reset() {
-  Parser& state = parser();
-  state = Parser{};
+  Parser& state = *new (parser_.data()) Parser;
   llhttp_init(&state.llhttp, of_ == Of::request ? HTTP_REQUEST : HTTP_RESPONSE, &HeadCallbacks::settings());
   state.llhttp.data = &state;
   is_fresh_ = true;

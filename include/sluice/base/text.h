@@ -17,6 +17,8 @@ inline char ascii_lower(char c) {
 
 /// Equal but for the case of ASCII letters.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+/// The same, where `lower` has no upper case letters.
+bool equals_lower(std::string_view lower, std::string_view text);
 
 std::string to_lower(std::string_view text);
 

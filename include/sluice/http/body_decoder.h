@@ -80,6 +80,10 @@ class BodyDecoder {
     trailer_line_lf,
     last_lf,
   };
+  bool is_framed() const {
+    return state_ != State::complete && state_ != State::length && state_ != State::until_close;
+  }
+  std::string_view next_plain(std::string_view bytes);
   Result<Piece> next_chunked(std::string_view bytes);
   Result<void> step(char c);
   Result<void> go(State next);
