@@ -142,6 +142,8 @@ class TestStream : public Stream {
   TestSource source;
   /// How it takes what it gets.
   TestSink sink;
+  /// Those of the body that the peer sends, as lines.
+  std::string trailer_lines{};
   /// Whether leave_tunnel() succeeds.
   bool may_leave = true;
   /// The number of the descriptor that it has given.
@@ -152,7 +154,7 @@ class TestStream : public Stream {
   void resume_body() override { source.resume(); }
   void stop_body() override { source.stop(); }
   bool has_buffered_body() const override { return !source.unread().empty(); }
-  std::string_view trailers() const override { return {}; }
+  std::string_view trailers() const override { return trailer_lines; }
   using Stream::write_body;
   wire::Flow write_body(wire::Slices pieces) override { return sink.write(pieces); }
   wire::Flow end_body(std::string_view trailers) override { return sink.end(trailers); }
@@ -241,6 +243,9 @@ class TestBackend final : public TestStream<wire::ClientStream> {
   bool stale = false;     ///< the kernel knows that it is of no use
   bool reusable = false;  ///< it may serve another one
   bool is_parked = false;
+  bool taken_nothing = false;   ///< what has_taken_nothing() says
+  bool waits_for_body = false;  ///< the request's head leaves with the first piece of its body
+  Duration idle{};              ///< since it was parked
 
   /// The head of a response comes, or the connection breaks before it. May destroy this.
   void answer(std::string_view head) {
@@ -258,8 +263,9 @@ class TestBackend final : public TestStream<wire::ClientStream> {
 
   void send_preface(std::string_view bytes) override { sink.taken()->head += bytes; }
   wire::Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
-                       wire::Follows) override {
+                       wire::Follows follows) override {
     is_asked_by_head_ = head.is_head();
+    waits_for_body = follows == wire::Follows::body_at_once;
     http::write_request_head(sink.taken()->head, head, forwarding);
     return sink.write({});
   }
@@ -267,12 +273,13 @@ class TestBackend final : public TestStream<wire::ClientStream> {
   void end_sending() override { sink.taken()->is_stopped = true; }
   void switch_protocols() override { sink.taken()->is_switched = true; }
   bool has_answered() const override { return has_answered_; }
+  bool has_taken_nothing() const override { return taken_nothing; }
   bool is_reused() const override { return reused; }
   bool is_stale() const override { return stale; }
   bool may_be_reused() const override { return reusable; }
   void park(Duration, std::function<void(ClientStream&)>) override { is_parked = true; }
   void unpark() override { is_parked = false; }
-  Duration idle_time() const override { return {}; }
+  Duration idle_time() const override { return idle; }
 
  private:
   http::ResponseHead response_;
