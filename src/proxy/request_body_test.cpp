@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "proxy/test_request_body.h"
 
@@ -348,11 +350,21 @@ TEST_CASE("the worker keeps no more room than a usual body needs") {
   CHECK(run.worker.context.replay.capacity() < 100'000);
 }
 
-TEST_CASE("a body that used little leaves the worker the room that it has") {
-  TestUpload run;
-  run.worker.context.replay.reserve(5000);
-  run.body.reset();
-  CHECK(run.worker.context.replay.capacity() >= 5000);
+TEST_CASE("of two bodies at a time the worker keeps the larger room, whichever ends first") {
+  for (const bool is_large_first : {true, false}) {
+    TestUpload run;
+    TestClient other(TestUpload::kPost);
+    InFlight beside;
+    run.worker.begin(beside, other);
+    std::optional<RequestBody> small(std::in_place, beside, run);
+    run.body->send_to(run.first, Flow::open, 10'000);
+    run.client.source.say(std::string(5000, 'l'));
+    small->send_to(run.second, Flow::open, 10'000);
+    other.source.say(std::string(100, 's'));
+    is_large_first ? run.body.reset() : small.reset();
+    is_large_first ? small.reset() : run.body.reset();
+    CHECK(run.worker.context.replay.capacity() >= 5000);
+  }
 }
 
 }  // namespace
