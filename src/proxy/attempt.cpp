@@ -143,15 +143,16 @@ void Attempt::on_head(Result<const http::ResponseHead*> head) {
 }
 
 void Attempt::restart_deadline() {
-  Duration bound = flight_.settings->timeouts.response;
-  if (is_bounded()) bound = std::min(bound, flight_.settings->retry.attempt_timeout);
-  flight_.context->deadlines.arm(deadline_, bound);
+  flight_.context->deadlines.arm(deadline_, is_bounded() ? flight_.settings->retry.attempt_timeout
+                                                         : flight_.settings->timeouts.response);
 }
 
-/// No head has come (perhaps bytes of one), and another attempt may be made when this takes too long.
+/// No head has come (perhaps bytes of one), and another attempt may be made when this takes longer than an
+/// attempt should, which is less than a backend may take.
 bool Attempt::is_bounded() const {
   const config::Retry& retry = flight_.settings->retry;
-  if (has_head_ || retry.attempt_timeout == Duration::zero()) return false;
+  const bool is_less = retry.attempt_timeout < flight_.settings->timeouts.response;
+  if (has_head_ || retry.attempt_timeout == Duration::zero() || !is_less) return false;
   return plan_.may_replay && (body_ == nullptr || body_->is_replayable()) &&
          flight_.attempts < retry.attempts;
 }

@@ -223,6 +223,15 @@ TEST_CASE("an attempt is cut early as long as another one is allowed") {
   CHECK(run.outcome.was_cut == is_early);
 }
 
+TEST_CASE("an attempt that has taken all of a backend's time is not cut, however long one may take") {
+  TestAttempt run({.pool = {.retry = {.attempts = 3, .attempt_timeout = seconds(90)}}});
+  run.plan.may_replay = true;
+  run.dial();
+  run.worker.pass(seconds(60));
+  CHECK(run.said == "sending over ");
+  CHECK_FALSE(run.outcome.was_cut);
+}
+
 TEST_CASE("an attempt that has answered is not cut early") {
   TestAttempt run(cut_early());
   run.plan.may_replay = true;

@@ -54,9 +54,13 @@ void RequestBody::send_rest(Flow flow) {
 }
 
 void RequestBody::take(std::string_view piece) {
-  owner_.on_body_moved();
   stop_expecting();
   flight_.received += piece.size();
+  remember(piece);
+  owner_.on_body_moved();  // Last: how long the attempt may take depends on what is remembered.
+}
+
+void RequestBody::remember(std::string_view piece) {
   if (!is_remembered_) return;
   if (replay_.size() + piece.size() > most_) {
     is_remembered_ = false;

@@ -367,5 +367,15 @@ TEST_CASE("of two bodies at a time the worker keeps the larger room, whichever e
   }
 }
 
+TEST_CASE("a piece that is too much to be remembered moves when the body is not replayable any more") {
+  TestUpload run;
+  run.body->send_to(run.first, wire::Flow::open, 4);
+  run.client.source.say("four");
+  CHECK(run.was_replayable);
+  run.client.source.say("+");
+  CHECK(run.moves == 2);
+  CHECK_FALSE(run.was_replayable);
+}
+
 }  // namespace
 }  // namespace sluice::proxy

@@ -23,7 +23,10 @@ struct TestUpload final : RequestBodyOwner {
     body.emplace(flight, *this);
   }
 
-  void on_body_moved() override { ++moves; }
+  void on_body_moved() override {
+    ++moves;
+    was_replayable = body->is_replayable();
+  }
   void on_body_sent() override { said += "sent "; }
   void on_body_refused(const Error& error) override { said += "refused:" + error.message + " "; }
   void on_body_lost(observe::Cause cause, std::string_view explanation) override {
@@ -61,6 +64,7 @@ struct TestUpload final : RequestBodyOwner {
   InFlight flight;
   std::string said;  ///< by the body
   int moves = 0;
+  bool was_replayable = true;  ///< when it moved last
   std::optional<RequestBody> body;
 };
 

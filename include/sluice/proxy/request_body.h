@@ -90,6 +90,7 @@ class RequestBody {
   void on_given_back(Result<void> how);
   void send_rest(wire::Flow flow);
   void take(std::string_view piece);
+  void remember(std::string_view piece);
   void on_rest_sent(Result<void> how);
   void end();
   void expect_continue();
