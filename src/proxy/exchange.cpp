@@ -133,7 +133,7 @@ void Exchange::wait_for_backend() {
   if (left <= Duration::zero()) return reply(Cause::queue_timeout);
   if (flight_.pool->is_queue_full()) return reply(Cause::queue_full);
   flight_.trace.wait_begins(flight_.context->deadlines.clock().now());
-  if (!queued_) queued_.emplace([this] { look_for_client(); });
+  if (!queued_) queued_ = std::make_unique<Queued>([this] { look_for_client(); });
   flight_.context->deadlines.arm(queued_->client_look, kLookAgain);
   wait_ = flight_.pool->wait_for_backend(
       queued_->place, ask(), left, [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
@@ -325,7 +325,7 @@ void Exchange::arm_hedge(const Attempt& attempt) {
   if (!request.is_idempotent() || !plan_.upgrade.empty() || body_) return;
   if (flight_.settings->balance.policy == config::BalancePolicy::sticky_cookie) return;
   if (flight_.attempts >= flight_.settings->retry.attempts) return;
-  if (!hedge_due_) hedge_due_.emplace([this] { start_hedge(); });
+  if (!hedge_due_) hedge_due_ = std::make_unique<Deadline>([this] { start_hedge(); });
   flight_.context->deadlines.arm(*hedge_due_, flight_.settings->retry.hedge);
 }
 

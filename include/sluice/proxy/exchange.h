@@ -133,30 +133,32 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   observe::Tally& tally() const;
   const config::Config& config() const;
 
-  InFlight& flight_;
-  ExchangeOwner& owner_;
-  RequestPlan plan_;
-  std::vector<const upstream::Backend*> tried_;
   struct Queued {
     explicit Queued(std::function<void()> look) : client_look(std::move(look)) {}
     upstream::QueueEntry place;
     Deadline client_look;
   };
-  std::optional<Queued> queued_;  // once no backend could take it
-  std::optional<uint64_t> key_;   // what the balance goes by
-  std::array<std::optional<Attempt>, 2> attempts_;
+
+  // What each request touches lies together, since a busy worker has thousands of these.
+  InFlight& flight_;
+  ExchangeOwner& owner_;
+  RequestPlan plan_;
   Attempt* current_ = nullptr;  // which logs and reports name; null: none is under way
   const http::ResponseHead* upgrades_late_ =
-      nullptr;                       // a 101 has come; the request's body is to end first (RFC 9110 7.8)
-  std::optional<RequestBody> body_;  // This and the response use the attempts' streams.
-  Response response_;
-  std::optional<Deadline> hedge_due_;
+      nullptr;                   // a 101, while the request's body is sent (RFC 9110 7.8)
+  std::optional<uint64_t> key_;  // what the balance goes by
   Wait wait_;
+  std::unique_ptr<Queued> queued_;  // once no backend could take it
+  std::unique_ptr<Deadline> hedge_due_;
+  std::vector<const upstream::Backend*> tried_;
   observe::Tally* hedged_ = nullptr;  // of the first attempt, until the second one is sent
   Duration waited_{};                 // for a backend, in the queue and in connects that failed
   observe::Cause refused_by_{};       // of the last response that broke a rule
   bool fresh_only_ = false;           // a connection that was used again has failed
   bool is_last_response_ = false;     // its backend says that it drains
+  std::array<std::optional<Attempt>, 2> attempts_;
+  Response response_;  // This and the body use the attempts' streams.
+  std::optional<RequestBody> body_;
 };
 
 }  // namespace sluice::proxy

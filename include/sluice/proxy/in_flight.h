@@ -85,8 +85,7 @@ struct InFlight {
   RequestIds::Text made_id;
   std::string_view request_id;  // the client's, or made_id
   TimePoint started;
-  TimePoint sent_at;  // of the last attempt
-  Trace trace;
+  TimePoint sent_at;                    // of the last attempt
   observe::Cause cause{};               // why it ends as it does
   observe::Tally* failed_at = nullptr;  // of an attempt that failed, until the next one begins
   observe::Cause failed_by{};           // ... by this
@@ -100,6 +99,7 @@ struct InFlight {
   bool was_tried = false;  // `backend` is set
   bool is_trusted_client = false;
   bool has_ended = false;
+  Trace trace;
 
  private:
   void note_failure(const Outcome& outcome);
