@@ -29,15 +29,15 @@ void Deeds::note(uint64_t generation, const Command& command, const Asker& asker
 
 template <class IsAbout>
 std::string Deeds::newest(uint64_t generation, IsAbout is_about) const {
-  const auto told = [&](auto matches) {
+  const auto doer = [&](auto matches) {
     const auto found = std::find_if(deeds_.rbegin(), deeds_.rend(), [&](const Deed& deed) {
       return deed.generation > generation && matches(deed.command);
     });
     if (found == deeds_.rend()) return std::string();
     return concat({"by \"", found->command.text, "\" of", words(found->asker)});
   };
-  std::string by = told(is_about);
-  if (by.empty()) by = told(is_about_anything);
+  std::string by = doer(is_about);
+  if (by.empty()) by = doer(is_about_anything);
   return by.empty() ? "by a reload, or by another process" : by;
 }
 

@@ -1,8 +1,9 @@
 #include <sluice/base/text.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
+
+#include "base/word.h"
 
 namespace sluice {
 
@@ -10,24 +11,16 @@ namespace {
 
 /// All letters of a word at once: `ascii_lower` of each byte.
 uint64_t lower_word(uint64_t word) {
-  constexpr uint64_t kEach = 0x0101010101010101;
   // Sums of seven bits do not reach the next byte; the top bit says that the sum passed 'A' - 1, or 'Z'.
-  const uint64_t low = word & (0x7f * kEach);
-  const uint64_t from_a = low + (0x80 - 'A') * kEach;
-  const uint64_t behind_z = low + (0x7f - 'Z') * kEach;
-  const uint64_t is_upper = (from_a & ~behind_z & ~word) & (0x80 * kEach);
+  const uint64_t low = word & (0x7f * kEachByte);
+  const uint64_t from_a = low + (0x80 - 'A') * kEachByte;
+  const uint64_t behind_z = low + (0x7f - 'Z') * kEachByte;
+  const uint64_t is_upper = (from_a & ~behind_z & ~word) & (0x80 * kEachByte);
   return word | (is_upper >> 2);
 }
 
-template <class Word>
-uint64_t word_at(const char* at) {
-  Word bytes;
-  std::memcpy(&bytes, at, sizeof bytes);
-  return bytes;
-}
-
-/// Whether `equal` holds for each word of two texts of one length, a word or longer. The last word overlaps
-/// the one before it.
+/// Whether `equal` holds for each word of two texts of one length, a word or longer. The last two words
+/// may overlap.
 template <class Word, class Equal>
 bool all_words(std::string_view a, std::string_view b, Equal equal) {
   const size_t last = a.size() - sizeof(Word);

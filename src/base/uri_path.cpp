@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <optional>
+
+#include "base/word.h"
 
 namespace sluice {
 namespace {
@@ -36,18 +37,10 @@ int dots(std::string_view segment) {
   return count < 3 ? count : 0;
 }
 
-constexpr uint64_t kEach = 0x0101010101010101;
-
-uint64_t word_at(const char* at) {
-  uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
-
 /// 0x80 for each byte that is `c`, 0 for the others.
 uint64_t where(uint64_t word, char c) {
-  const uint64_t other = word ^ (kEach * static_cast<unsigned char>(c));
-  return ~(((other & (0x7f * kEach)) + 0x7f * kEach) | other) & (0x80 * kEach);
+  const uint64_t other = word ^ (kEachByte * static_cast<unsigned char>(c));
+  return ~(((other & (0x7f * kEachByte)) + 0x7f * kEachByte) | other) & (0x80 * kEachByte);
 }
 
 /// Nearly every path has nothing encoded, no empty segment, and none that begins with a dot: eight bytes at a
@@ -59,8 +52,8 @@ bool is_surely_normal(std::string_view path) {
   uint64_t suspect = 0;
   const size_t last = path.size() - kWord;
   for (size_t i = 1;; i = std::min(i + kWord, last)) {
-    const uint64_t now = word_at(path.data() + i);
-    const uint64_t before = word_at(path.data() + i - 1);
+    const uint64_t now = word_at<uint64_t>(path.data() + i);
+    const uint64_t before = word_at<uint64_t>(path.data() + i - 1);
     suspect |= where(now, '%') | (where(before, '/') & (where(now, '/') | where(now, '.')));
     if (i == last) return suspect == 0;
   }

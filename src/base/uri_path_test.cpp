@@ -98,7 +98,7 @@ TEST_CASE("a path's parameters are part of a segment") {
   CHECK(normal("/a/.;x/%2e%2e;y") == "/a/.;x/..;y");
 }
 
-TEST_CASE("what is behind the first segments is told as the path spells it") {
+TEST_CASE("what follows the first segments is spelled as in the path") {
   const auto rest = [](std::string_view path, size_t segments) {
     return std::string(path.substr(spelled_size(path, segments)));
   };

@@ -25,7 +25,7 @@ constexpr uint32_t kOurs = bit(FieldName::x_forwarded_for) | bit(FieldName::x_fo
 void append_line(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += value;
-  out += "\r\n";
+  out += "\r\n"sv;
 }
 
 /// All lines of a list field as one.
@@ -47,11 +47,10 @@ std::string_view last(const RequestHead& head, FieldName wanted) {
 }
 
 /// A trusted client's own value, else ours.
-void append_believed(std::string& out, const RequestHead& head, bool is_trusted, FieldName field,
-                     std::string_view name, std::string_view ours) {
-  const auto theirs = is_trusted ? last(head, field) : std::string_view();
-  const auto value = theirs.empty() ? ours : theirs;
-  if (!value.empty()) append_line(out, name, value);
+std::string_view believed(const RequestHead& head, const RequestForwarding& forwarding, FieldName field,
+                          std::string_view ours) {
+  const auto theirs = forwarding.client_is_trusted ? last(head, field) : std::string_view();
+  return theirs.empty() ? ours : theirs;
 }
 
 /// A value within Forwarded (RFC 7239 4): quoted unless it is a token.
@@ -99,54 +98,24 @@ void append_forwarded_for(std::string& out, const RequestHead& head, const Reque
   out += "\r\n";
 }
 
-/// A trusted client's own value, else ours, if the listener has one.
+/// The listener's port is a number, of which no text is made for a client that has one of its own.
 void append_port(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
-  const auto theirs = forwarding.client_is_trusted ? last(head, FieldName::x_forwarded_port) : "";
-  if (theirs.empty() && forwarding.port == 0) return;
-  out += "X-Forwarded-Port: ";
-  if (theirs.empty()) {
-    append_number(out, forwarding.port);
-  } else {
-    out += theirs;
-  }
-  out += "\r\n";
-}
-
-/// What Sluice knows of a client that is not trusted, in few pieces, since nearly every request gets these.
-void append_known(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
-  out += "X-Forwarded-For: "sv;
-  out += forwarding.client_ip;
-  out += "\r\nX-Forwarded-Proto: "sv;
-  out += forwarding.proto;
-  if (const auto host = head.host(); !host.empty()) {
-    out += "\r\nX-Forwarded-Host: "sv;
-    out += host;
-  }
-  if (forwarding.port != 0) {
-    out += "\r\nX-Forwarded-Port: "sv;
-    append_number(out, forwarding.port);
-  }
+  const auto theirs = believed(head, forwarding, FieldName::x_forwarded_port, {});
+  if (!theirs.empty()) return append_line(out, "X-Forwarded-Port: ", theirs);
+  if (forwarding.port == 0) return;
+  out += "X-Forwarded-Port: "sv;
+  append_number(out, forwarding.port);
   out += "\r\n"sv;
-}
-
-/// A trusted client's own values go before what Sluice knows.
-void append_believed(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
-  const bool is_trusted = forwarding.client_is_trusted;
-  append_forwarded_for(out, head, forwarding);
-  append_believed(out, head, is_trusted, FieldName::x_forwarded_proto,
-                  "X-Forwarded-Proto: ", forwarding.proto);
-  append_believed(out, head, is_trusted, FieldName::x_forwarded_host, "X-Forwarded-Host: ", head.host());
-  append_port(out, head, forwarding);
 }
 
 void append_forwarding_fields(std::string& out, const RequestHead& head,
                               const RequestForwarding& forwarding) {
-  const bool has_address = forwarding.client_ip != kUnix;
-  if (forwarding.client_is_trusted || !has_address) {
-    append_believed(out, head, forwarding);
-  } else {
-    append_known(out, head, forwarding);
-  }
+  append_forwarded_for(out, head, forwarding);
+  append_line(
+      out, "X-Forwarded-Proto: ", believed(head, forwarding, FieldName::x_forwarded_proto, forwarding.proto));
+  const auto host = believed(head, forwarding, FieldName::x_forwarded_host, head.host());
+  if (!host.empty()) append_line(out, "X-Forwarded-Host: ", host);
+  append_port(out, head, forwarding);
   if (forwarding.say_forwarded) append_forwarded(out, head, forwarding);
   if (!forwarding.request_id.empty()) append_line(out, "X-Request-Id: ", forwarding.request_id);
 }

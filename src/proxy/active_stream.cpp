@@ -28,7 +28,7 @@ void ActiveStream::start(ExchangeContext& context, wire::ServerStream& client, L
   exchange_->start();
 }
 
-void ActiveStream::on_exchange_over(Ending ending) {
+void ActiveStream::over(Ending ending) {
   const OnOver on_over = std::move(on_over_);
   on_over(ending);
 }
@@ -65,10 +65,7 @@ void ActiveStream::on_upgraded(TunnelBackend backend, wire::Flow to_client) {
 }
 
 void ActiveStream::make_tunnel(TunnelBackend backend) {
-  tunnel_ = std::make_unique<Tunnel>(flight_, std::move(backend), [this](Ending ending) {
-    const OnOver on_over = std::move(on_over_);
-    on_over(ending);
-  });
+  tunnel_ = std::make_unique<Tunnel>(flight_, std::move(backend), [this](Ending ending) { over(ending); });
   tunnel_->retire_at(retires_at_);
 }
 

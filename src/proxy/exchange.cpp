@@ -27,11 +27,6 @@ constexpr int kPartialPost = 379;
 /// Required beside the status, which is not registered: no backend sends both by accident.
 constexpr std::string_view kPartialPostReason = "PartialPOST Replay";
 
-Error client_left() {
-  return {
-      .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
-}
-
 /// A backend that ends strings at a NUL would see a shorter path than the route has matched.
 bool hides_its_end(const config::Route& route, const RequestPath& path) {
   if (route.path_match == config::PathMatch::raw || path.normal.data() == path.raw.data()) return false;
@@ -41,8 +36,6 @@ bool hides_its_end(const config::Route& route, const RequestPath& path) {
 }  // namespace
 
 using observe::Cause;
-using wire::Flow;
-using wire::Follows;
 
 Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
     : flight_(flight), owner_(owner), response_(flight, *this) {
@@ -141,7 +134,7 @@ void Exchange::wait_for_backend() {
 
 void Exchange::on_lease(Result<upstream::Lease> lease) {
   queued_->client_look.disarm();
-  if (flight_.client->has_left()) return client_gone(client_left());
+  if (flight_.client->has_left()) return client_gone(wire::client_left());
   if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
   waited_ += flight_.context->deadlines.clock().now() -
              std::max(flight_.trace.waits_since(), queued_->place.released());
@@ -157,7 +150,7 @@ void Exchange::login_ended() {
 /// A client that has sent much is not read from while it waits: its leaving would go unnoticed, and its
 /// request would keep its place in the queue.
 void Exchange::look_for_client() {
-  if (flight_.client->has_left()) return client_gone(client_left());
+  if (flight_.client->has_left()) return client_gone(wire::client_left());
   flight_.context->deadlines.arm(queued_->client_look, kLookAgain);
 }
 
@@ -168,10 +161,9 @@ void Exchange::start_attempt(upstream::Lease lease) {
   Attempt& attempt = add_attempt(std::move(lease));
   const bool is_connected =
       attempt.take_connection({.fresh_only = fresh_only_, .may_be_repeated = may_be_repeated()});
+  if (!is_connected) attempt.dial();
   follow(attempt);
-  if (is_connected) return attempt.send();
-  attempt.dial();
-  flight_.trace.dials(attempt.dialed());
+  if (is_connected) attempt.send();
 }
 
 Attempt& Exchange::add_attempt(upstream::Lease lease) {
@@ -214,7 +206,7 @@ void Exchange::settle_on(Attempt& attempt) {
     hedged_ = nullptr;
     follow(attempt);
   }
-  if (body_) body_->attempt_answered();
+  if (body_) body_->stop_expecting();
 }
 
 /// Whether another attempt can be made if the next one fails.
@@ -262,23 +254,9 @@ void Exchange::lost_beside(Attempt& attempt, const AttemptOutcome& outcome) {
   const Cause cause =
       outcome.was_connected ? cause_of_attempt(outcome.error, 0) : cause_of_connect(outcome.error);
   flight_.trace.attempt_ended_beside(attempt.record(cause, 0));
-  note_refusal(outcome.error, cause);
-  upstream::Backend& backend = attempt.backend();
-  if (!outcome.was_connected) {
-    --flight_.attempts;  // As of any connect that fails.
-    hedged_ = nullptr;
-    if (cause != Cause::no_descriptors) {
-      backend.connect_failed(cause);
-      pass_over(backend);
-    }
-  } else if (outcome.is_stale) {
-    fresh_only_ = true;
-    backend.closed_when_reused();
-    if (outcome.has_taken_nothing) --flight_.attempts;
-  } else {
-    backend.connection_broke(cause);
-    pass_over(backend);
-  }
+  learn_from(attempt, outcome, cause);
+  if (!outcome.was_connected) hedged_ = nullptr;
+  if (!outcome.was_connected || outcome.has_taken_nothing) --flight_.attempts;  // It does not count.
   const bool was_first = current_ == &attempt;
   Attempt& other = *attempt_beside(attempt);
   drop(attempt);
@@ -294,18 +272,25 @@ void Exchange::connect_failed(const AttemptOutcome& outcome) {
   const TimePoint now = flight_.context->deadlines.clock().now();
   flight_.trace.attempt_ends(flight_.backend, cause, 0, now, now);
   flight_.note_retry(cause, version());
-  upstream::Backend& backend = current_->backend();
-  backend.connect_failed(cause);
+  learn_from(*current_, outcome, cause);
   waited_ += now - current_->dialed();
-  give_up_backend();
+  drop_attempts();
   --flight_.attempts;
   if (waited_ >= flight_.settings->queue.timeout) return reply(cause);
   pick_backend();
 }
 
-void Exchange::give_up_backend() {
-  pass_over(current_->backend());
-  drop_attempts();
+/// What the failure says of its backend and of its connection.
+void Exchange::learn_from(const Attempt& attempt, const AttemptOutcome& outcome, Cause cause) {
+  if (cause == Cause::no_descriptors) return;  // It says nothing.
+  note_refusal(outcome.error, cause);
+  upstream::Backend& backend = attempt.backend();
+  if (outcome.is_stale) {
+    fresh_only_ = true;
+    return backend.closed_when_reused();
+  }
+  outcome.was_connected ? backend.connection_broke(cause) : backend.connect_failed(cause);
+  pass_over(backend);
 }
 
 /// As long as there is another. A lease may be the last to hold the backend: the pointer that is kept is only

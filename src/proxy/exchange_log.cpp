@@ -108,12 +108,7 @@ void InFlight::record() {
   if (kept == nullptr) return;
   const auto& request = client->request();
   kept->id = request_id;
-  const auto path = request.path();
-  if (request.is_origin_form()) {  // Method and path as they came, in one piece.
-    kept->request = request.bytes().substr(0, request.target_begin + path.size());
-  } else {
-    (kept->request = request.method()).append(" ").append(path);
-  }
+  (kept->request = request.method()).append(" ").append(request.path());
   kept->client = client->client().ip;
   kept->pool = pool ? std::string_view(pool->name()) : std::string_view();
   kept->generation = number;

@@ -98,16 +98,9 @@ void Exchange::attempt_failed(const AttemptOutcome& outcome) {
   const Error& error = outcome.error;
   const int received_status = flight_.status;
   const Cause cause = cause_of_attempt(error, received_status);
-  note_refusal(error, cause);
   observe::Tally& tally = this->tally();  // Of the backend that it still has.
-  if (outcome.is_stale) {
-    fresh_only_ = true;
-    current_->backend().closed_when_reused();
-    drop_attempts();
-  } else {
-    current_->backend().connection_broke(cause);
-    give_up_backend();
-  }
+  learn_from(*current_, outcome, cause);
+  drop_attempts();
   flight_.trace.attempt_ends(flight_.backend, cause, received_status, flight_.sent_at,
                              flight_.context->deadlines.clock().now());
   if (flight_.client->is_committed()) {

@@ -49,8 +49,7 @@ void RequestBody::send_rest(Flow flow) {
   if (is_taken_whole_) return end();
   const auto on_piece = [this](std::string_view piece) { take(piece); };
   const auto on_done = [this](Result<void> how) { on_rest_sent(std::move(how)); };
-  if (flow == Flow::blocked) return upload_.start_blocked(*flight_.client, *backend_, on_piece, on_done);
-  upload_.start(*flight_.client, *backend_, on_piece, on_done);
+  upload_.start(*flight_.client, *backend_, flow, on_piece, on_done);
 }
 
 void RequestBody::take(std::string_view piece) {
@@ -97,10 +96,6 @@ void RequestBody::stop_expecting() {
   if (std::exchange(continue_awaited_, false)) continue_deadline_.disarm();
 }
 
-void RequestBody::attempt_answered() {
-  stop_expecting();
-}
-
 void RequestBody::stop() {
   stop_expecting();
   upload_.stop();
@@ -135,8 +130,7 @@ void RequestBody::send_given_back(Flow flow) {
   const auto on_done = [this](Result<void> how) { on_given_back(std::move(how)); };
   // More would be taken for a part of the body, or for another request.
   part.pump.bound(part.missing);
-  if (flow == Flow::blocked) return part.pump.start_blocked(*part.stream, *backend_, on_piece, on_done);
-  part.pump.start(*part.stream, *backend_, on_piece, on_done);
+  part.pump.start(*part.stream, *backend_, flow, on_piece, on_done);
 }
 
 /// Either exactly what was sent has come back, or the body is lost.

@@ -217,7 +217,7 @@ TEST_CASE("a client is sent no 100 that it does not need") {
   }
   SUBCASE("the attempt answers first") {
     first = [](TestUpload& run) {
-      run.body->attempt_answered();
+      run.body->stop_expecting();
       CHECK(run.body->waits_for_client());
     };
   }

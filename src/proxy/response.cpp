@@ -38,8 +38,7 @@ void Response::start(const http::ResponseHead& head, wire::ClientStream& backend
     owner_.on_response_moved();
   };
   const auto on_done = [this](Result<void> how) { owner_.on_response_end(std::move(how)); };
-  if (flow == Flow::blocked) return download_.start_blocked(backend, sink(), on_piece, on_done);
-  download_.start(backend, sink(), on_piece, on_done);
+  download_.start(backend, sink(), flow, on_piece, on_done);
 }
 
 Flow Response::switch_protocols(const http::ResponseHead& head, const Facts& facts) {

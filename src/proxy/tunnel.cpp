@@ -34,14 +34,10 @@ void Tunnel::start(Flow to_client) {
     flight_.sent += piece.size();
     arm_idle();
   };
-  up_.pump.start_blocked(*flight_.client, *backend_, on_up,
-                         [this](Result<void> how) { on_direction_end(std::move(how), *backend_, up_); });
-  const auto on_down_end = [this](Result<void> how) {
-    on_direction_end(std::move(how), *flight_.client, down_);
-  };
-  if (to_client == Flow::blocked)
-    return down_.pump.start_blocked(*backend_, *flight_.client, on_down, on_down_end);
-  down_.pump.start(*backend_, *flight_.client, on_down, on_down_end);
+  up_.pump.start(*flight_.client, *backend_, Flow::blocked, on_up,
+                 [this](Result<void> how) { on_direction_end(std::move(how), *backend_, up_); });
+  down_.pump.start(*backend_, *flight_.client, to_client, on_down,
+                   [this](Result<void> how) { on_direction_end(std::move(how), *flight_.client, down_); });
 }
 
 /// One direction has ended: the other side sees the end, and may go on in its own direction.

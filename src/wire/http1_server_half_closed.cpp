@@ -15,11 +15,6 @@ constexpr Duration kLongestLook{120'000};
 /// A client that ends its direction within an answer is believed to read on as long as the answer flows.
 constexpr Duration kLongestSilence{500};
 
-Error client_left() {
-  return {
-      .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
-}
-
 }  // namespace
 
 void Http1ServerConnection::client_gone(const Error& error) {

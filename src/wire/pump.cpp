@@ -2,23 +2,15 @@
 
 namespace sluice::wire {
 
-void Pump::set(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done) {
+void Pump::start(BodySource& source, BodySink& sink, Flow flow, OnPiece on_piece, OnDone on_done) {
   CHECK(!is_running());
   source_ = &source;
   sink_ = &sink;
   on_piece_ = std::move(on_piece);
   on_done_ = std::move(on_done);
-}
-
-void Pump::start(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done) {
-  set(source, sink, std::move(on_piece), std::move(on_done));
+  if (flow == Flow::blocked) return wait_for_sink();
   started_ = true;
   source.start_body(*this);
-}
-
-void Pump::start_blocked(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done) {
-  set(source, sink, std::move(on_piece), std::move(on_done));
-  wait_for_sink();
 }
 
 void Pump::stop() {

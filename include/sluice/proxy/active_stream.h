@@ -78,8 +78,9 @@ class ActiveStream final : private ExchangeOwner {
   ListHook hook;  ///< among those inside the generation
 
  private:
-  void on_exchange_over(Ending ending) override;
+  void on_exchange_over(Ending ending) override { over(ending); }
   void on_upgraded(TunnelBackend backend, wire::Flow to_client) override;
+  void over(Ending ending);
   void make_tunnel(TunnelBackend backend);
 
   InFlight flight_;

@@ -1,5 +1,5 @@
 // One try at one backend: it gets a connection, sends the request, and reports the head of the response, or
-// how it came out.
+// why there is none.
 #pragma once
 
 #include <sluice/base/deadlines.h>

@@ -99,7 +99,7 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   bool waits_for_client() const override;
   void attempt_failed(const AttemptOutcome& outcome);
   void connect_failed(const AttemptOutcome& outcome);
-  void give_up_backend();
+  void learn_from(const Attempt& attempt, const AttemptOutcome& outcome, observe::Cause cause);
   void pass_over(const upstream::Backend& backend);
   void note_refusal(const Error& error, observe::Cause cause);
   void lost_beside(Attempt& attempt, const AttemptOutcome& outcome);

@@ -1,5 +1,5 @@
 // The body of one request: taken from the client once, remembered up to a bound, and sent to the attempt that
-// is under way, to the next one again. A backend may also give back what it has got of it (379).
+// is under way, and again to the next one. A backend may also give back what it has got of it (379).
 #pragma once
 
 #include <sluice/base/deadlines.h>
@@ -50,7 +50,7 @@ class RequestBody {
   /// up to `most` bytes in all are remembered. May call the owner: the caller's last line.
   void send_to(wire::ClientStream& backend, wire::Flow flow, uint64_t most);
   /// The attempt has answered: a client that waits for a 100 is not sent one any more.
-  void attempt_answered();
+  void stop_expecting();
   /// The attempt is over, and its stream may go.
   void stop();
   /// No attempt will ask for it any more.
@@ -94,7 +94,6 @@ class RequestBody {
   void on_rest_sent(Result<void> how);
   void end();
   void expect_continue();
-  void stop_expecting();
 
   InFlight& flight_;
   RequestBodyOwner& owner_;

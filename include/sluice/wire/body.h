@@ -81,9 +81,9 @@ class Pump final : private BodyReceiver {
   Pump& operator=(const Pump&) = delete;
   ~Pump() { stop(); }
 
-  void start(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
-  /// Waits for the sink first: for a start behind a write that was blocked.
-  void start_blocked(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
+  /// `flow` is what the last write to the sink has said: when it is blocked, the pump waits for the sink
+  /// first.
+  void start(BodySource& source, BodySink& sink, Flow flow, OnPiece on_piece, OnDone on_done);
   /// Before a start: at most so many bytes are passed on. Pieces that would go beyond are not written, and
   /// end the pump with an error of code too_large.
   void bound(uint64_t bytes) { left_ = bytes; }
@@ -102,7 +102,6 @@ class Pump final : private BodyReceiver {
   void on_writable(Result<void> how);
   void done(Result<void> how);
   bool is_too_much(Slices pieces);
-  void set(BodySource& source, BodySink& sink, OnPiece on_piece, OnDone on_done);
 
   BodySource* source_ = nullptr;
   BodySink* sink_ = nullptr;

@@ -43,6 +43,12 @@ inline Error cannot_be_left() {
   return {.code = ErrorCode::unsupported, .message = "this tunnel cannot be left to another owner"};
 }
 
+/// Why an exchange ends whose client has gone.
+inline Error client_left() {
+  return {
+      .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
+}
+
 /// Where the client is: its request comes out, our response goes in. Lent to the exchange for one request.
 class ServerStream : public BodySource, public BodySink {
  public:
