@@ -50,9 +50,9 @@ std::string outcome_words(observe::Cause cause, int status) {
 }
 
 std::string line_of(const RequestRecord& record) {
-  std::string line = concat({"request", field("id", record.id.view()),
-                             field("request", record.request.view()), field("client", record.client.view())});
-  if (!record.pool.view().empty()) line += field("pool", record.pool.view());
+  std::string line = concat({"request", field("id", record.id()), field("request", record.request()),
+                             field("client", record.client())});
+  if (!record.pool().empty()) line += field("pool", record.pool());
   line += concat({field("generation", count(record.generation)),
                   " disposition=", name(entry(record.cause).disposition),
                   outcome_words(record.cause, record.status), field("attempts", count(record.attempts))});
@@ -71,15 +71,15 @@ std::string line_of(const AttemptRecord& attempt, TimePoint began) {
 }
 
 json::Value json_of(const RequestRecord& record) {
-  json::Value json = {{"id", record.id.view()},
-                      {"request", record.request.view()},
-                      {"client", record.client.view()},
-                      {"pool", record.pool.view()},
+  json::Value json = {{"id", record.id()},
+                      {"request", record.request()},
+                      {"client", record.client()},
+                      {"pool", record.pool()},
                       {"generation", record.generation},
                       {"disposition", name(entry(record.cause).disposition)},
                       {"cause", name(record.cause)},
                       {"details", entry(record.cause).details},
-                      {"refused", record.refused.view()},
+                      {"refused", record.refused()},
                       {"status", record.status},
                       {"attempts", record.attempts},
                       {"waits", record.waits},
@@ -122,8 +122,8 @@ Reply report(const Found& found, bool with_attempts) {
     if (const auto details = entry(record.cause).details; !details.empty()) {
       reply.lines.push_back(concat({"  ", details}));
     }
-    if (!record.refused.view().empty()) {
-      reply.lines.push_back(concat({"  the answer that was refused:", field("rule", record.refused.view())}));
+    if (!record.refused().empty()) {
+      reply.lines.push_back(concat({"  the answer that was refused:", field("rule", record.refused())}));
     }
     for (size_t i = 0; i < record.kept; ++i) reply.lines.push_back(line_of(record.attempt[i], record.began));
   }
@@ -133,7 +133,7 @@ Reply report(const Found& found, bool with_attempts) {
 /// Of one that no backend took: what its pool's backends are now, and what their probes say.
 void add_backends(const control::Server& server, const RequestRecord& record, Reply& reply) {
   if (entry(record.cause).disposition != observe::Disposition::failed_unavailable) return;
-  const std::string pool(record.pool.view());
+  const std::string pool(record.pool());
   const auto found = server.config().pools.find(pool);
   if (found == server.config().pools.end()) return;
   const std::string probe = config::probe_text(found->second->health);

@@ -31,11 +31,11 @@ Attempt::~Attempt() = default;
 AttemptRecord Attempt::record(observe::Cause cause, int status) const {
   const bool was_dialed = dialed_ != TimePoint();
   return {.backend = address(),
-          .cause = cause,
-          .status = status,
-          .dialed = was_dialed,
           .began = was_dialed ? dialed_ : sent_,
-          .ended = flight_.context->deadlines.clock().now()};
+          .ended = flight_.context->deadlines.clock().now(),
+          .status = status,
+          .cause = cause,
+          .dialed = was_dialed};
 }
 
 // ---- the connection

@@ -103,28 +103,34 @@ void InFlight::record() {
   const bool is_notable = trace.count() > 0 || trace.waits() > 0 ||
                           entry(cause).disposition != Disposition::ok ||
                           context->recent.is_slow(now - started);
-  if (trace.is_under_way()) trace.attempt_ends(backend, cause, status, sent_at, now);
   RequestRecord* const kept = context->recent.next(is_notable);
   if (kept == nullptr) return;
   const auto& request = client->request();
-  kept->id = request_id;
-  (kept->request = request.method()).append(" ").append(request.path());
-  kept->client = client->client().ip;
-  kept->pool = pool ? std::string_view(pool->name()) : std::string_view();
+  kept->describe({.id = request_id,
+                  .method = request.method(),
+                  .path = request.path(),
+                  .client = client->client().ip,
+                  .pool = pool ? std::string_view(pool->name()) : std::string_view(),
+                  .refused = refused});
   kept->generation = number;
-  kept->cause = cause;
-  kept->status = status;
   kept->sent = sent;
   kept->received = received;
   kept->began = started;
   kept->ended = now;
   kept->held = trace.held();
   kept->waits = trace.waits();
-  kept->refused = refused;
+  kept->status = status;
   kept->response_fields = trace.response_fields();
   kept->attempts = attempts_begun();
-  kept->kept = trace.attempts().size();
-  std::ranges::copy(trace.attempts(), kept->attempt.begin());
+  kept->cause = cause;
+  const auto last = std::ranges::copy(trace.attempts(), kept->attempt.begin()).out;
+  if (trace.is_under_way()) {  // It takes the last place when there is none left.
+    auto place = std::min(last, kept->attempt.end() - 1);
+    *place++ = trace.under_way(backend, cause, status, sent_at, now);
+    kept->kept = static_cast<uint8_t>(place - kept->attempt.begin());
+  } else {
+    kept->kept = static_cast<uint8_t>(last - kept->attempt.begin());
+  }
 }
 
 }  // namespace sluice::proxy

@@ -235,9 +235,9 @@ TEST_CASE("a request that has ended is found by its id") {
   run.end(Cause::ok);
 
   const RequestRecord kept = run.record();
-  CHECK(kept.request.view() == "GET /cart");
-  CHECK(kept.client.view() == "192.0.2.1");
-  CHECK(kept.pool.view() == "shop");
+  CHECK(kept.request() == "GET /cart");
+  CHECK(kept.client() == "192.0.2.1");
+  CHECK(kept.pool() == "shop");
   CHECK(kept.generation == 7);
   CHECK(kept.cause == Cause::ok);
   CHECK(kept.status == 201);
@@ -246,7 +246,7 @@ TEST_CASE("a request that has ended is found by its id") {
   CHECK(kept.ended - kept.began == Duration(40));
   CHECK(kept.held == Duration(30));
   CHECK(kept.waits == 1);
-  CHECK(kept.refused.view() == "two lengths");
+  CHECK(kept.refused() == "two lengths");
   CHECK(kept.response_fields == 5);
   CHECK(kept.attempts == 2);
   REQUIRE(kept.kept == 2);

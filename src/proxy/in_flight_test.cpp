@@ -213,8 +213,8 @@ TEST_CASE("the next request finds nothing of the last one") {
   CHECK(id.size() == 32);
   run.end(Cause::no_route);
   const RequestRecord kept = run.record();
-  CHECK(kept.pool.view() == "");
-  CHECK(kept.refused.view() == "");
+  CHECK(kept.pool() == "");
+  CHECK(kept.refused() == "");
   CHECK(kept.waits == 0);
   CHECK(kept.held == Duration::zero());
   CHECK(kept.response_fields == 0);

@@ -39,12 +39,11 @@ RequestRecord* RecentRequests::next(bool is_notable) {
 }
 
 std::vector<RequestRecord> RecentRequests::find(std::string_view id, size_t most) const {
-  decltype(RequestRecord::id) wanted;  // As it was kept.
-  wanted = id;
+  const std::string_view wanted = RequestRecord::kept_id(id);
   std::vector<RequestRecord> found;
   for (const Ring* ring : {&notable_, &others_}) {
     for (size_t i = 0; i < ring->entries.size() && found.size() < most; ++i) {
-      if (ring->back(i).id.view() == wanted.view()) found.push_back(ring->back(i));
+      if (ring->back(i).id() == wanted) found.push_back(ring->back(i));
     }
   }
   return found;
@@ -52,14 +51,13 @@ std::vector<RequestRecord> RecentRequests::find(std::string_view id, size_t most
 
 std::vector<RequestRecord> RecentRequests::newest_notable(size_t most, Which which, std::string_view pool,
                                                           TimePoint since) const {
-  decltype(RequestRecord::pool) wanted;  // As it was kept.
-  wanted = pool;
+  const std::string_view wanted = RequestRecord::kept_pool(pool);
   std::vector<RequestRecord> newest;
   for (size_t i = 0; i < notable_.entries.size() && newest.size() < most; ++i) {
     const RequestRecord& record = notable_.back(i);
     const bool is_failure = entry(record.cause).disposition != observe::Disposition::ok;
     if (is_failure != (which == Which::failed) || record.ended < since) continue;
-    if (pool.empty() || record.pool.view() == wanted.view()) newest.push_back(record);
+    if (pool.empty() || record.pool() == wanted) newest.push_back(record);
   }
   return newest;
 }

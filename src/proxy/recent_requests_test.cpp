@@ -12,13 +12,13 @@ constexpr bool kNotable = true;
 void add(RecentRequests& recent, bool is_notable, const std::string& id, uint64_t sent = 0) {
   RequestRecord* place = recent.next(is_notable);
   REQUIRE(place != nullptr);
-  place->id = id;
+  place->describe({.id = id});
   place->sent = sent;
 }
 
 std::string ids(const std::vector<RequestRecord>& records) {
   std::string all;
-  for (const auto& each : records) all += std::string(each.id.view()) + " ";
+  for (const auto& each : records) all += std::string(each.id()) + " ";
   return all;
 }
 
@@ -38,8 +38,7 @@ TEST_CASE("failures are told apart, by pool and by time") {
   const auto add_one = [&](const char* id, const char* pool, observe::Cause cause, int64_t ended) {
     RequestRecord* const place = recent.next(true);
     *place = {};
-    place->id = id;
-    place->pool = pool;
+    place->describe({.id = id, .pool = pool});
     place->cause = cause;
     place->ended = TimePoint(Duration(ended));
   };

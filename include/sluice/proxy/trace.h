@@ -1,5 +1,5 @@
-// What happens to one request on its way: its attempts and its waits. It never allocates, and costs a request
-// to which nothing happens next to nothing.
+// What happens to one request on its way: its attempts and its waits. It costs a request to which nothing
+// happens next to nothing.
 #pragma once
 
 #include <sluice/base/address.h>
@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 
 namespace sluice::proxy {
@@ -15,11 +16,11 @@ namespace sluice::proxy {
 /// One try of an exchange at one backend.
 struct AttemptRecord {
   Address backend{};
-  observe::Cause cause{};
-  int status = 0;       ///< of its response's head; 0: none came
-  bool dialed = false;  ///< on a new connection; else on one that was there
   TimePoint began{};
   TimePoint ended{};
+  int status = 0;  ///< of its response's head; 0: none came
+  observe::Cause cause{};
+  bool dialed = false;  ///< on a new connection; else on one that was there
 };
 
 class Trace {
@@ -35,20 +36,25 @@ class Trace {
   void dials(TimePoint now) { dialed_ = now; }
   TimePoint dialed() const { return dialed_; }
   bool is_under_way() const { return is_under_way_; }
-  /// `sent`: when the request was, on a connection that was there.
+  /// The attempt under way, if it ends now. `sent`: when the request was, on a connection that was there.
+  AttemptRecord under_way(const Address& backend, observe::Cause cause, int status, TimePoint sent,
+                          TimePoint now) const {
+    const bool dialed = dialed_ != TimePoint();
+    return {.backend = backend,
+            .began = dialed ? dialed_ : sent,
+            .ended = now,
+            .status = status,
+            .cause = cause,
+            .dialed = dialed};
+  }
   void attempt_ends(const Address& backend, observe::Cause cause, int status, TimePoint sent, TimePoint now) {
     is_under_way_ = false;
-    const bool dialed = dialed_ != TimePoint();
-    attempt_ended_beside({.backend = backend,
-                          .cause = cause,
-                          .status = status,
-                          .dialed = dialed,
-                          .began = dialed ? dialed_ : sent,
-                          .ended = now});
+    attempt_ended_beside(under_way(backend, cause, status, sent, now));
   }
   /// One of two attempts at a time has ended; the other goes on.
   void attempt_ended_beside(const AttemptRecord& attempt) {
-    attempts_[count_ < kMaxRecorded ? count_ : kMaxRecorded - 1] = attempt;
+    if (!attempts_) attempts_ = std::make_unique<std::array<AttemptRecord, kMaxRecorded>>();
+    (*attempts_)[count_ < kMaxRecorded ? count_ : kMaxRecorded - 1] = attempt;
     ++count_;
   }
 
@@ -64,7 +70,8 @@ class Trace {
   }
 
   std::span<const AttemptRecord> attempts() const {
-    return {attempts_.data(), count_ < kMaxRecorded ? count_ : kMaxRecorded};
+    if (!attempts_) return {};
+    return {attempts_->data(), count_ < kMaxRecorded ? count_ : kMaxRecorded};
   }
   /// All that have ended, also those that are not kept.
   size_t count() const { return count_; }
@@ -94,7 +101,8 @@ class Trace {
   TimePoint dialed_{};
   TimePoint waits_since_{};
   Duration held_{};
-  std::array<AttemptRecord, kMaxRecorded> attempts_;  // Last: most requests never touch it.
+  std::unique_ptr<std::array<AttemptRecord, kMaxRecorded>>
+      attempts_;  // once one has ended and not the request
 };
 
 }  // namespace sluice::proxy
