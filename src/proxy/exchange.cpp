@@ -38,11 +38,14 @@ bool hides_its_end(const config::Route& route, const RequestPath& path) {
 using observe::Cause;
 
 Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
-    : flight_(flight), owner_(owner), response_(flight, *this) {
+    : flight_(flight), owner_(owner) {
   plan_.logins = logins;
 }
 
-Exchange::~Exchange() = default;
+Exchange::~Exchange() {
+  response_.reset();  // These use the attempts' streams.
+  body_.reset();
+}
 
 const config::Config& Exchange::config() const {
   return flight_.config();
@@ -168,23 +171,21 @@ void Exchange::start_attempt(upstream::Lease lease) {
 
 Attempt& Exchange::add_attempt(upstream::Lease lease) {
   ++flight_.attempts;
-  auto& place = attempts_[attempts_[0] ? 1 : 0];
-  return place.emplace(flight_, plan_, body_ ? &*body_ : nullptr, static_cast<AttemptOwner&>(*this),
-                       std::move(lease));
+  RequestBody* const body = body_ ? &*body_ : nullptr;
+  auto& owner = static_cast<AttemptOwner&>(*this);
+  if (!first_) return first_.emplace(flight_, plan_, body, owner, std::move(lease));
+  second_ = std::make_unique<Attempt>(flight_, plan_, body, owner, std::move(lease));
+  return *second_;
 }
 
 Attempt* Exchange::attempt_beside(const Attempt& attempt) {
-  for (auto& each : attempts_) {
-    if (each && &*each != &attempt) return &*each;
-  }
-  return nullptr;
+  if (&attempt != second_.get()) return second_.get();
+  return first_ ? &*first_ : nullptr;
 }
 
 void Exchange::drop(Attempt& attempt) {
   if (current_ == &attempt) current_ = nullptr;
-  for (auto& each : attempts_) {
-    if (each && &*each == &attempt) return each.reset();
-  }
+  &attempt == second_.get() ? second_.reset() : first_.reset();
 }
 
 /// Makes this attempt the current one, which logs and reports name.
@@ -239,7 +240,8 @@ void Exchange::on_head(Attempt& attempt, const http::ResponseHead& head) {
 
 /// The backend is not to blame then; the client has timeouts of its own.
 bool Exchange::waits_for_client() const {
-  return response_.is_passed_on() ? response_.waits_for_client() : body_ && body_->waits_for_client();
+  if (response_ && response_->is_passed_on()) return response_->waits_for_client();
+  return body_ && body_->waits_for_client();
 }
 
 void Exchange::on_attempt_over(Attempt& attempt, AttemptOutcome outcome) {

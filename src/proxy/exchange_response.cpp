@@ -19,11 +19,16 @@ namespace sluice::proxy {
 using observe::Cause;
 using wire::Flow;
 
+/// One for all attempts.
+Response& Exchange::response() {
+  return response_ ? *response_ : response_.emplace(flight_, static_cast<ResponseOwner&>(*this));
+}
+
 void Exchange::respond(const http::ResponseHead& head) {
   flight_.status = head.status;
   flight_.trace.response_came(head.fields().size());
   measure(head.status);
-  response_.start(head, *current_->stream(), heed(head));
+  response().start(head, *current_->stream(), heed(head));
 }
 
 /// A backend that answers errors quickly is not quick.
@@ -52,11 +57,11 @@ void Exchange::on_response_end(Result<void> how) {
     if (error.origin == Origin::downstream) return client_gone(error);
     return on_attempt_over(*current_, {.error = error, .was_connected = true});
   }
-  const Flow flow = response_.end();
+  const Flow flow = response_->end();
   current_->backend().answered_whole(flight_.status);
   // If the request body has not been read whole, the client's stream deals with the rest.
   if (body_) body_->drop();
-  current_->finish(response_.head(), !is_last_response_);
+  current_->finish(response_->head(), !is_last_response_);
   drop(*current_);
   flight_.cause = Cause::ok;
   if (flow == Flow::blocked) return flush();
@@ -84,7 +89,7 @@ void Exchange::upgrade(const http::ResponseHead& head) {
   upgrades_late_ = body_ && body_->is_under_way() ? &head : nullptr;
   if (upgrades_late_ != nullptr) return flight_.client->send_continue();
   current_->stream()->switch_protocols();
-  const Flow flow = response_.switch_protocols(head, heed(head));
+  const Flow flow = response().switch_protocols(head, heed(head));
   current_->backend().answered_whole(101);
   TunnelBackend backend = current_->release();
   drop(*current_);
@@ -148,10 +153,11 @@ void Exchange::drop_attempts() {
   if (queued_) queued_->client_look.disarm();
   wait_.cancel();
   if (body_) body_->stop();
-  response_.stop();
+  if (response_) response_->stop();
   current_ = nullptr;
   hedged_ = nullptr;
-  for (auto& each : attempts_) each.reset();
+  first_.reset();
+  second_.reset();
 }
 
 void Exchange::reply(Cause cause, std::string_view explanation, int received_status) {
@@ -211,10 +217,11 @@ std::string Exchange::backend() const {
 }
 
 bool Exchange::is_at(const upstream::BackendState& backend) const {
-  const auto leads_there = [&](const std::optional<Attempt>& attempt) {
-    return attempt && attempt->backend().state().get() == &backend;
+  const auto leads_there = [&](const Attempt& attempt) {
+    return attempt.backend().state().get() == &backend;
   };
-  return std::ranges::any_of(attempts_, leads_there) || (body_ && body_->is_at(backend));
+  return (first_ && leads_there(*first_)) || (second_ && leads_there(*second_)) ||
+         (body_ && body_->is_at(backend));
 }
 
 std::string_view Exchange::phase() const {

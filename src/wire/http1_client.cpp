@@ -35,8 +35,8 @@ Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> tra
       deadlines_(deadlines),
       out_(out),
       limits_(limits),
-      decoder_(http::HeadDecoder::Of::response, {}),
-      deadline_([this] { on_deadline(); }) {
+      deadline_([this] { on_deadline(); }),
+      decoder_(http::HeadDecoder::Of::response, {}) {
   transport_->start_reading(*this);
 }
 
@@ -277,7 +277,7 @@ void Http1ClientConnection::fail(Error error) {
   }
   if (head_pending_.is_waited_for()) return head_pending_.fire(std::move(error));
   if (receiver_ != nullptr) return std::exchange(receiver_, nullptr)->on_body_end(std::move(error));
-  failure_ = std::move(error);
+  failure_ = std::make_unique<Error>(std::move(error));
 }
 
 // ---- the response's body

@@ -22,14 +22,14 @@ Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> tra
     : transport_(std::move(transport)),
       context_(context),
       handler_(handler),
-      client_{.address = transport_->peer(), .local = options.local, .ip = transport_->peer().ip_text()},
+      state_(options.proxy_protocol ? State::preface : State::idle),
       deadline_([this] { on_deadline(); }),
+      client_{.address = transport_->peer(), .local = options.local, .ip = transport_->peer().ip_text()},
       write_deadline_([this] { on_write_deadline(); }),
       writable_([this] {
         write_deadline_.disarm();
         drained_.cancel();
-      }),
-      state_(options.proxy_protocol ? State::preface : State::idle) {}
+      }) {}
 
 Http1ServerConnection::~Http1ServerConnection() {
   context_.resting.remove(*this);

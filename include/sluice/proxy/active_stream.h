@@ -87,9 +87,8 @@ class ActiveStream final : private ExchangeOwner {
   OnOver on_over_;
   std::function<void()> on_tunnel_;      // when it is to move
   std::optional<TimePoint> retires_at_;  // when it ends, if it is a tunnel by then
-  std::optional<Exchange>
-      exchange_;  // The two last: they use what is above. One of the two, but for the moment of a 101.
-  std::unique_ptr<Tunnel> tunnel_;
+  std::unique_ptr<Tunnel> tunnel_;       // These two use what is above. One of them, but for a 101's moment.
+  std::optional<Exchange> exchange_;
 };
 
 }  // namespace sluice::proxy

@@ -13,7 +13,6 @@
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -115,6 +114,7 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   void take_back(const http::ResponseHead& head);
 
   // The response.
+  Response& response();
   void respond(const http::ResponseHead& head);
   Response::Facts heed(const http::ResponseHead& head);
   void measure(int status);
@@ -139,7 +139,10 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
     Deadline client_look;
   };
 
-  // What each request touches lies together, since a busy worker has thousands of these.
+  // What each request touches lies together, and first what only some have, or not from the start: a busy
+  // worker has thousands of exchanges.
+  std::optional<RequestBody> body_;
+  std::optional<Response> response_;  // once there was one
   InFlight& flight_;
   ExchangeOwner& owner_;
   RequestPlan plan_;
@@ -156,9 +159,8 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   observe::Cause refused_by_{};       // of the last response that broke a rule
   bool fresh_only_ = false;           // a connection that was used again has failed
   bool is_last_response_ = false;     // its backend says that it drains
-  std::array<std::optional<Attempt>, 2> attempts_;
-  Response response_;  // This and the body use the attempts' streams.
-  std::optional<RequestBody> body_;
+  std::unique_ptr<Attempt> second_;   // beside the first one
+  std::optional<Attempt> first_;
 };
 
 }  // namespace sluice::proxy

@@ -79,28 +79,11 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
 
   void become_tunnel();
 
+  // What each request touches lies together: a busy worker has thousands of connections.
   std::unique_ptr<net::Transport> transport_;
   Deadlines& deadlines_;
   std::string& out_;
   const http::HeadLimits& limits_;
-  http::HeadDecoder decoder_;
-  http::BodyDecoder body_;
-  http::ResponseHead head_;
-  Pending<Result<const http::ResponseHead*>> head_pending_;
-  BodyReceiver* receiver_ = nullptr;
-  std::string buffered_;
-  std::string out_head_;
-  std::string preface_;
-  http::Framing out_framing_;
-  std::string_view unread_;
-  std::optional<Error> failure_;  // came while nothing waited for it
-  std::function<void(ClientStream&)> on_gone_;
-  Deadline deadline_;  // for what rests; to report a body that was refused
-  TimePoint parked_at_;
-  Alive alive_;
-  uint64_t exchanges_ = 0;
-  size_t written_ = 0;     // of this exchange
-  uint64_t declared_ = 0;  // of the request's body, what its head has said and has not come yet
   State state_ = State::resting;
   bool to_head_request_ = false;
   bool request_sent_ = false;
@@ -116,6 +99,24 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool has_preface_ = false;
   bool end_untold_ = false;  // of a body that is whole: it came while nothing received it
   bool ended_ = false;       // the backend has closed its direction
+  uint64_t exchanges_ = 0;
+  size_t written_ = 0;     // of this exchange
+  uint64_t declared_ = 0;  // of the request's body, what its head has said and has not come yet
+  http::Framing out_framing_;
+  std::string out_head_;
+  std::string preface_;
+  std::function<void(ClientStream&)> on_gone_;
+  Deadline deadline_;  // for what rests; to report a body that was refused
+  TimePoint parked_at_;
+  Pending<Result<const http::ResponseHead*>> head_pending_;
+  BodyReceiver* receiver_ = nullptr;
+  Alive alive_;
+  std::string_view unread_;
+  std::string buffered_;
+  std::unique_ptr<Error> failure_;  // came while nothing waited for it
+  http::BodyDecoder body_;
+  http::ResponseHead head_;
+  http::HeadDecoder decoder_;
 };
 
 }  // namespace sluice::wire

@@ -197,23 +197,6 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
   Flow write(std::initializer_list<std::string_view> pieces);
   Flow write(std::string_view before, Slices pieces, std::string_view behind);
 
-  std::unique_ptr<net::Transport> transport_;
-  ServerContext& context_;
-  ServerHandler& handler_;
-  http::BodyDecoder body_;
-  FreeList<RequestReading>::Item reading_;
-  BodyReceiver* receiver_ = nullptr;
-  Client client_;
-  std::string buffered_;  // read, but not wanted yet: the body's start, or the next request
-  std::string out_head_;  // given, not yet committed
-  http::Framing out_framing_;
-  std::string_view unread_;  // of the bytes being processed, what is not used yet
-  uint64_t requests_ = 0;
-  uint64_t body_read_ = 0;
-  Duration body_wanted_for_{};  // how long this body has kept us waiting
-  TimePoint body_wanted_since_;
-  Deadline deadline_;        // for what is to be read
-  Deadline write_deadline_;  // for what is to be written
   struct HalfClosed {
     explicit HalfClosed(std::function<void()> look) : next(std::move(look)) {}
     Deadline next;
@@ -222,13 +205,13 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
     bool in_answer = false;  // the client ended it when the answer had begun
     bool is_silent = true;   // nothing of the answer was written since the last look
   };
-  std::unique_ptr<HalfClosed> half_closed_;  // the client has ended its direction, and may wait or have left
-  Pending<Result<void>> writable_;
-  Wait drained_;
-  Alive alive_;
+
+  // What each request touches lies together: a busy worker has thousands of connections.
+  std::unique_ptr<net::Transport> transport_;
+  ServerContext& context_;
+  ServerHandler& handler_;
   State state_ = State::idle;
   bool body_paused_ = false;
-  Duration quiet_{};  // how long it may rest once it is to end
   bool retires_ = false;
   bool said_close_ = false;
   bool committed_ = false;
@@ -240,6 +223,25 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
   bool closing_ = false;     // whatever its owner says
   bool processing_ = false;
   bool reading_stopped_ = false;
+  http::BodyDecoder body_;
+  FreeList<RequestReading>::Item reading_;
+  BodyReceiver* receiver_ = nullptr;
+  std::string_view unread_;  // of the bytes being processed, what is not used yet
+  Alive alive_;
+  uint64_t requests_ = 0;
+  uint64_t body_read_ = 0;
+  Duration body_wanted_for_{};  // how long this body has kept us waiting
+  TimePoint body_wanted_since_;
+  Deadline deadline_;     // for what is to be read
+  std::string buffered_;  // read, but not wanted yet: the body's start, or the next request
+  http::Framing out_framing_;
+  std::string out_head_;                     // given, not yet committed
+  std::unique_ptr<HalfClosed> half_closed_;  // the client has ended its direction, and may wait or have left
+  Client client_;
+  Wait drained_;
+  Deadline write_deadline_;  // for what is to be written
+  Pending<Result<void>> writable_;
+  Duration quiet_{};  // how long it may rest once it is to end
 };
 
 }  // namespace sluice::wire
