@@ -71,11 +71,12 @@ std::vector<std::string_view> split_words(std::string_view text) {
 
 std::optional<uint64_t> parse_unsigned(std::string_view text) {
   if (text.empty()) return std::nullopt;
+  constexpr auto kMost = std::numeric_limits<uint64_t>::max();
   uint64_t value = 0;
   for (const char c : text) {
     if (c < '0' || c > '9') return std::nullopt;
     const auto digit = static_cast<uint64_t>(c - '0');
-    if (value > (std::numeric_limits<uint64_t>::max() - digit) / 10) return std::nullopt;
+    if (value >= kMost / 10 && (value > kMost / 10 || digit > kMost % 10)) return std::nullopt;
     value = value * 10 + digit;
   }
   return value;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "http/appender.h"
 #include "http/framing.h"
 
 namespace sluice::http {
@@ -102,18 +102,14 @@ std::string forwardable_trailers(std::string_view trailers, const Head& head, co
 }
 
 void append_number(std::string& out, uint64_t number) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(digits.data(), end);
+  Appender(out, Appender::kMostDigits).add(number);
 }
 
 void append_framing(std::string& out, const Framing& framing) {
   if (framing.kind == Framing::Kind::chunked) {
     out += "Transfer-Encoding: chunked\r\n";
   } else if (framing.kind == Framing::Kind::length) {
-    out += "Content-Length: ";
-    append_number(out, framing.length);
-    out += "\r\n";
+    Appender(out, 18 + Appender::kMostDigits).add("Content-Length: ").add(framing.length).add("\r\n");
   }
 }
 

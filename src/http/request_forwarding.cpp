@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "http/appender.h"
 #include "http/copy_fields.h"
 #include "http/framing.h"
 
@@ -85,37 +86,37 @@ void append_forwarded(std::string& out, const RequestHead& head, const RequestFo
   append_line(out, "", forwarding.proto);
 }
 
-/// A client of a Unix socket has no address that would be of use: a trusted one's list is sent on as it is.
-void append_forwarded_for(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
-  const bool has_address = forwarding.client_ip != kUnix;
-  const size_t before = out.size();
-  out += "X-Forwarded-For: ";
-  const size_t begin = out.size();
-  if (forwarding.client_is_trusted) append_list(out, head, FieldName::x_forwarded_for);
-  if (has_address) return append_line(out, "", forwarding.client_ip);
-  if (out.size() == begin) return out.resize(before);
-  out.resize(out.size() - 2);  // The comma behind the last one.
-  out += "\r\n";
-}
-
-/// The listener's port is a number, of which no text is made for a client that has one of its own.
-void append_port(std::string& out, const RequestHead& head, const RequestForwarding& forwarding) {
-  const auto theirs = believed(head, forwarding, FieldName::x_forwarded_port, {});
-  if (!theirs.empty()) return append_line(out, "X-Forwarded-Port: ", theirs);
-  if (forwarding.port == 0) return;
-  out += "X-Forwarded-Port: "sv;
-  append_number(out, forwarding.port);
-  out += "\r\n"sv;
+/// X-Forwarded-For goes on with the client's address. A client of a Unix socket has none that would be of
+/// use: a trusted one's list is sent on as it is.
+std::string forwarded_for(const RequestHead& head, const RequestForwarding& forwarding) {
+  std::string list;
+  if (!forwarding.client_is_trusted) return list;
+  append_list(list, head, FieldName::x_forwarded_for);
+  if (forwarding.client_ip == kUnix && !list.empty()) list.resize(list.size() - 2);  // Its last comma.
+  return list;
 }
 
 void append_forwarding_fields(std::string& out, const RequestHead& head,
                               const RequestForwarding& forwarding) {
-  append_forwarded_for(out, head, forwarding);
-  append_line(
-      out, "X-Forwarded-Proto: ", believed(head, forwarding, FieldName::x_forwarded_proto, forwarding.proto));
+  const std::string list = forwarded_for(head, forwarding);
+  const auto ip = forwarding.client_ip == kUnix ? std::string_view() : forwarding.client_ip;
+  const auto proto = believed(head, forwarding, FieldName::x_forwarded_proto, forwarding.proto);
   const auto host = believed(head, forwarding, FieldName::x_forwarded_host, head.host());
-  if (!host.empty()) append_line(out, "X-Forwarded-Host: ", host);
-  append_port(out, head, forwarding);
+  const auto port = believed(head, forwarding, FieldName::x_forwarded_port, {});
+  constexpr auto kNames =
+      "X-Forwarded-For: \r\nX-Forwarded-Proto: \r\nX-Forwarded-Host: \r\nX-Forwarded-Port: \r\n"sv;
+  {
+    Appender lines(out, kNames.size() + list.size() + ip.size() + proto.size() + host.size() + port.size() +
+                            Appender::kMostDigits);
+    if (!list.empty() || !ip.empty()) lines.add("X-Forwarded-For: "sv).add(list).add(ip).add("\r\n"sv);
+    lines.add("X-Forwarded-Proto: "sv).add(proto).add("\r\n"sv);
+    if (!host.empty()) lines.add("X-Forwarded-Host: "sv).add(host).add("\r\n"sv);
+    if (!port.empty()) {
+      lines.add("X-Forwarded-Port: "sv).add(port).add("\r\n"sv);
+    } else if (forwarding.port != 0) {
+      lines.add("X-Forwarded-Port: "sv).add(uint64_t{forwarding.port}).add("\r\n"sv);
+    }
+  }
   if (forwarding.say_forwarded) append_forwarded(out, head, forwarding);
   if (!forwarding.request_id.empty()) append_line(out, "X-Request-Id: ", forwarding.request_id);
 }

@@ -123,6 +123,8 @@ bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+constexpr uint64_t kMostPort = 65535;
+
 bool is_ipv6(std::string_view text) {
   std::array<char, INET6_ADDRSTRLEN> terminated{};
   if (text.size() >= terminated.size()) return false;
@@ -154,12 +156,7 @@ bool is_authority(std::string_view text) {
   }
   if (!port.empty()) port.remove_prefix(1);
   if (port.size() > 5) return false;
-  unsigned number = 0;
-  for (const char c : port) {
-    if (c < '0' || c > '9') return false;
-    number = number * 10 + static_cast<unsigned>(c - '0');
-  }
-  return number <= 65535;
+  return port.empty() || parse_unsigned(port).value_or(kMostPort + 1) <= kMostPort;
 }
 
 std::optional<Error> wrong_with_target(const RequestHead& head) {
