@@ -20,6 +20,7 @@ ActiveStream::~ActiveStream() = default;
 
 void ActiveStream::start(ExchangeContext& context, wire::ServerStream& client, LocalGeneration& generation,
                          unsigned worker, OnOver on_over, LoginConnections* logins) {
+  client.set_handler(*this);
   flight_.begin(context, client, generation, worker);
   flight_.started = context.deadlines.clock().now();
   on_over_ = std::move(on_over);
@@ -33,7 +34,7 @@ void ActiveStream::over(Ending ending) {
   on_over(ending);
 }
 
-void ActiveStream::client_gone(const Error& error) {
+void ActiveStream::on_client_gone(const Error& error) {
   tunnel_ ? tunnel_->client_gone(error) : exchange_->client_gone(error);
 }
 
@@ -89,6 +90,7 @@ Result<void> ActiveStream::resume(ExchangeContext& context, wire::ServerStream& 
                                   LocalGeneration& generation, unsigned worker,
                                   const std::shared_ptr<upstream::Pool>& pool, const TunnelState& state,
                                   net::Descriptor backend, OnOver on_over) {
+  client.set_handler(*this);
   flight_.begin(context, client, generation, worker);
   generation.inside.push_back(*this);
   flight_.pool = pool;

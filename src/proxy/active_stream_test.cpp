@@ -153,7 +153,8 @@ TEST_CASE("a client that leaves ends its request, whatever it is by then") {
   for (const bool is_tunnel : {false, true}) {
     Streaming run(kUpgrade);
     is_tunnel ? run.upgrade() : run.start();
-    run.stream.client_gone({.code = ErrorCode::closed, .message = "left", .origin = Origin::downstream});
+    run.client.handler->on_client_gone(
+        {.code = ErrorCode::closed, .message = "left", .origin = Origin::downstream});
     CHECK(run.over == "abort");
     CHECK(run.worker.dialer.dialing() == "");
     CHECK(run.worker.ended() == "client_abort=1 ");

@@ -11,64 +11,85 @@
 
 namespace sluice::proxy {
 
-ClientConnection& ClientConnection::start(std::unique_ptr<net::Transport> transport,
-                                          const wire::ServerOptions& options, ClientContext& context,
-                                          ListenerName listener) {
-  auto self = std::make_unique<ClientConnection>(std::move(transport), options, context, std::move(listener));
-  ClientConnection& connection = *self;
-  connection.self_ = std::move(self);
-  // With a PROXY protocol header the limit is for the client that it names, not for the peer.
-  const Result<void> let_in = options.proxy_protocol ? Result<void>() : connection.let_in();
-  let_in ? connection.stream_.start() : connection.stream_.start_refused(let_in.error());
-  return connection;
+ClientConnection& ClientConnection::make(std::unique_ptr<wire::ServerConnection> connection,
+                                         ClientContext& context, ListenerName listener) {
+  auto self = std::make_unique<ClientConnection>(std::move(connection), context, std::move(listener));
+  ClientConnection& made = *self;
+  made.self_ = std::move(self);
+  return made;
 }
 
-ClientConnection& ClientConnection::adopt(std::unique_ptr<net::Transport> transport, ClientContext& context,
-                                          ListenerName listener) {
-  auto self = std::make_unique<ClientConnection>(std::move(transport), wire::ServerOptions(), context,
-                                                 std::move(listener));
-  ClientConnection& connection = *self;
-  connection.self_ = std::move(self);
-  return connection;
+ClientConnection::ClientConnection(std::unique_ptr<wire::ServerConnection> connection, ClientContext& context,
+                                   ListenerName listener)
+    : context_(context), came_by_(std::move(listener)), connection_(std::move(connection)) {}
+
+ClientConnection::~ClientConnection() {
+  while (ActiveStream* stream = streams_.front()) drop(*stream);
+  if (counted_) context_.counts.leave(connection_->client().address);
 }
 
-/// It was let in before, and counts; but it is not one too many.
-void ClientConnection::count(const wire::BetweenRequests& from) {
-  const Address& address = from.client.address;
-  if (!from.awaits_preface && is_limited(address)) {
+void ClientConnection::begin() {
+  const Result<void> is_in = let_in();
+  is_in ? connection_->start(*this) : connection_->refuse(*this, is_in.error());
+}
+
+/// It counts, but is not one too many.
+void ClientConnection::count() {
+  const Address& address = connection_->client().address;
+  if (is_limited(address)) {
     counted_ = context_.counts.enter(address, std::numeric_limits<uint64_t>::max());
   }
 }
 
-void ClientConnection::begin(wire::BetweenRequests from) {
-  count(from);
-  stream_.start(std::move(from));
+void ClientConnection::go_on() {
+  count();
+  connection_->start(*this);
 }
 
 Result<void> ClientConnection::begin_tunnel(MigratedConnection moved,
                                             const std::shared_ptr<upstream::Pool>& pool) {
   auto& tunnel = *moved.record.tunnel;
-  count(moved.record.at);
-  auto started = stream_.start_tunnel(std::move(moved.record.at), tunnel.head, std::move(tunnel.up));
-  if (!started) return started;
-  active_ = context_.active_streams.take();
-  active_->set_listener(*came_by_);
-  auto gone_on = active_->resume(context_.exchange, stream_, *context_.generation, context_.worker, pool,
-                                 tunnel, std::move(moved.backend), [this](Ending ending) { leave(ending); });
-  if (!gone_on) active_.reset();
+  count();
+  const auto stream = connection_->start_tunnel(*this, tunnel.head, std::move(tunnel.up));
+  if (!stream) return stream.error();
+  ActiveStream& active = add_stream();
+  auto gone_on =
+      active.resume(context_.exchange, **stream, *context_.generation, context_.worker, pool, tunnel,
+                    std::move(moved.backend), [this, &active](Ending ending) { leave(active, ending); });
+  if (!gone_on) drop(active);
   return gone_on;
 }
 
-ClientConnection::ClientConnection(std::unique_ptr<net::Transport> transport,
-                                   const wire::ServerOptions& options, ClientContext& context,
-                                   ListenerName listener)
-    : context_(context),
-      came_by_(std::move(listener)),
-      stream_(std::move(transport), options, context.wire, *this) {}
+// ---- its streams
 
-ClientConnection::~ClientConnection() {
-  if (counted_) context_.counts.leave(stream_.client().address);
+ActiveStream& ClientConnection::add_stream() {
+  ActiveStream& stream = *context_.active_streams.take().release();
+  streams_.push_back(stream);
+  stream.set_listener(*came_by_);
+  return stream;
 }
+
+void ClientConnection::drop(ActiveStream& stream) {
+  stream.of_connection.unlink();
+  const FreeList<ActiveStream>::Item unused(&stream, {&context_.active_streams});
+}
+
+/// A connection that is a tunnel has no other stream.
+ActiveStream* ClientConnection::tunnel() const {
+  ActiveStream* const stream = streams_.front();
+  return stream != nullptr && stream == streams_.back() && stream->is_tunnel() ? stream : nullptr;
+}
+
+void ClientConnection::login_ended() {
+  const Alive::Watch watch(alive_);
+  for (ActiveStream* stream = streams_.front(); watch && stream != nullptr;) {
+    ActiveStream* const next = streams_.next(*stream);
+    stream->login_ended();
+    stream = next;
+  }
+}
+
+// ---- limits of clients
 
 /// A proxy in front of many clients is not one client.
 bool ClientConnection::is_limited(const Address& client) const {
@@ -78,7 +99,7 @@ bool ClientConnection::is_limited(const Address& client) const {
 
 /// Counts it, when there is a limit.
 Result<void> ClientConnection::let_in() {
-  const Address& address = stream_.client().address;
+  const Address& address = connection_->client().address;
   if (!is_limited(address)) return {};
   counted_ = context_.counts.enter(address, config().limits.connections_per_client);
   if (counted_) return {};
@@ -92,10 +113,14 @@ Result<void> ClientConnection::on_client_known() {
   return let_in();
 }
 
+// ---- its end, and its next owner
+
 void ClientConnection::retire(Patience patience) {
-  stream_.retire(patience == Patience::quiet ? kRetireGrace : context_.wire.settings.idle_timeout);
+  connection_->retire(patience == Patience::quiet ? kRetireGrace : context_.wire.settings.idle_timeout);
   bound_tunnel();
-  if (active_) active_->retire(tunnel_ends_);
+  for (ActiveStream* stream = streams_.front(); stream != nullptr; stream = streams_.next(*stream)) {
+    stream->retire(tunnel_ends_);
+  }
 }
 
 void ClientConnection::bound_tunnel() {
@@ -106,92 +131,104 @@ void ClientConnection::bound_tunnel() {
 
 void ClientConnection::migrate() {
   bound_tunnel();
-  if (active_ && active_->is_tunnel()) return move_tunnel();
-  if (active_) {
-    active_->when_tunnel([this] { move_tunnel(); });
+  if (ActiveStream* const stream = tunnel()) return move_tunnel(*stream);
+  for (ActiveStream* stream = streams_.front(); stream != nullptr; stream = streams_.next(*stream)) {
+    stream->when_tunnel([this, stream] { move_tunnel(*stream); });
   }
-  stream_.tell_between_requests();
+  connection_->suspend_when_idle();
 }
 
 const std::string* ClientConnection::cancel_migration() {
   // What was to move and could not is to end; of a listener that is gone it still is.
   if (!is_to_move()) return nullptr;
-  stream_.stay();
+  connection_->stay();
   tunnel_ends_.reset();
-  if (active_) active_->stay();
+  for (ActiveStream* stream = streams_.front(); stream != nullptr; stream = streams_.next(*stream)) {
+    stream->stay();
+  }
   return std::exchange(listener_, nullptr);
 }
 
-void ClientConnection::move_tunnel() {
-  auto left = active_->suspend_tunnel();
+void ClientConnection::move_tunnel(ActiveStream& stream) {
+  auto left = stream.suspend_tunnel();
   if (!left) return retire(Patience::idle);
-  MigratedConnection moved{.record = {.listener = *listener_, .at = stream_.leave_off()},
-                           .client = std::move(left->client),
-                           .backend = std::move(left->backend)};
-  moved.record.at.bytes.clear();  // They are the tunnel's.
+  MigratedConnection moved{
+      .record = {.listener = *listener_,
+                 .at = {.client = connection_->client(), .requests = connection_->requests()}},
+      .client = std::move(left->client),
+      .backend = std::move(left->backend)};
   moved.record.tunnel = std::move(left->state);
   context_.on_moved(std::move(moved));
-  on_connection_over();
+  on_over();
 }
 
-void ClientConnection::on_between_requests() {
-  auto descriptor = stream_.duplicate();
-  if (!descriptor) return retire(Patience::idle);
-  context_.on_moved(
-      {.record = {.listener = *listener_, .at = stream_.leave_off()}, .client = *std::move(descriptor)});
-  on_connection_over();
+void ClientConnection::on_idle() {
+  auto suspended = connection_->suspend();
+  if (!suspended) return retire(Patience::idle);
+  context_.on_moved({.record = {.listener = *listener_, .at = std::move(suspended->at)},
+                     .client = std::move(suspended->connection)});
+  on_over();
 }
 
 void ClientConnection::end() {
-  if (stream_.is_lingering()) return;
-  if (!active_ || active_->is_tunnel()) return close();
-  if (stream_.is_committed()) {  // It must not pass for a whole one.
-    active_->stop();
-    return stream_.abort();
+  if (connection_->is_lingering()) return;
+  if (streams_.empty() || tunnel() != nullptr) return close();
+  connection_->retire(Duration::zero());
+  const Alive::Watch watch(alive_);
+  for (ActiveStream* stream = streams_.front(); watch && stream != nullptr;) {
+    ActiveStream* const next = streams_.next(*stream);
+    end(*stream);
+    stream = next;
   }
-  stream_.retire(Duration::zero());
-  active_->answer_stopped();
+}
+
+void ClientConnection::end(ActiveStream& stream) {
+  if (!stream.is_tunnel() && !stream.client().is_committed()) return stream.answer_stopped();
+  stream.stop();  // It must not pass for a whole one.
+  leave(stream, Ending::abort);
 }
 
 void ClientConnection::close() {
-  if (active_) active_->stop();
-  on_connection_over();
+  for (ActiveStream* stream = streams_.front(); stream != nullptr; stream = streams_.next(*stream)) {
+    stream->stop();
+  }
+  on_over();
 }
 
-void ClientConnection::on_request() {
+// ---- what comes on it
+
+void ClientConnection::on_request(wire::ServerStream& stream) {
   context_.exchange.counters.accepted.add();
-  active_ = context_.active_streams.take();
-  active_->set_listener(*came_by_);
-  if (tunnel_ends_) active_->retire(tunnel_ends_);
-  active_->start(
-      context_.exchange, stream_, *context_.generation, context_.worker,
-      [this](Ending ending) { leave(ending); }, &logins_);
+  ActiveStream& active = add_stream();
+  if (tunnel_ends_) active.retire(tunnel_ends_);
+  active.start(
+      context_.exchange, stream, *context_.generation, context_.worker,
+      [this, &active](Ending ending) { leave(active, ending); }, &logins_);
 }
 
-/// The request has its outcome: its active stream goes first, since the stream may begin the next one at
+/// The request has its outcome: its active stream goes first, since the connection may begin the next one at
 /// once.
-void ClientConnection::leave(Ending ending) {
-  active_.reset();
-  if (ending == Ending::abort) return stream_.abort();
-  stream_.finish();
+void ClientConnection::leave(ActiveStream& active, Ending ending) {
+  wire::ServerStream& stream = active.client();
+  drop(active);
+  ending == Ending::abort ? stream.abort() : stream.finish();
 }
 
-void ClientConnection::on_bad_request(const Error& error) {
+void ClientConnection::on_bad_request(wire::ServerStream& stream, const Error& error) {
   auto& counters = context_.exchange.counters;
   counters.accepted.add();
   const auto cause = cause_of_refusal(error);
   counters.end(entry(cause).disposition);
   counters.tallies.of({}, {}).add(observe::Event::failed, cause);
   const LocalReply reply = error_reply(config(), {.cause = cause, .details = error.message});
-  const wire::OwnSent own = stream_.send_own(reply.response());
-  if (context_.exchange.access.is_on()) log_refusal(cause, own.content_size);
-  stream_.finish();  // Lingers until what is kept has left.
+  const wire::OwnSent own = stream.send_own(reply.response());
+  if (context_.exchange.access.is_on()) log_refusal(stream, cause, own.content_size);
+  stream.finish();  // Lingers until what is kept has left.
 }
 
-void ClientConnection::log_refusal(observe::Cause cause, size_t sent) {
-  observe::AccessRecord record =
-      stream_.has_request() ? access_record(stream_.request()) : access_record(http::RequestHead());
-  record.client = stream_.client().ip;
+void ClientConnection::log_refusal(const wire::ServerStream& stream, observe::Cause cause, size_t sent) {
+  observe::AccessRecord record = access_record(stream.request());
+  record.client = connection_->client().ip;
   record.listener = *came_by_;
   record.reason = name(cause);
   record.disposition = entry(cause).disposition;
@@ -201,15 +238,10 @@ void ClientConnection::log_refusal(observe::Cause cause, size_t sent) {
   context_.exchange.access.write(record);
 }
 
-void ClientConnection::on_client_gone(const Error& error) {
-  if (active_) return active_->client_gone(error);
-  stream_.abort();
-}
-
-void ClientConnection::on_connection_over() {
+void ClientConnection::on_over() {
   const auto self = std::move(self_);  // Lives to the end of this call.
   hook.unlink();
-  active_.reset();
+  while (ActiveStream* stream = streams_.front()) drop(*stream);
   context_.on_connection_over();
 }
 

@@ -1,16 +1,17 @@
-// One client's connection: hands each request on it to an active stream, and lives as long as the client
-// stays.
+// One client's connection, of whatever protocol: hands each request on it to an active stream, and lives as
+// long as the client stays.
 #pragma once
 
+#include <sluice/base/alive.h>
 #include <sluice/base/free_list.h>
 #include <sluice/base/list.h>
-#include <sluice/net/transport.h>
 #include <sluice/proxy/active_stream.h>
 #include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/migrated_connection.h>
 #include <sluice/wire/http1_server.h>
+#include <sluice/wire/server_connection.h>
 
 #include <functional>
 #include <memory>
@@ -38,24 +39,24 @@ struct ClientContext {
   std::function<void(MigratedConnection)> on_moved;
 };
 
-/// Owns itself from start() until the connection is over, or close().
+/// Owns itself from its making until the connection is over, or close().
 class ClientConnection final : private wire::ServerHandler {
  public:
-  /// `listener`: the name of the listener that accepted it.
-  static ClientConnection& start(std::unique_ptr<net::Transport> transport,
-                                 const wire::ServerOptions& options, ClientContext& context,
-                                 ListenerName listener);
-
-  /// Goes on with a connection of another owner's; nothing happens on it before begin().
-  static ClientConnection& adopt(std::unique_ptr<net::Transport> transport, ClientContext& context,
-                                 ListenerName listener);
-  /// May end it: the caller's last line.
-  void begin(wire::BetweenRequests from);
+  /// Nothing happens on it before begin(). `listener`: the name of the listener that accepted it.
+  static ClientConnection& make(std::unique_ptr<wire::ServerConnection> connection, ClientContext& context,
+                                ListenerName listener);
+  /// A new client, which is let in or refused. May end the connection, as may the next three: the caller's
+  /// last line.
+  void begin();
+  /// Instead: lets it in or refuses it once its PROXY protocol header has named it.
+  void begin_unknown() { connection_->start(*this); }
+  /// Instead: goes on with a connection of another owner's. It was let in before.
+  void go_on();
   /// Instead: goes on with a tunnel. What comes on it comes in a later turn.
   Result<void> begin_tunnel(MigratedConnection moved, const std::shared_ptr<upstream::Pool>& pool);
 
-  ClientConnection(std::unique_ptr<net::Transport> transport, const wire::ServerOptions& options,
-                   ClientContext& context, ListenerName listener);
+  ClientConnection(std::unique_ptr<wire::ServerConnection> connection, ClientContext& context,
+                   ListenerName listener);
   ~ClientConnection();
 
   /// Ends with the next response, or when nothing is asked for: soon, since its listener is gone; or within
@@ -80,31 +81,36 @@ class ClientConnection final : private wire::ServerHandler {
   ListHook hook;
 
  private:
+  using Streams = List<ActiveStream, &ActiveStream::of_connection>;
+
   Result<void> on_client_known() override;
-  void on_request() override;
-  void on_bad_request(const Error& error) override;
-  void on_client_gone(const Error& error) override;
-  void on_between_requests() override;
-  void on_connection_over() override;
-  void leave(Ending ending);
-  void move_tunnel();
+  void on_request(wire::ServerStream& stream) override;
+  void on_bad_request(wire::ServerStream& stream, const Error& error) override;
+  void on_idle() override;
+  void on_over() override;
+  ActiveStream& add_stream();
+  void drop(ActiveStream& stream);
+  ActiveStream* tunnel() const;
+  void leave(ActiveStream& stream, Ending ending);
+  void end(ActiveStream& stream);
+  void login_ended();
+  void move_tunnel(ActiveStream& stream);
   void bound_tunnel();
-  void count(const wire::BetweenRequests& from);
+  void count();
   bool is_limited(const Address& client) const;
   Result<void> let_in();
-  void log_refusal(observe::Cause cause, size_t sent);
+  void log_refusal(const wire::ServerStream& stream, observe::Cause cause, size_t sent);
   const config::Config& config() const { return context_.generation->shared->config(); }
 
   ClientContext& context_;
   const ListenerName came_by_;  // its listener's name
-  wire::Http1ServerConnection stream_;
-  LoginConnections logins_{[this] {
-    if (active_) active_->login_ended();
-  }};
-  FreeList<ActiveStream>::Item active_;
+  std::unique_ptr<wire::ServerConnection> connection_;
+  LoginConnections logins_{[this] { login_ended(); }};
+  Streams streams_;                         // owned: from the worker's free list, and back to it
   const std::string* listener_ = nullptr;   // that accepted it, when it is to move
   std::optional<TimePoint> tunnel_ends_{};  // if it is to end and does not move
   bool counted_ = false;                    // among its client's
+  Alive alive_;
   std::unique_ptr<ClientConnection> self_;
 };
 

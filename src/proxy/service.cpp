@@ -214,26 +214,38 @@ struct Service::Impl {
     settings.counters.connections.set(connections);
     settings.counters.connections_accepted.add();
     client_bound.enter();
-    listener.connections.push_back(
-        ClientConnection::start(std::move(transport), listener.options, clients, listener.name));
+    auto from = wire::accepted(*transport, listener.options);
+    const bool is_known = !from.awaits_preface;
+    auto& connection = make(std::move(transport), std::move(from), listener.name);
+    listener.connections.push_back(connection);
+    is_known ? connection.begin() : connection.begin_unknown();
   }
 
-  /// It was counted as accepted where it was.
+  ClientConnection& make(std::unique_ptr<net::Transport> transport, wire::BetweenRequests from,
+                         ListenerName name) {
+    return ClientConnection::make(
+        std::make_unique<wire::Http1ServerConnection>(std::move(transport), std::move(from), wire), clients,
+        std::move(name));
+  }
+
+  /// It was counted as accepted where it was, and a tunnel's request, which has to come to an end, too.
   void take(MigratedConnection moved, bool to_stay) {
     if (moved.record.tunnel) settings.counters.taken.add();
     auto transport = net::adopt(loop, std::move(moved.client));
-    if (!transport) return lose(moved.record);
+    if (!transport && moved.record.tunnel) settings.counters.end(observe::Disposition::failed_stopped);
+    if (!transport) return;
     ++connections;
     client_bound.enter_moved();
     settings.counters.connections.set(connections);
+    const bool is_known = !moved.record.at.awaits_preface;
     auto& connection =
-        ClientConnection::adopt(*std::move(transport), clients, listener_names.of(moved.record.listener));
+        make(*std::move(transport), std::move(moved.record.at), listener_names.of(moved.record.listener));
     // This worker may have no socket of that listener yet.
     (to_stay ? listening_on(moved.record.listener).connections : left).push_back(connection);
     if (!to_stay) connection.mark_for_migration(name_of_handed_over(moved.record.listener));
     if (moved.record.tunnel) return take_tunnel(connection, std::move(moved), to_stay);
     if (!to_stay) connection.retire(ClientConnection::Patience::idle);
-    connection.begin(std::move(moved.record.at));
+    is_known ? connection.go_on() : connection.begin_unknown();
   }
 
   void take_tunnel(ClientConnection& connection, MigratedConnection moved, bool to_stay) {
@@ -244,11 +256,6 @@ struct Service::Impl {
     if (begun) return;
     settings.counters.end(observe::Disposition::failed_stopped);
     connection.close();
-  }
-
-  /// A tunnel's request was accepted, in whatever process, and has to come to an end.
-  void lose(const ConnectionState& connection) {
-    if (connection.tunnel) settings.counters.end(observe::Disposition::failed_stopped);
   }
 
   void on_connection_over() {
@@ -333,18 +340,14 @@ struct Service::Impl {
 
   void stop_migrating() {
     while (ClientConnection* connection = moving.pop_front()) left.push_back(*connection);
-    for (ClientConnection* connection = left.front(); connection != nullptr;
-         connection = left.next(*connection)) {
-      const bool was_to_move = connection->is_to_move();
-      connection->retire(was_to_move ? ClientConnection::Patience::idle : ClientConnection::Patience::quiet);
+    using Patience = ClientConnection::Patience;
+    for (auto* each = left.front(); each != nullptr; each = left.next(*each)) {
+      each->retire(each->is_to_move() ? Patience::idle : Patience::quiet);
     }
   }
 
   void retire_left() {
-    for (ClientConnection* connection = left.front(); connection != nullptr;
-         connection = left.next(*connection)) {
-      connection->retire();
-    }
+    for (auto* each = left.front(); each != nullptr; each = left.next(*each)) each->retire();
   }
 
   void stay() {
@@ -378,8 +381,7 @@ struct Service::Impl {
   ClientConnections left;              // of listeners that are gone; some are to move as soon as they can
   std::function<void()> on_empty;
   uint64_t connections = 0;
-  uint64_t give_back_below =
-      0;  // so few connections left after there were many: memory goes back to the system
+  uint64_t give_back_below = 0;  // so few left after there were many: memory goes back to the system
   ClientBound client_bound{loop, settings, wire.resting, [this](bool paused) { pause_accepting(paused); }};
 };
 

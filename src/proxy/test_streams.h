@@ -187,6 +187,9 @@ class TestClient final : public TestStream<wire::ServerStream> {
   bool is_finished = false;
   bool is_aborted = false;
 
+  wire::StreamHandler* handler = nullptr;  ///< its owner
+
+  void set_handler(wire::StreamHandler& its) override { handler = &its; }
   const http::RequestHead& request() const override { return head_; }
   const wire::Client& client() const override { return client_; }
   void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override {

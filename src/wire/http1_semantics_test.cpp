@@ -190,7 +190,7 @@ TEST_CASE(
 
 TEST_CASE("a connection too many is told so, and its client can read it") {
   Owner owner;
-  owner.connection->start_refused({.code = ErrorCode::too_large, .message = "too many", .status = 429});
+  owner.connection->refuse(owner, {.code = ErrorCode::too_large, .message = "too many", .status = 429});
   CHECK(owner.bad_status == 429);
   CHECK(owner.transport->written.starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
   CHECK(owner.transport->is_shut_down);

@@ -16,15 +16,21 @@ Error client_error(ErrorCode code, std::string message, int status) {
 
 }  // namespace
 
-Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> transport,
-                                             const ServerOptions& options, ServerContext& context,
-                                             ServerHandler& handler)
+BetweenRequests accepted(const net::Transport& transport, const ServerOptions& options) {
+  const Address& peer = transport.peer();
+  return {.client = {.address = peer, .local = options.local, .ip = peer.ip_text()},
+          .awaits_preface = options.proxy_protocol};
+}
+
+Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> transport, BetweenRequests from,
+                                             ServerContext& context)
     : transport_(std::move(transport)),
       context_(context),
-      handler_(handler),
-      state_(options.proxy_protocol ? State::preface : State::idle),
+      state_(from.awaits_preface ? State::preface : State::idle),
+      requests_(from.requests),
       deadline_([this] { on_deadline(); }),
-      client_{.address = transport_->peer(), .local = options.local, .ip = transport_->peer().ip_text()},
+      buffered_(std::move(from.bytes)),
+      client_(std::move(from.client)),
       write_deadline_([this] { on_write_deadline(); }),
       writable_([this] {
         write_deadline_.disarm();
@@ -35,7 +41,8 @@ Http1ServerConnection::~Http1ServerConnection() {
   context_.resting.remove(*this);
 }
 
-void Http1ServerConnection::start() {
+void Http1ServerConnection::start(ServerHandler& handler) {
+  handler_ = &handler;
   if (state_ == State::idle) {
     become_idle();
   } else {
@@ -43,20 +50,14 @@ void Http1ServerConnection::start() {
     context_.resting.add(*this, context_.deadlines.clock().now());
   }
   transport_->start_reading(*this);
+  if (buffered_.empty()) return;
+  const std::string bytes = std::exchange(buffered_, {});
+  process(bytes);
 }
 
-void Http1ServerConnection::start(BetweenRequests from) {
-  client_ = std::move(from.client);
-  requests_ = from.requests;
-  state_ = from.awaits_preface ? State::preface : State::idle;
-  start();
-  if (!from.bytes.empty()) process(from.bytes);
-}
-
-Result<void> Http1ServerConnection::start_tunnel(BetweenRequests from, std::string_view head,
-                                                 std::string read) {
-  client_ = std::move(from.client);
-  requests_ = from.requests;
+Result<ServerStream*> Http1ServerConnection::start_tunnel(ServerHandler& handler, std::string_view head,
+                                                          std::string read) {
+  handler_ = &handler;
   reading_ = context_.readings.take();
   // It was within the limits when it came.
   http::HeadDecoder decoder(http::HeadDecoder::Of::request,
@@ -70,10 +71,11 @@ Result<void> Http1ServerConnection::start_tunnel(BetweenRequests from, std::stri
   body_.begin(out_framing_);
   buffered_ = std::move(read);
   reading_stopped_ = true;
-  return {};
+  return static_cast<ServerStream*>(this);
 }
 
-void Http1ServerConnection::start_refused(const Error& error) {
+void Http1ServerConnection::refuse(ServerHandler& handler, const Error& error) {
+  handler_ = &handler;
   reading_stopped_ = true;  // Until the answer lingers.
   refuse(error);
 }
@@ -135,7 +137,7 @@ void Http1ServerConnection::read_preface(std::string_view bytes) {
   if (header.source) client_.address = *header.source, client_.ip = header.source->ip_text();
   if (header.destination) client_.local = *header.destination;
   const std::string rest = std::exchange(buffered_, {}).substr((*read)->length_bytes);
-  if (const auto known = handler_.on_client_known(); !known) return refuse(known.error());
+  if (const auto known = handler_->on_client_known(); !known) return refuse(known.error());
   become_idle();
   process(rest);
 }
@@ -186,10 +188,10 @@ void Http1ServerConnection::begin_exchange() {
   if (settings.body_bytes && reading_->head.framing.kind == http::Framing::Kind::length &&
       reading_->head.framing.length > *settings.body_bytes) {
     closing_ = true;
-    return handler_.on_bad_request(
-        client_error(ErrorCode::too_large, "the request body is over the limit", 413));
+    return handler_->on_bad_request(
+        *this, client_error(ErrorCode::too_large, "the request body is over the limit", 413));
   }
-  handler_.on_request();
+  handler_->on_request(*this);
 }
 
 /// What came is no request, and the connection's state is in doubt: the answer to it is the last one.
@@ -201,7 +203,8 @@ void Http1ServerConnection::refuse(const Error& error) {
   committed_ = false;
   body_.begin({.kind = http::Framing::Kind::until_close});  // Never complete: the end will linger.
   unread_ = {};
-  handler_.on_bad_request(error);
+  if (!reading_) reading_ = context_.readings.take();  // An empty head: not a byte of a request has come.
+  handler_->on_bad_request(*this, error);
 }
 
 /// Delivers what is there of it; returns how much of `bytes` was used. Calls out.
@@ -302,7 +305,7 @@ bool Http1ServerConnection::close_if_quiet() {
 
 void Http1ServerConnection::on_write_deadline() {
   closing_ = true;
-  handler_.on_client_gone(client_error(ErrorCode::timed_out, "the client takes nothing", 0));
+  tell_gone(client_error(ErrorCode::timed_out, "the client takes nothing", 0));
 }
 
 // ---- the request's body

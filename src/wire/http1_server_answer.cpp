@@ -161,6 +161,7 @@ void Http1ServerConnection::on_drained(Result<void> how) {
 
 void Http1ServerConnection::finish() {
   receiver_ = nullptr;
+  stream_handler_ = nullptr;
   deadline_.disarm();
   const bool request_read = body_.is_complete();
   const bool client_stays = reading_ && reading_->head.keep_alive && !nothing_follows();
@@ -178,16 +179,22 @@ void Http1ServerConnection::finish() {
   become_idle();
   if (std::exchange(is_awaited_, false)) {
     const Alive::Watch watch(alive_);
-    handler_.on_between_requests();
+    handler_->on_idle();
     if (!watch) return;
   }
   if (!processing_) process_kept();
 }
 
-void Http1ServerConnection::tell_between_requests() {
+void Http1ServerConnection::suspend_when_idle() {
   const bool is_free = state_ == State::preface || state_ == State::idle || state_ == State::head;
-  if (is_free && !is_to_end()) return handler_.on_between_requests();
+  if (is_free && !is_to_end()) return handler_->on_idle();
   is_awaited_ = !is_to_end();
+}
+
+Result<SuspendedConnection> Http1ServerConnection::suspend() {
+  auto connection = transport_->duplicate();
+  if (!connection) return std::move(connection).error();
+  return SuspendedConnection{.at = leave_off(), .connection = *std::move(connection)};
 }
 
 BetweenRequests Http1ServerConnection::leave_off() {
@@ -229,13 +236,14 @@ void Http1ServerConnection::on_last_sent(Result<void> how) {
 
 void Http1ServerConnection::abort() {
   receiver_ = nullptr;
+  stream_handler_ = nullptr;
   deadline_.disarm();
   transport_->reset_on_close();
   leave();
 }
 
 void Http1ServerConnection::leave() {
-  handler_.on_connection_over();
+  handler_->on_over();
 }
 
 }  // namespace sluice::wire

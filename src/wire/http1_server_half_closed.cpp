@@ -20,7 +20,11 @@ constexpr Duration kLongestSilence{500};
 void Http1ServerConnection::client_gone(const Error& error) {
   closing_ = true;
   receiver_ = nullptr;
-  handler_.on_client_gone(error);
+  tell_gone(error);
+}
+
+void Http1ServerConnection::tell_gone(const Error& error) {
+  stream_handler_ != nullptr ? stream_handler_->on_client_gone(error) : abort();
 }
 
 /// The client has sent its last byte, and all that was wanted of it was used.

@@ -14,7 +14,7 @@ namespace {
 /// Whose bytes the next owner is given at the moment it may be.
 BetweenRequests leave(Owner& owner) {
   owner.is_leaving = true;
-  owner.connection->tell_between_requests();
+  owner.connection->suspend_when_idle();
   REQUIRE(owner.left);
   return *owner.left;
 }
@@ -25,8 +25,7 @@ TEST_CASE("a head that is half read is the next owner's, wherever it was cut") {
     CAPTURE(cut);
     Owner before;
     for (const char byte : request.substr(0, cut)) before.transport->arrive(std::string(1, byte));
-    Owner after(Owner::Start::later);
-    after.connection->start(leave(before));
+    Owner after(leave(before));
     after.transport->arrive(request.substr(cut));
     CHECK(before.targets.empty());
     CHECK(after.targets == "/x ");
@@ -37,15 +36,14 @@ TEST_CASE("who answers leaves with the answer, and the pipelined rest is the nex
   Owner before;
   before.is_leaving = true;
   before.transport->arrive(kGet + kGet + "GET /half");
-  before.connection->tell_between_requests();
+  before.connection->suspend_when_idle();
   CHECK_FALSE(before.left);
   before.answer();
   REQUIRE(before.left);
   CHECK(before.left->requests == 1);
   CHECK(before.left->bytes == kGet + "GET /half");
   CHECK(before.written.find("Connection: close") == std::string::npos);
-  Owner after(Owner::Start::later);
-  after.connection->start(*before.left);
+  Owner after(*before.left);
   CHECK(after.targets == "/ ");
   after.answer();
   after.transport->arrive(" HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -55,7 +53,7 @@ TEST_CASE("who answers leaves with the answer, and the pipelined rest is the nex
 TEST_CASE("who is told not to leave after all goes on with the next request") {
   Owner owner;
   owner.transport->arrive(kGet);
-  owner.connection->tell_between_requests();
+  owner.connection->suspend_when_idle();
   owner.connection->stay();
   owner.answer();
   CHECK_FALSE(owner.left);
@@ -75,7 +73,7 @@ TEST_CASE("an answer that is given in the middle of a read leaves the rest of it
   Owner before;
   before.is_leaving = true;
   before.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
-  before.connection->tell_between_requests();
+  before.connection->suspend_when_idle();
   AnswerAtEnd receiver(before);
   before.connection->start_body(receiver);
   before.transport->arrive("abc" + kGet + "GET");
@@ -88,7 +86,7 @@ TEST_CASE("a connection that is to end with its answer is not left to anybody") 
   Owner owner;
   owner.is_leaving = true;
   owner.transport->arrive("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-  owner.connection->tell_between_requests();
+  owner.connection->suspend_when_idle();
   owner.answer();
   CHECK_FALSE(owner.left);
   CHECK(owner.is_over);
@@ -98,7 +96,7 @@ TEST_CASE("who is to end after all says so, and is not left any more") {
   Owner owner;
   owner.is_leaving = true;
   owner.transport->arrive(kGet);
-  owner.connection->tell_between_requests();
+  owner.connection->suspend_when_idle();
   owner.connection->retire(Duration{500});
   owner.answer();
   CHECK_FALSE(owner.left);
@@ -109,7 +107,7 @@ TEST_CASE(
     "a connection that is not to end after all says nothing of an end, rests as before, and can be left") {
   Owner owner;
   owner.transport->arrive(kGet);
-  owner.connection->tell_between_requests();
+  owner.connection->suspend_when_idle();
   owner.connection->retire(Duration{500});
   owner.connection->stay();
   owner.answer();
@@ -159,7 +157,7 @@ TEST_CASE("what has said close, or has another reason to end, ends although it i
 TEST_CASE("a tunnel goes on at its next owner with what was read and not passed on") {
   const std::string head = "GET /t HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
   Owner owner(Owner::Start::later);
-  REQUIRE(owner.connection->start_tunnel({.requests = 3}, head, "early "));
+  REQUIRE(owner.connection->start_tunnel(owner, head, "early "));
   CHECK(owner.connection->request().target() == "/t");
   CHECK_FALSE(owner.transport->reading);
   KeepingReceiver receiver;
@@ -171,7 +169,8 @@ TEST_CASE("a tunnel goes on at its next owner with what was read and not passed 
   owner.transport->end();
   CHECK(receiver.ended);
   CHECK(receiver.error.empty());
-  CHECK_FALSE(Owner(Owner::Start::later).connection->start_tunnel({}, "GET / HTTP", ""));
+  Owner other(Owner::Start::later);
+  CHECK_FALSE(other.connection->start_tunnel(other, "GET / HTTP", ""));
 }
 
 TEST_CASE("a tunnel's other side, too") {

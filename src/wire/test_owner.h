@@ -15,7 +15,7 @@ namespace sluice::wire {
 inline const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A connection whose owner notes the callbacks that it gets.
-struct Owner final : ServerHandler {
+struct Owner final : ServerHandler, StreamHandler {
   enum class Start { now, later };
   explicit Owner(Start start) : Owner(ServerOptions(), start) {}
   explicit Owner(const ServerOptions& options = {}, Start start = Start::now) {
@@ -25,10 +25,19 @@ struct Owner final : ServerHandler {
                         .body_timeout = Duration{30'000},
                         .write_timeout = Duration{20'000},
                         .idle_timeout = Duration{60'000}};
-    connection = std::make_unique<Http1ServerConnection>(std::move(made), options, context, *this);
-    if (start == Start::now) connection->start();
+    auto from = accepted(*made, options);
+    connection = std::make_unique<Http1ServerConnection>(std::move(made), std::move(from), context);
+    if (start == Start::now) connection->start(*this);
   }
-  void on_request() override {
+  /// Goes on where another owner has left.
+  explicit Owner(BetweenRequests from) : Owner(Start::later) {
+    auto made = std::make_unique<MemoryTransport>();
+    transport = made.get();
+    connection = std::make_unique<Http1ServerConnection>(std::move(made), std::move(from), context);
+    connection->start(*this);
+  }
+  void on_request(ServerStream& stream) override {
+    stream.set_handler(*this);
     targets += std::string(connection->request().target()) + " ";
     if (answer_at_once) answer();
   }
@@ -36,20 +45,20 @@ struct Owner final : ServerHandler {
     if (!refuses_client) return {};
     return Error{.code = ErrorCode::too_large, .message = "too many", .status = 429};
   }
-  void on_bad_request(const Error& error) override {
+  void on_bad_request(ServerStream&, const Error& error) override {
     bad_status = error.status;
     connection->send_own({.status = error.status, .explanation = error.message});
     connection->finish();
   }
   void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
-  void on_between_requests() override {
+  void on_idle() override {
     if (!is_leaving) return;
-    left = connection->leave_off();
+    left = connection->suspend()->at;
     written = transport->written;
     connection.reset();
     transport = nullptr;
   }
-  void on_connection_over() override {
+  void on_over() override {
     is_over = true;
     resets = transport->resets;
     connection.reset();

@@ -151,8 +151,12 @@ void World::start_client() {
     if (request.is_bad || request.upgrades) break;  // Nothing can come behind it.
   }
   Client& client = *clients_.emplace_back(std::make_unique<Client>(*this, std::move(requests)));
-  client.connection = &proxy::ClientConnection::start(client.simulated.link().open(), wire::ServerOptions(),
-                                                      client_context_, std::make_shared<std::string>("main"));
+  auto transport = client.simulated.link().open();
+  auto from = wire::accepted(*transport, {});
+  client.connection = &proxy::ClientConnection::make(
+      std::make_unique<wire::Http1ServerConnection>(std::move(transport), std::move(from), wire_),
+      client_context_, std::make_shared<std::string>("main"));
+  client.connection->begin();
 }
 
 /// What becomes of connections when a listener goes, or the process stops.

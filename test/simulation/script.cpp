@@ -125,8 +125,12 @@ void Script::settle() {
 
 ScriptedClient& Script::ask(const std::string& request) {
   client_ = std::make_unique<ScriptedClient>(random_, clock_);
-  connection_ = &proxy::ClientConnection::start(client_->link.open(), wire::ServerOptions(), client_context_,
-                                                std::make_shared<std::string>("main"));
+  auto transport = client_->link.open();
+  auto from = wire::accepted(*transport, {});
+  connection_ = &proxy::ClientConnection::make(
+      std::make_unique<wire::Http1ServerConnection>(std::move(transport), std::move(from), wire_),
+      client_context_, std::make_shared<std::string>("main"));
+  connection_->begin();
   client_->link.send(request);
   settle();
   return *client_;

@@ -20,7 +20,7 @@ class Tunnel;
 
 /// What a generation lists. Exchange and tunnel are made anew for each request; this is used again after
 /// clear().
-class ActiveStream final : private ExchangeOwner {
+class ActiveStream final : private ExchangeOwner, private wire::StreamHandler {
  public:
   /// The request has its outcome: leave the client's stream as said, and drop this.
   using OnOver = std::function<void(Ending)>;
@@ -42,8 +42,6 @@ class ActiveStream final : private ExchangeOwner {
                       unsigned worker, const std::shared_ptr<upstream::Pool>& pool, const TunnelState& state,
                       net::Descriptor backend, OnOver on_over);
 
-  /// The client broke off (or was too slow: the error says), and gets no answer any more.
-  void client_gone(const Error& error);
   /// One of the client connection's logins has ended.
   void login_ended();
   /// The connection is to end: a tunnel on it, or to come, is closed in order then. Also before start().
@@ -53,6 +51,8 @@ class ActiveStream final : private ExchangeOwner {
   /// Its generation's time is over: see end_drain().
   void outlive_generation(LocalGeneration& newest, unsigned worker);
   bool is_tunnel() const { return tunnel_ != nullptr; }
+  /// As given to start() or resume().
+  wire::ServerStream& client() const { return *flight_.client; }
   /// Runs the callback once should it become a tunnel. It may drop this.
   void when_tunnel(std::function<void()> on_tunnel) { on_tunnel_ = std::move(on_tunnel); }
   /// A tunnel for its next owner. This owner has only to drop this then, which gets no disposition here.
@@ -75,9 +75,11 @@ class ActiveStream final : private ExchangeOwner {
 
   void clear();
 
-  ListHook hook;  ///< among those inside the generation
+  ListHook hook;           ///< among those inside the generation
+  ListHook of_connection;  ///< among those of its client's connection
 
  private:
+  void on_client_gone(const Error& error) override;
   void on_exchange_over(Ending ending) override { over(ending); }
   void on_upgraded(TunnelBackend backend, wire::Flow to_client) override;
   void over(Ending ending);

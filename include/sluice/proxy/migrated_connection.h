@@ -4,7 +4,7 @@
 
 #include <sluice/base/address.h>
 #include <sluice/net/descriptor.h>
-#include <sluice/wire/http1_server.h>
+#include <sluice/wire/server_connection.h>
 
 #include <cstdint>
 #include <optional>

@@ -10,6 +10,7 @@
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/transport.h>
 #include <sluice/wire/resting.h>
+#include <sluice/wire/server_connection.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
@@ -39,6 +40,9 @@ struct ServerOptions {
   bool proxy_protocol = false;  ///< each connection begins with a PROXY protocol header
 };
 
+/// A connection that a listener has just accepted.
+BetweenRequests accepted(const net::Transport& transport, const ServerOptions& options);
+
 /// A request's head, and what reads it. A connection that rests has neither.
 struct RequestReading {
   http::RequestHead head{};
@@ -60,69 +64,30 @@ struct ServerContext {
   RestingConnections resting{};
 };
 
-/// A connection on which no request is being answered, as one owner leaves it to the next, which may be
-/// another process.
-struct BetweenRequests {
-  Client client{};
-  uint64_t requests = 0;        ///< so far
-  bool awaits_preface = false;  ///< the PROXY protocol header has not been read
-  std::string bytes{};          ///< what has come and was not used: the beginning of what is next
-  bool operator==(const BetweenRequests&) const = default;
-};
-
-/// What a connection reports to its owner.
-class ServerHandler {
+/// Its own stream: it has one request at a time.
+class Http1ServerConnection final : public ServerConnection,
+                                    public ServerStream,
+                                    private net::Reader,
+                                    private Resting {
  public:
-  /// A request's head is complete: request() is there until finish() or abort().
-  virtual void on_request() = 0;
-  /// A PROXY protocol header has named the client, and no request was read yet. An error refuses the client:
-  /// goes to on_bad_request(), and what follows is thrown away.
-  virtual Result<void> on_client_known() { return {}; }
-  /// What came was no request: the answer to give, then finish().
-  virtual void on_bad_request(const Error& error) = 0;
-  /// The client broke off in the middle of an exchange, or was too slow (the error's code timed_out).
-  virtual void on_client_gone(const Error& error) = 0;
-  /// As tell_between_requests() wants it. To be left now, or never. May destroy the connection.
-  virtual void on_between_requests() {}
-  /// The connection is over, and no exchange is on it: destroy it.
-  virtual void on_connection_over() = 0;
-
- protected:
-  ~ServerHandler() = default;
-};
-
-class Http1ServerConnection final : public ServerStream, private net::Reader, private Resting {
- public:
-  Http1ServerConnection(std::unique_ptr<net::Transport> transport, const ServerOptions& options,
-                        ServerContext& context, ServerHandler& handler);
+  /// Goes on from `from`, once it is started.
+  Http1ServerConnection(std::unique_ptr<net::Transport> transport, BetweenRequests from,
+                        ServerContext& context);
   ~Http1ServerConnection() override;
 
-  /// Starts reading.
-  void start();
-  /// Instead of start(): the connection is one too many, and on_bad_request() answers it.
-  void start_refused(const Error& error);
-  /// Instead of start(): goes on where another owner has left. May call the handler, which may destroy it:
-  /// the caller's last line.
-  void start(BetweenRequests from);
-  /// Instead of start(): a tunnel of another owner's goes on with the next start_body(). `head` is that of
-  /// its request, `read` what has come from the client and is not passed on. An error when that is no head.
-  Result<void> start_tunnel(BetweenRequests from, std::string_view head, std::string read);
-  /// Calls on_between_requests() once, as soon as the answer to the request that is under way has left;
-  /// within this call when there is none. Never when the connection is to end before that, or with that
-  /// answer.
-  void tell_between_requests();
-  /// For the next owner. This owner has only to destroy the connection then.
-  BetweenRequests leave_off();
-  Result<net::Descriptor> duplicate() const { return transport_->duplicate(); }
-  /// Says Connection: close with the next response, and ends the connection after it; or when no request
-  /// comes within `quiet`, so that a request already on its way is still answered.
-  void retire(Duration quiet);
-  /// Takes tell_between_requests() back, and retire(), unless the response that is under way has said close.
-  void stay();
+  void start(ServerHandler& handler) override;
+  void refuse(ServerHandler& handler, const Error& error) override;
+  Result<ServerStream*> start_tunnel(ServerHandler& handler, std::string_view head,
+                                     std::string read) override;
+  uint64_t requests() const override { return requests_; }
+  void retire(Duration quiet) override;
+  void suspend_when_idle() override;
+  void stay() override;
+  Result<SuspendedConnection> suspend() override;
+  bool is_lingering() const override { return state_ == State::lingering; }
 
   const http::RequestHead& request() const override { return reading_->head; }
-  /// False when not a byte of one has come.
-  bool has_request() const { return static_cast<bool>(reading_); }
+  void set_handler(StreamHandler& handler) override { stream_handler_ = &handler; }
   const Client& client() const override { return client_; }
   void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   void send_continue() override;
@@ -132,8 +97,6 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
   Result<TunnelEnd> leave_tunnel() override;
   bool has_left() override;
   bool is_committed() const override { return committed_; }
-  /// The last answer is given, and the client has not ended the connection yet.
-  bool is_lingering() const { return state_ == State::lingering; }
   void discard_head() override;
   void finish() override;
   void abort() override;
@@ -186,6 +149,8 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
   void on_write_deadline();
   bool is_cut() const;
   void client_gone(const Error& error);
+  void tell_gone(const Error& error);
+  BetweenRequests leave_off();
   void watch_client();
   void look_for_client();
   void skip_sent(std::string_view& piece);
@@ -209,7 +174,8 @@ class Http1ServerConnection final : public ServerStream, private net::Reader, pr
   // What each request touches lies together: a busy worker has thousands of connections.
   std::unique_ptr<net::Transport> transport_;
   ServerContext& context_;
-  ServerHandler& handler_;
+  ServerHandler* handler_ = nullptr;         // once it is started
+  StreamHandler* stream_handler_ = nullptr;  // of the request under way
   State state_ = State::idle;
   bool body_paused_ = false;
   bool retires_ = false;

@@ -49,9 +49,22 @@ inline Error client_left() {
       .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
 }
 
+/// What the client's side of an exchange reports to its owner.
+class StreamHandler {
+ public:
+  /// The client broke off in the middle of the exchange, or was too slow (the error's code timed_out): it
+  /// gets no answer any more, and abort() follows. May destroy the stream.
+  virtual void on_client_gone(const Error& error) = 0;
+
+ protected:
+  ~StreamHandler() = default;
+};
+
 /// Where the client is: its request comes out, our response goes in. Lent to the exchange for one request.
 class ServerStream : public BodySource, public BodySink {
  public:
+  /// Until finish() or abort(), the stream's owner. Without one a stream whose client is gone aborts itself.
+  virtual void set_handler(StreamHandler& handler) = 0;
   /// Whole; valid until finish() or abort().
   virtual const http::RequestHead& request() const = 0;
   /// Valid as long as the stream.
