@@ -18,7 +18,7 @@ struct Worker {
 
   net::Loop loop;
   observe::WorkerCounters counters;
-  ClientCounts client_counts;
+  entrance::ClientCounts client_counts;
   ClientRoom room;
   upstream::QueueCounts queue_counts;
   ServiceSettings settings{.counters = counters,

@@ -109,10 +109,6 @@ Result<void> ClientConnection::let_in() {
                .status = 429};
 }
 
-Result<void> ClientConnection::on_client_known() {
-  return let_in();
-}
-
 // ---- its end, and its next owner
 
 void ClientConnection::retire(Patience patience) {
@@ -125,7 +121,10 @@ void ClientConnection::retire(Patience patience) {
 
 void ClientConnection::bound_tunnel() {
   if (context_.tunnel_bound <= Duration::zero()) return;
-  const TimePoint end = context_.exchange.deadlines.clock().now() + context_.tunnel_bound;
+  bound_tunnel(context_.exchange.deadlines.clock().now() + context_.tunnel_bound);
+}
+
+void ClientConnection::bound_tunnel(TimePoint end) {
   tunnel_ends_ = std::min(tunnel_ends_.value_or(end), end);
 }
 

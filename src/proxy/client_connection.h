@@ -5,13 +5,13 @@
 #include <sluice/base/alive.h>
 #include <sluice/base/free_list.h>
 #include <sluice/base/list.h>
+#include <sluice/entrance/client_counts.h>
 #include <sluice/proxy/active_stream.h>
-#include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/migrated_connection.h>
-#include <sluice/wire/http1_server.h>
 #include <sluice/wire/server_connection.h>
+#include <sluice/wire/server_context.h>
 
 #include <functional>
 #include <memory>
@@ -33,7 +33,7 @@ struct ClientContext {
   FreeList<ActiveStream>& active_streams;
   unsigned worker = 0;
   LocalGeneration* generation = nullptr;  ///< the newest one
-  ClientCounts& counts;
+  entrance::ClientCounts& counts;
   Duration tunnel_bound{};  ///< for a tunnel whose listener goes, less than a stopping process may take
   std::function<void()> on_connection_over;
   std::function<void(MigratedConnection)> on_moved;
@@ -45,11 +45,9 @@ class ClientConnection final : private wire::ServerHandler {
   /// Nothing happens on it before begin(). `listener`: the name of the listener that accepted it.
   static ClientConnection& make(std::unique_ptr<wire::ServerConnection> connection, ClientContext& context,
                                 ListenerName listener);
-  /// A new client, which is let in or refused. May end the connection, as may the next three: the caller's
-  /// last line.
+  /// A new client, which is let in or refused. May end the connection, as may the next two: the caller's last
+  /// line.
   void begin();
-  /// Instead: lets it in or refuses it once its PROXY protocol header has named it.
-  void begin_unknown() { connection_->start(*this); }
   /// Instead: goes on with a connection of another owner's. It was let in before.
   void go_on();
   /// Instead: goes on with a tunnel. What comes on it comes in a later turn.
@@ -64,6 +62,8 @@ class ClientConnection final : private wire::ServerHandler {
   /// counts from the first time that its listener was said to go.
   enum class Patience { quiet, idle };
   void retire(Patience patience = Patience::quiet);
+  /// A tunnel is to end by then, or before, if the connection is to end.
+  void bound_tunnel(TimePoint end);
   /// It is to move. `listener` names the listener that accepted it, and stays valid.
   void mark_for_migration(const std::string& listener) { listener_ = &listener; }
   /// Moves, as soon as no request is being answered on it, or one has made a tunnel of it: the context's
@@ -83,7 +83,6 @@ class ClientConnection final : private wire::ServerHandler {
  private:
   using Streams = List<ActiveStream, &ActiveStream::of_connection>;
 
-  Result<void> on_client_known() override;
   void on_request(wire::ServerStream& stream) override;
   void on_bad_request(wire::ServerStream& stream, const Error& error) override;
   void on_idle() override;

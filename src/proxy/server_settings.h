@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sluice/config/config.h>
-#include <sluice/wire/http1_server.h>
+#include <sluice/wire/server_context.h>
 
 namespace sluice::proxy {
 

@@ -1,6 +1,5 @@
 #include <sluice/base/memory.h>
 #include <sluice/config/load.h>
-#include <sluice/net/acceptor.h>
 #include <sluice/net/connector.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/service.h>
@@ -14,7 +13,7 @@
 
 #include "proxy/client_bound.h"
 #include "proxy/client_connection.h"
-#include "proxy/listener_names.h"
+#include "proxy/served_listeners.h"
 #include "proxy/server_settings.h"
 
 namespace sluice::proxy {
@@ -22,20 +21,10 @@ namespace {
 
 constexpr Duration kAccessLogFlush{200};
 constexpr uint64_t kManyConnections = 1000;
-constexpr size_t kMovedInATurn = 64;  // so that those that stay are served in between
 
 }  // namespace
 
 struct Service::Impl {
-  /// One listener's share on this worker.
-  struct Listening {
-    explicit Listening(ListenerName the_name) : name(std::move(the_name)) {}
-    ListenerName name;
-    wire::ServerOptions options;
-    std::map<const net::ListeningSocket*, net::Acceptor> acceptors;
-    ClientConnections connections;
-  };
-
   Impl(net::Loop& the_loop, ServiceSettings given)
       : loop(the_loop),
         settings(std::move(given)),
@@ -56,25 +45,12 @@ struct Service::Impl {
 
   void accept_no_more() {
     client_bound.stop();
-    for (auto& [id, listener] : listening) listener.acceptors.clear();
-  }
-
-  void answer_all() {
-    accept_no_more();
-    ClientConnections all;
-    while (ClientConnection* connection = any_connection()) {
-      connection->hook.unlink();
-      all.push_back(*connection);
-    }
-    while (ClientConnection* connection = all.pop_front()) {
-      left.push_back(*connection);
-      connection->end();
-    }
+    listeners.accept_no_more();
   }
 
   void close_all() {
     accept_no_more();
-    while (ClientConnection* connection = any_connection()) connection->close();
+    listeners.close_all();
     access.flush();
   }
 
@@ -82,15 +58,6 @@ struct Service::Impl {
     uint64_t inside = 0;
     for (const auto& generation : generations) inside += generation.shared->gate(settings.worker).inside();
     return account_of(settings.counters, settings.worker, inside);
-  }
-
-  ClientConnection* any_connection() {
-    if (ClientConnection* connection = left.front()) return connection;
-    if (ClientConnection* connection = moving.front()) return connection;
-    for (auto& [id, listener] : listening) {
-      if (ClientConnection* connection = listener.connections.front()) return connection;
-    }
-    return nullptr;
   }
 
   // ---- generations
@@ -116,8 +83,7 @@ struct Service::Impl {
         ways.push_back({.pool = pools.at(pool), .settings = config.pools.at(pool), .weight = weight});
       }
     }
-    listener_names.update(config);
-    for (auto& [id, listener] : listening) set_options(id, listener, config);
+    listeners.configure(config);
     clients.tunnel_bound = config.server.drain_timeout * 3 / 4;
     local.shared = std::move(next);
     clients.generation = &local;
@@ -185,47 +151,16 @@ struct Service::Impl {
   // ---- connections
 
   void listen(const std::string& id, const net::ListeningSocket& socket) {
-    Listening& listener = listening_on(id);
-    listener.options.local = socket.address();
-    set_options(id, listener, clients.generation->shared->config());
-    const auto accepted = [this, &listener](std::unique_ptr<net::Transport> transport) {
-      on_connection(listener, std::move(transport));
-    };
-    const auto [entry, is_new] =
-        listener.acceptors.try_emplace(&socket, loop, socket, accepted, net::Acceptor::Reserve::keep);
-    CHECK(is_new);
-    if (client_bound.is_paused()) entry->second.pause();
+    listeners.listen(id, socket);
+    if (client_bound.is_paused()) listeners.pause();
   }
 
-  Listening& listening_on(const std::string& id) {
-    return listening.try_emplace(id, listener_names.of(id)).first->second;
-  }
-
-  /// What the newest configuration wants of a listener's connections.
-  static void set_options(const std::string& id, Listening& listener, const config::Config& config) {
-    for (const auto& configured : config.listeners) {
-      if (configured.bind.text() == id) listener.options.proxy_protocol = configured.proxy_protocol;
-    }
-  }
-
-  void on_connection(Listening& listener, std::unique_ptr<net::Transport> transport) {
+  void on_accepted() {
     ++connections;
     if (connections >= kManyConnections) give_back_below = connections / 4;
     settings.counters.connections.set(connections);
     settings.counters.connections_accepted.add();
     client_bound.enter();
-    auto from = wire::accepted(*transport, listener.options);
-    const bool is_known = !from.awaits_preface;
-    auto& connection = make(std::move(transport), std::move(from), listener.name);
-    listener.connections.push_back(connection);
-    is_known ? connection.begin() : connection.begin_unknown();
-  }
-
-  ClientConnection& make(std::unique_ptr<net::Transport> transport, wire::BetweenRequests from,
-                         ListenerName name) {
-    return ClientConnection::make(
-        std::make_unique<wire::Http1ServerConnection>(std::move(transport), std::move(from), wire), clients,
-        std::move(name));
   }
 
   /// It was counted as accepted where it was, and a tunnel's request, which has to come to an end, too.
@@ -237,15 +172,16 @@ struct Service::Impl {
     ++connections;
     client_bound.enter_moved();
     settings.counters.connections.set(connections);
-    const bool is_known = !moved.record.at.awaits_preface;
+    ConnectionState& record = moved.record;
+    if (record.at.awaits_preface && !record.tunnel) {
+      return listeners.add_arrival(*std::move(transport), std::move(record.at), record.listener, to_stay);
+    }
     auto& connection =
-        make(*std::move(transport), std::move(moved.record.at), listener_names.of(moved.record.listener));
-    // This worker may have no socket of that listener yet.
-    (to_stay ? listening_on(moved.record.listener).connections : left).push_back(connection);
-    if (!to_stay) connection.mark_for_migration(name_of_handed_over(moved.record.listener));
+        listeners.add(settings.make_connection(*std::move(transport), std::move(record.at), wire),
+                      record.listener, to_stay);
     if (moved.record.tunnel) return take_tunnel(connection, std::move(moved), to_stay);
     if (!to_stay) connection.retire(ClientConnection::Patience::idle);
-    is_known ? connection.go_on() : connection.begin_unknown();
+    connection.go_on();
   }
 
   void take_tunnel(ClientConnection& connection, MigratedConnection moved, bool to_stay) {
@@ -281,85 +217,9 @@ struct Service::Impl {
     if (access.is_on()) loop.deadlines().arm(flush_access, kAccessLogFlush);
   }
 
-  void pause_accepting(bool paused) {
-    for (auto& [id, listener] : listening) {
-      for (auto& [socket, acceptor] : listener.acceptors) paused ? acceptor.pause() : acceptor.resume();
-    }
-  }
-
-  void stop_listening(std::map<std::string, Listening>::iterator listener, Queue queue) {
-    if (queue == Queue::accept) {
-      for (auto& [socket, acceptor] : listener->second.acceptors) acceptor.accept_queue();
-    }
-    listener->second.acceptors.clear();
-    while (ClientConnection* connection = listener->second.connections.pop_front()) {
-      left.push_back(*connection);
-      connection->retire();
-    }
-    listening.erase(listener);
-  }
-
-  void drain() {
-    while (!listening.empty()) stop_listening(listening.begin(), Queue::accept);
-  }
-
   void when_empty(std::function<void()> callback) {
     if (callback && connections == 0) return loop.post(std::move(callback));
     on_empty = std::move(callback);
-  }
-
-  // ---- to another owner
-
-  /// As long as stay() may want to know it.
-  const std::string& name_of_handed_over(const std::string& listener) {
-    const auto known = std::ranges::find(handed_over, listener);
-    return known != handed_over.end() ? *known : handed_over.emplace_back(listener);
-  }
-
-  void hand_over(std::map<std::string, Listening>::iterator listener) {
-    const std::string& name = name_of_handed_over(listener->first);
-    listener->second.acceptors.clear();
-    const bool is_first = moving.empty();
-    while (ClientConnection* connection = listener->second.connections.pop_front()) {
-      moving.push_back(*connection);
-      connection->mark_for_migration(name);
-    }
-    listening.erase(listener);
-    if (is_first) move_some();
-  }
-
-  void move_some() {
-    for (size_t i = 0; i < kMovedInATurn; ++i) {
-      ClientConnection* connection = moving.pop_front();
-      if (connection == nullptr) return;
-      left.push_back(*connection);
-      connection->migrate();
-    }
-    loop.post([this] { move_some(); });
-  }
-
-  void stop_migrating() {
-    while (ClientConnection* connection = moving.pop_front()) left.push_back(*connection);
-    using Patience = ClientConnection::Patience;
-    for (auto* each = left.front(); each != nullptr; each = left.next(*each)) {
-      each->retire(each->is_to_move() ? Patience::idle : Patience::quiet);
-    }
-  }
-
-  void retire_left() {
-    for (auto* each = left.front(); each != nullptr; each = left.next(*each)) each->retire();
-  }
-
-  void stay() {
-    for (ClientConnections* list : {&moving, &left}) {
-      ClientConnections others;
-      while (ClientConnection* connection = list->pop_front()) {
-        const std::string* listener = connection->cancel_migration();
-        (listener == nullptr ? others : listening_on(*listener).connections).push_back(*connection);
-      }
-      while (ClientConnection* connection = others.pop_front()) list->push_back(*connection);
-    }
-    handed_over.clear();
   }
 
   net::Loop& loop;
@@ -374,15 +234,12 @@ struct Service::Impl {
   ClientContext clients;
   std::list<LocalGeneration> generations;  // the newest last
   std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;
-  ListenerNames listener_names;
-  std::map<std::string, Listening> listening;
-  std::list<std::string> handed_over;  // listeners, which the connections that move refer to
-  ClientConnections moving;            // to be moved in one of the next turns
-  ClientConnections left;              // of listeners that are gone; some are to move as soon as they can
+  ServedListeners listeners{loop, clients, settings.make_connection, [this] { on_accepted(); }};
   std::function<void()> on_empty;
   uint64_t connections = 0;
   uint64_t give_back_below = 0;  // so few left after there were many: memory goes back to the system
-  ClientBound client_bound{loop, settings, wire.resting, [this](bool paused) { pause_accepting(paused); }};
+  ClientBound client_bound{loop, settings, wire.resting,
+                           [this](bool paused) { paused ? listeners.pause() : listeners.resume(); }};
 };
 
 Service::Service(net::Loop& loop, ServiceSettings settings)
@@ -423,13 +280,11 @@ void Service::listen(const std::string& id, const net::ListeningSocket& socket) 
 }
 
 void Service::stop_listening(const std::string& id, Queue queue) {
-  const auto found = impl_->listening.find(id);
-  if (found != impl_->listening.end()) impl_->stop_listening(found, queue);
+  impl_->listeners.stop_listening(id, queue);
 }
 
 void Service::stop_accepting(const std::string& id, const net::ListeningSocket& socket) {
-  const auto found = impl_->listening.find(id);
-  if (found != impl_->listening.end()) found->second.acceptors.erase(&socket);
+  impl_->listeners.stop_accepting(id, socket);
 }
 
 void Service::when_empty(std::function<void()> callback) {
@@ -445,12 +300,11 @@ void Service::backend_checked(const std::shared_ptr<upstream::BackendState>& sta
 }
 
 void Service::migrate(const std::string& id) {
-  const auto found = impl_->listening.find(id);
-  if (found != impl_->listening.end()) impl_->hand_over(found);
+  impl_->listeners.migrate(id);
 }
 
 void Service::migrate_all() {
-  while (!impl_->listening.empty()) impl_->hand_over(impl_->listening.begin());
+  impl_->listeners.migrate_all();
 }
 
 void Service::adopt(MigratedConnection connection) {
@@ -462,15 +316,15 @@ void Service::adopt_to_close(MigratedConnection connection) {
 }
 
 void Service::stop_migrating() {
-  impl_->stop_migrating();
+  impl_->listeners.stop_migrating();
 }
 
 void Service::retire_left() {
-  impl_->retire_left();
+  impl_->listeners.retire_left();
 }
 
 void Service::cancel_migration() {
-  impl_->stay();
+  impl_->listeners.cancel_migration();
 }
 
 void Service::backend_has_room(const std::shared_ptr<upstream::BackendState>& state) {
@@ -482,11 +336,12 @@ void Service::make_room() {
 }
 
 void Service::drain() {
-  impl_->drain();
+  impl_->listeners.drain();
 }
 
 void Service::answer_all() {
-  impl_->answer_all();
+  impl_->accept_no_more();
+  impl_->listeners.answer_all();
 }
 
 void Service::close_all() {

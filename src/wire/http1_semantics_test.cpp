@@ -96,35 +96,6 @@ TEST_CASE("without a 101 what follows an upgrade's head is the next request") {
   CHECK(owner.targets == "/ /2 ");
 }
 
-TEST_CASE("a PROXY header, however split, says who the client is; what is none ends the connection unheard") {
-  const std::string header = "PROXY TCP4 198.51.100.9 192.0.2.1 4000 443\r\n";
-  for (size_t split = 0; split <= header.size(); ++split) {
-    Owner owner({.local = {}, .proxy_protocol = true});
-    owner.transport->arrive(header.substr(0, split));
-    owner.transport->arrive(header.substr(split) + kGet);
-    REQUIRE(owner.targets == "/ ");
-    CHECK(owner.connection->client().ip == "198.51.100.9");
-    CHECK(owner.connection->client().local.port() == 443);
-  }
-  Owner plain({.local = {}, .proxy_protocol = true});
-  MemoryTransport& transport = *plain.transport;
-  transport.arrive(kGet);
-  CHECK(plain.is_over);
-  CHECK(plain.targets == "");
-  Owner silent({.local = {}, .proxy_protocol = true});
-  silent.pass(10'001);
-  CHECK(silent.is_over);
-}
-
-TEST_CASE("a client that its PROXY header names can be refused before anything it asks for") {
-  Owner owner({.local = {}, .proxy_protocol = true});
-  owner.refuses_client = true;
-  owner.transport->arrive("PROXY TCP4 198.51.100.9 192.0.2.1 4000 443\r\n" + kGet);
-  CHECK(owner.bad_status == 429);
-  CHECK(owner.targets == "");
-  CHECK(owner.transport->is_shut_down);
-}
-
 TEST_CASE("a connection that is to end while it answers rests a moment, so that no next request is lost") {
   Owner owner;
   owner.transport->arrive(kGet);

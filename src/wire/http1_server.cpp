@@ -1,5 +1,4 @@
 // The client's side of HTTP/1: reading requests, and their bodies.
-#include <sluice/http/proxy_protocol.h>
 #include <sluice/wire/http1_server.h>
 
 #include <utility>
@@ -16,17 +15,10 @@ Error client_error(ErrorCode code, std::string message, int status) {
 
 }  // namespace
 
-BetweenRequests accepted(const net::Transport& transport, const ServerOptions& options) {
-  const Address& peer = transport.peer();
-  return {.client = {.address = peer, .local = options.local, .ip = peer.ip_text()},
-          .awaits_preface = options.proxy_protocol};
-}
-
 Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> transport, BetweenRequests from,
                                              ServerContext& context)
     : transport_(std::move(transport)),
       context_(context),
-      state_(from.awaits_preface ? State::preface : State::idle),
       requests_(from.requests),
       deadline_([this] { on_deadline(); }),
       buffered_(std::move(from.bytes)),
@@ -43,12 +35,7 @@ Http1ServerConnection::~Http1ServerConnection() {
 
 void Http1ServerConnection::start(ServerHandler& handler) {
   handler_ = &handler;
-  if (state_ == State::idle) {
-    become_idle();
-  } else {
-    context_.deadlines.arm(deadline_, context_.settings.head_timeout);
-    context_.resting.add(*this, context_.deadlines.clock().now());
-  }
+  become_idle();
   transport_->start_reading(*this);
   if (buffered_.empty()) return;
   const std::string bytes = std::exchange(buffered_, {});
@@ -76,6 +63,7 @@ Result<ServerStream*> Http1ServerConnection::start_tunnel(ServerHandler& handler
 
 void Http1ServerConnection::refuse(ServerHandler& handler, const Error& error) {
   handler_ = &handler;
+  transport_->stop_reading();
   reading_stopped_ = true;  // Until the answer lingers.
   refuse(error);
 }
@@ -108,8 +96,6 @@ void Http1ServerConnection::process(std::string_view bytes) {
     size_t used = 0;
     if (state_ == State::lingering) {
       used = bytes.size();
-    } else if (state_ == State::preface) {
-      return read_preface(bytes);
     } else if (state_ != State::exchange) {
       used = read_head(bytes);
     } else if (!body_.is_complete() && body_wanted()) {
@@ -123,23 +109,6 @@ void Http1ServerConnection::process(std::string_view bytes) {
   }
   unread_ = {};
   processing_ = false;
-}
-
-/// Takes the PROXY protocol header, and goes on with what follows it. A connection that does not begin with
-/// one is dropped without a word: it may be no HTTP at all.
-void Http1ServerConnection::read_preface(std::string_view bytes) {
-  processing_ = false;
-  buffered_.append(bytes);
-  auto read = http::read_proxy_header(buffered_);
-  if (!read) return leave();
-  if (!*read) return;
-  const auto& header = (*read)->header;
-  if (header.source) client_.address = *header.source, client_.ip = header.source->ip_text();
-  if (header.destination) client_.local = *header.destination;
-  const std::string rest = std::exchange(buffered_, {}).substr((*read)->length_bytes);
-  if (const auto known = handler_->on_client_known(); !known) return refuse(known.error());
-  become_idle();
-  process(rest);
 }
 
 /// Returns how much of `bytes` was used; calls out when a head is complete or bad.
@@ -290,7 +259,7 @@ void Http1ServerConnection::on_deadline() {
     return context_.deadlines.arm(deadline_, kStaleRecheck);
   // A client that has not got all must not take what it has for the whole.
   if (state_ == State::lingering && transport_->pending_bytes() > 0) transport_->reset_on_close();
-  if (state_ == State::preface || state_ == State::idle || state_ == State::lingering) return leave();
+  if (state_ == State::idle || state_ == State::lingering) return leave();
   if (state_ == State::head) {
     return refuse(client_error(ErrorCode::timed_out, "the request's head took too long", 408));
   }

@@ -186,7 +186,7 @@ void Http1ServerConnection::finish() {
 }
 
 void Http1ServerConnection::suspend_when_idle() {
-  const bool is_free = state_ == State::preface || state_ == State::idle || state_ == State::head;
+  const bool is_free = state_ == State::idle || state_ == State::head;
   if (is_free && !is_to_end()) return handler_->on_idle();
   is_awaited_ = !is_to_end();
 }
@@ -198,8 +198,7 @@ Result<SuspendedConnection> Http1ServerConnection::suspend() {
 }
 
 BetweenRequests Http1ServerConnection::leave_off() {
-  BetweenRequests left{
-      .client = client_, .requests = requests_, .awaits_preface = state_ == State::preface, .bytes = {}};
+  BetweenRequests left{.client = client_, .requests = requests_};
   if (reading_) left.bytes = reading_->decoder.taken(reading_->head);
   left.bytes.append(unread_).append(buffered_);
   return left;

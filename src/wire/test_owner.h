@@ -17,15 +17,14 @@ inline const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 /// A connection whose owner notes the callbacks that it gets.
 struct Owner final : ServerHandler, StreamHandler {
   enum class Start { now, later };
-  explicit Owner(Start start) : Owner(ServerOptions(), start) {}
-  explicit Owner(const ServerOptions& options = {}, Start start = Start::now) {
+  explicit Owner(Start start = Start::now) {
     auto made = std::make_unique<MemoryTransport>();
     transport = made.get();
     context.settings = {.head_timeout = Duration{10'000},
                         .body_timeout = Duration{30'000},
                         .write_timeout = Duration{20'000},
                         .idle_timeout = Duration{60'000}};
-    auto from = accepted(*made, options);
+    auto from = accepted(*made, {});
     connection = std::make_unique<Http1ServerConnection>(std::move(made), std::move(from), context);
     if (start == Start::now) connection->start(*this);
   }
@@ -40,10 +39,6 @@ struct Owner final : ServerHandler, StreamHandler {
     stream.set_handler(*this);
     targets += std::string(connection->request().target()) + " ";
     if (answer_at_once) answer();
-  }
-  Result<void> on_client_known() override {
-    if (!refuses_client) return {};
-    return Error{.code = ErrorCode::too_large, .message = "too many", .status = 429};
   }
   void on_bad_request(ServerStream&, const Error& error) override {
     bad_status = error.status;
@@ -89,7 +84,6 @@ struct Owner final : ServerHandler, StreamHandler {
   std::string gone;
   int bad_status = 0;
   bool answer_at_once = false;
-  bool refuses_client = false;
   bool is_leaving = false;                // to the next owner, as soon as it can
   std::optional<BetweenRequests> left{};  // for that one
   std::string written{};                  // until then

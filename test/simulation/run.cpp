@@ -30,8 +30,8 @@ namespace {
 
 constexpr Duration kLatest{10'000};
 
-proxy::ClientCounts& client_counts() {
-  static proxy::ClientCounts counts;  // There is no limit that uses it.
+entrance::ClientCounts& client_counts() {
+  static entrance::ClientCounts counts;  // There is no limit that uses it.
   return counts;
 }
 
@@ -154,8 +154,8 @@ void World::start_client() {
   auto transport = client.simulated.link().open();
   auto from = wire::accepted(*transport, {});
   client.connection = &proxy::ClientConnection::make(
-      std::make_unique<wire::Http1ServerConnection>(std::move(transport), std::move(from), wire_),
-      client_context_, std::make_shared<std::string>("main"));
+      wire::make_server_connection(std::move(transport), std::move(from), wire_), client_context_,
+      std::make_shared<std::string>("main"));
   client.connection->begin();
 }
 

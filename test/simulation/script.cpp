@@ -128,8 +128,8 @@ ScriptedClient& Script::ask(const std::string& request) {
   auto transport = client_->link.open();
   auto from = wire::accepted(*transport, {});
   connection_ = &proxy::ClientConnection::make(
-      std::make_unique<wire::Http1ServerConnection>(std::move(transport), std::move(from), wire_),
-      client_context_, std::make_shared<std::string>("main"));
+      wire::make_server_connection(std::move(transport), std::move(from), wire_), client_context_,
+      std::make_shared<std::string>("main"));
   connection_->begin();
   client_->link.send(request);
   settle();

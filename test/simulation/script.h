@@ -89,7 +89,7 @@ class Script {
   proxy::ExchangeContext context_;
   FreeList<proxy::ActiveStream> active_streams_;
   wire::ServerContext wire_;
-  proxy::ClientCounts counts_;
+  entrance::ClientCounts counts_;
   proxy::ClientContext client_context_;
   std::unique_ptr<ScriptedClient> client_;
   std::vector<std::unique_ptr<Connection>> connections_;

@@ -2,18 +2,19 @@
 #pragma once
 
 #include <sluice/base/clock.h>
+#include <sluice/entrance/client_counts.h>
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/access_log.h>
 #include <sluice/observe/account.h>
 #include <sluice/observe/worker_counters.h>
-#include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/client_room.h>
 #include <sluice/proxy/generation.h>
 #include <sluice/proxy/in_flight_info.h>
 #include <sluice/proxy/migrated_connection.h>
 #include <sluice/proxy/recent_requests.h>
 #include <sluice/upstream/backend.h>
+#include <sluice/wire/server_connection.h>
 
 #include <functional>
 #include <memory>
@@ -29,9 +30,9 @@ namespace sluice::proxy {
 struct ServiceSettings {
   unsigned worker = 0;  ///< its number; no two live ones have the same
   observe::WorkerCounters& counters;
-  ClientCounts& client_counts;          ///< shared by all workers
-  ClientRoom& client_room;              ///< likewise
-  upstream::QueueCounts& queue_counts;  ///< likewise
+  entrance::ClientCounts& client_counts;  ///< shared by all workers
+  ClientRoom& client_room;                ///< likewise
+  upstream::QueueCounts& queue_counts;    ///< likewise
   std::function<void(const std::shared_ptr<upstream::BackendState>&)> on_trouble;
   std::function<void(uint64_t generation)> on_generation_drained;
   std::shared_ptr<observe::AccessSink> access_log{};  ///< see log_access_to()
@@ -43,6 +44,8 @@ struct ServiceSettings {
   /// There are as many clients as there may be: called now and then. With the worker, if another one is to
   /// make room.
   std::function<void(std::optional<unsigned> worker)> on_full{};
+  /// How clients are spoken with.
+  wire::MakeServerConnection make_connection = wire::make_server_connection;
 };
 
 /// One worker's; on its thread alone. Destroying it drops every connection.

@@ -11,6 +11,7 @@
 #include <sluice/net/transport.h>
 #include <sluice/wire/resting.h>
 #include <sluice/wire/server_connection.h>
+#include <sluice/wire/server_context.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
@@ -20,49 +21,6 @@
 #include <string>
 
 namespace sluice::wire {
-
-/// Bounds on a client; 0 means none, unless said otherwise.
-struct ServerSettings {
-  http::HeadLimits head{};
-  std::optional<uint64_t> body_bytes{};
-  uint64_t body_bytes_per_second = 0;  ///< on average, once a body has taken body_timeout
-  uint64_t requests_per_connection = 0;
-  Duration head_timeout{};        ///< from a head's first byte to its last
-  Duration body_timeout{};        ///< between two reads of a body
-  Duration write_timeout{};       ///< for a client that takes nothing
-  Duration idle_timeout{};        ///< between requests
-  Duration linger_timeout{2000};  ///< for the client to read a last answer
-};
-
-/// What a listener wants of its connections.
-struct ServerOptions {
-  Address local{};              ///< where it listens
-  bool proxy_protocol = false;  ///< each connection begins with a PROXY protocol header
-};
-
-/// A connection that a listener has just accepted.
-BetweenRequests accepted(const net::Transport& transport, const ServerOptions& options);
-
-/// A request's head, and what reads it. A connection that rests has neither.
-struct RequestReading {
-  http::RequestHead head{};
-  http::HeadDecoder decoder{http::HeadDecoder::Of::request, {}};
-
-  void clear() {
-    head.clear();
-    decoder.clear();
-  }
-};
-
-/// What connections of one worker share.
-struct ServerContext {
-  Deadlines& deadlines;
-  ServerSettings settings;  ///< replaced at reload; read anew for each request
-  FreeList<RequestReading> readings;
-  std::string out;  ///< heads are written here first
-  http::DateLine date{};
-  RestingConnections resting{};
-};
 
 /// Its own stream: it has one request at a time.
 class Http1ServerConnection final : public ServerConnection,
@@ -115,7 +73,6 @@ class Http1ServerConnection final : public ServerConnection,
 
  private:
   enum class State : uint8_t {
-    preface,    // before the first request: within the PROXY protocol header
     idle,       // between requests
     head,       // within a request's head
     exchange,   // a request is being answered
@@ -128,7 +85,6 @@ class Http1ServerConnection final : public ServerConnection,
   bool close_if_quiet() override;
 
   void process(std::string_view bytes);
-  void read_preface(std::string_view bytes);
   size_t read_head(std::string_view bytes);
   size_t read_body(std::string_view bytes);
   void keep(std::string_view bytes);

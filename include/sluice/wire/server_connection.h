@@ -4,9 +4,12 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/result.h>
 #include <sluice/net/descriptor.h>
+#include <sluice/net/transport.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,7 +20,7 @@ namespace sluice::wire {
 struct BetweenRequests {
   Client client{};
   uint64_t requests = 0;        ///< so far
-  bool awaits_preface = false;  ///< the PROXY protocol header has not been read
+  bool awaits_preface = false;  ///< the PROXY protocol header has not been read: nothing can be asked yet
   std::string bytes{};          ///< what has come and was not used: the beginning of what is next
   bool operator==(const BetweenRequests&) const = default;
 };
@@ -34,9 +37,6 @@ class ServerHandler {
   /// A request's head is complete: the stream is there until its finish() or abort(). The owner sets its
   /// handler within this call.
   virtual void on_request(ServerStream& stream) = 0;
-  /// A PROXY protocol header has named the client, and no request was read yet. An error refuses the client:
-  /// goes to on_bad_request(), and what follows is thrown away.
-  virtual Result<void> on_client_known() { return {}; }
   /// What came was no request: the answer to give, then finish(), within this call. The stream's request()
   /// has what there is of it.
   virtual void on_bad_request(ServerStream& stream, const Error& error) = 0;
@@ -84,5 +84,17 @@ class ServerConnection {
   /// error nothing has happened.
   virtual Result<SuspendedConnection> suspend() = 0;
 };
+
+/// A client that has connected where a listener has this address, and has said nothing yet.
+BetweenRequests accepted(const net::Transport& transport, const Address& local);
+
+struct ServerContext;
+/// Makes the connection that speaks with a client, and goes on from there once it is started. Another reader
+/// may have been reading from the transport: start() takes it over, refuse() ends that.
+using MakeServerConnection = std::function<std::unique_ptr<ServerConnection>(
+    std::unique_ptr<net::Transport>, BetweenRequests from, ServerContext&)>;
+/// The protocols that there are: HTTP/1.
+std::unique_ptr<ServerConnection> make_server_connection(std::unique_ptr<net::Transport> transport,
+                                                         BetweenRequests from, ServerContext& context);
 
 }  // namespace sluice::wire

@@ -5,11 +5,11 @@
 
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
+#include <sluice/entrance/client_counts.h>
 #include <sluice/net/loop.h>
 #include <sluice/observe/account.h>
 #include <sluice/observe/totals.h>
 #include <sluice/observe/worker_counters.h>
-#include <sluice/proxy/client_counts.h>
 #include <sluice/proxy/client_room.h>
 #include <sluice/workers/worker.h>
 
@@ -65,7 +65,7 @@ class Workers {
 
   /// For the settings of a worker; they outlive it, so that none goes back.
   observe::WorkerCounters& counters(unsigned worker);
-  proxy::ClientCounts& client_counts() { return client_counts_; }
+  entrance::ClientCounts& client_counts() { return client_counts_; }
   proxy::ClientRoom& client_room() { return client_room_; }
   upstream::QueueCounts& queue_counts() { return queue_counts_; }
 
@@ -84,7 +84,7 @@ class Workers {
   unsigned accepting_ = 0;
   bool keeps_all_ = false;
   std::deque<observe::WorkerCounters> counters_;
-  proxy::ClientCounts client_counts_;
+  entrance::ClientCounts client_counts_;
   proxy::ClientRoom client_room_;
   upstream::QueueCounts queue_counts_;
   uint64_t dispatching_ = 0;

@@ -1,7 +1,7 @@
 #include <sluice/base/check.h>
-#include <sluice/proxy/client_counts.h>
+#include <sluice/entrance/client_counts.h>
 
-namespace sluice::proxy {
+namespace sluice::entrance {
 namespace {
 
 /// A whole /64 is one client's: it could take a new address for each connection (RFC 4291 2.5.4).
@@ -34,4 +34,4 @@ void ClientCounts::leave(const Address& client) {
   if (--found->second == 0) shard.counts.erase(found);
 }
 
-}  // namespace sluice::proxy
+}  // namespace sluice::entrance

@@ -9,7 +9,7 @@
 #include <string>
 #include <unordered_map>
 
-namespace sluice::proxy {
+namespace sluice::entrance {
 
 /// Any thread. Locks for the moment of a look-up, and only while there is a limit: when a connection comes
 /// and when it goes, never for a request.
@@ -29,4 +29,4 @@ class ClientCounts {
   std::array<Shard, 64> shards_;
 };
 
-}  // namespace sluice::proxy
+}  // namespace sluice::entrance
