@@ -97,7 +97,7 @@ Result<void> ActiveStream::resume(ExchangeContext& context, wire::ServerStream& 
   flight_.settings = pool->config();
   auto lease = pool->lease_on(state.backend);
   if (!lease) return Error{.code = ErrorCode::not_found, .message = "its backend is gone"};
-  auto stream = context.dialer.adopt_tunnel(std::move(backend), state.down);
+  auto stream = lease->backend().connections().resume_tunnel(std::move(backend), state.down);
   if (!stream) return std::move(stream).error();
   flight_.started = context.deadlines.clock().now() - Duration(state.age_ms);
   flight_.backend = state.backend;

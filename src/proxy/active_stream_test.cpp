@@ -51,7 +51,7 @@ struct Streaming {
     auto how = stream.resume(worker.context, client, worker.generation, 0, worker.pool, state,
                              std::move(descriptor), on_over());
     if (!how) return how;
-    backend = worker.dialer.adopted;
+    backend = worker.dialer.adopted();
     to_backend = backend->sink.taken();
     backend->sink.turn();
     client.sink.turn();

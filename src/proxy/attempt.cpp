@@ -1,5 +1,4 @@
 #include <sluice/http/connection_login.h>
-#include <sluice/http/proxy_protocol.h>
 #include <sluice/proxy/attempt.h>
 #include <sluice/proxy/exchange_context.h>
 #include <sluice/proxy/request_body.h>
@@ -40,45 +39,35 @@ AttemptRecord Attempt::record(observe::Cause cause, int status) const {
 
 // ---- the connection
 
+upstream::StreamRequest Attempt::stream_request(bool may_be_repeated) const {
+  return {.may_be_repeated = may_be_repeated,
+          .unproven = flight_.settings->retry.trust_idle,
+          .proxy_protocol = flight_.settings->proxy_protocol,
+          .client = &flight_.client->client()};
+}
+
 bool Attempt::take_connection(Reuse reuse) {
-  using Send = LoginConnections::Send;
   if (reuse.with_login && plan_.logins != nullptr && !plan_.logins->is_empty()) {
-    stream_ = plan_.logins->take(*flight_.pool, backend(), reuse.may_be_repeated ? Send::again : Send::once);
+    stream_ = plan_.logins->take(*flight_.pool, backend(), reuse.may_be_repeated);
   }
-  is_clients_own_ = stream_ != nullptr;
-  const bool speaks_for_client = flight_.settings->proxy_protocol != config::ProxyProtocol::none;
-  if (stream_ || reuse.fresh_only || speaks_for_client) return is_clients_own_;
-  // A request that may be sent only once must not be lost to a connection that its backend was about to
-  // close.
-  stream_ = reuse.may_be_repeated ? backend().take_idle()
-                                  : backend().take_trusted(flight_.settings->retry.trust_idle);
+  if (!stream_ && !reuse.fresh_only) {
+    stream_ = backend().connections().try_stream(stream_request(reuse.may_be_repeated));
+  }
   return stream_ != nullptr;
 }
 
 void Attempt::dial() {
   dialed_ = flight_.context->deadlines.clock().now();
   flight_.context->deadlines.arm(deadline_, flight_.settings->timeouts.connect);
-  wait_ =
-      flight_.context->dialer.dial(address(), [this](Result<std::unique_ptr<wire::ClientStream>> connection) {
-        on_connected(std::move(connection));
-      });
+  wait_ = backend().connections().open_stream(
+      stream_request(false), [this](Result<upstream::StreamPtr> stream) { on_stream(std::move(stream)); });
 }
 
-void Attempt::on_connected(Result<std::unique_ptr<wire::ClientStream>> connection) {
+void Attempt::on_stream(Result<upstream::StreamPtr> stream) {
   deadline_.disarm();
-  if (!connection) return fail(std::move(connection).error());
-  stream_ = *std::move(connection);
-  send_preface();
+  if (!stream) return fail(std::move(stream).error());
+  stream_ = *std::move(stream);
   send();
-}
-
-void Attempt::send_preface() {
-  const auto& client = flight_.client->client();
-  if (flight_.settings->proxy_protocol == config::ProxyProtocol::v1) {
-    stream_->send_preface(http::proxy_header_v1(client.address, client.local));
-  } else if (flight_.settings->proxy_protocol == config::ProxyProtocol::v2) {
-    stream_->send_preface(http::proxy_header_v2(client.address, client.local));
-  }
 }
 
 // ---- the request
@@ -118,7 +107,7 @@ void Attempt::send() {
 uint64_t Attempt::most_remembered() const {
   const uint64_t most = flight_.settings->retry.buffer_bytes;
   if (plan_.may_replay) return most;
-  return stream_->is_reused() ? std::min(most, kMostOfOnce) : 0;
+  return is_reused() ? std::min(most, kMostOfOnce) : 0;
 }
 
 // ---- the response
@@ -169,8 +158,9 @@ void Attempt::fail(Error error) {
       .error = std::move(error), .was_connected = stream_ != nullptr, .was_cut = is_bounded()};
   if (stream_) {
     const bool is_late = outcome.error.code == ErrorCode::timed_out;
-    outcome.is_stale = stream_->is_reused() && !stream_->has_answered() && !is_late;
+    outcome.is_stale = is_reused() && !stream_->has_answered() && !is_late;
     outcome.has_taken_nothing = outcome.is_stale && stream_->has_taken_nothing();
+    if (outcome.is_stale) backend().connections().closed_when_reused();
   }
   owner_.on_attempt_over(*this, std::move(outcome));
 }
@@ -178,15 +168,15 @@ void Attempt::fail(Error error) {
 void Attempt::finish(const http::ResponseHead& response, bool keep) {
   deadline_.disarm();
   wait_.cancel();
-  if (response.has(http::FieldName::keep_alive)) {
-    backend().says_keep_alive(response.find(http::FieldName::keep_alive));
-  }
+  upstream::Connections& connections = backend().connections();
+  connections.heed(response);
   // Another client's request on this connection could be taken for this client's.
-  const bool is_clients_alone = is_clients_own_ || plan_.logs_in || http::asks_for_connection_login(response);
+  const bool is_clients_alone =
+      is_clients_own() || plan_.logs_in || http::asks_for_connection_login(response);
   if (!keep) {
     stream_.reset();
   } else if (!is_clients_alone) {
-    backend().give_back(std::move(stream_));
+    connections.give_back(std::move(stream_));
   } else if (plan_.logins != nullptr && flight_.settings->keep_alive) {
     plan_.logins->keep(flight_.pool, lease_.shared_backend(), std::move(stream_),
                        flight_.settings->timeouts.idle);

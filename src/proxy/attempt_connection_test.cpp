@@ -20,6 +20,14 @@ const std::string kEmptyOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string kAsksForNtlm =
     "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n";
 
+/// The head of a response that says so of its connection.
+http::ResponseHead keep_alive(const std::string& value) {
+  http::ResponseHead head;
+  const std::string text = "HTTP/1.1 200 OK\r\nKeep-Alive: " + value + "\r\nContent-Length: 0\r\n\r\n";
+  REQUIRE(http::HeadDecoder(http::HeadDecoder::Of::response, {}).decode(text, head, false));
+  return head;
+}
+
 /// A login's connection rests for the client of this test.
 bool has_login(const TestAttempt& run) {
   return run.logins.backend_in(*run.worker.pool) != nullptr;
@@ -28,13 +36,13 @@ bool has_login(const TestAttempt& run) {
 // ---- an open one
 
 TEST_CASE("an attempt takes a connection that is open") {
-  TestAttempt run;
+  TestAttempt run({.pool = {.timeouts = {.idle = hours(2)}}});
   CHECK(run.attempt->stream() == nullptr);
   TestBackend* const resting = run.rest(hours(1));
   CHECK(run.attempt->take_connection(kAny));
   CHECK(run.attempt->stream() == resting);
   CHECK_FALSE(resting->is_parked);
-  CHECK(run.worker.members[0]->idle_connections() == 0);
+  CHECK(run.connections().idle() == 0);
   CHECK_FALSE(run.attempt->is_clients_own());
   CHECK(run.attempt->dialed() == TimePoint());
   CHECK(run.said == "");
@@ -63,7 +71,7 @@ TEST_CASE("an attempt takes no open connection where none will do") {
   if (resting > 0) run.rest();
   CHECK_FALSE(run.attempt->take_connection(reuse));
   CHECK(run.attempt->stream() == nullptr);
-  CHECK(run.worker.members[0]->idle_connections() == resting);
+  CHECK(run.connections().idle() == resting);
 }
 
 TEST_CASE("a request that may be sent only once takes a connection that can be trusted") {
@@ -105,14 +113,14 @@ TEST_CASE("a connection on which the client has logged in comes first") {
   CHECK(run.attempt->take_connection(reuse));
   CHECK((run.attempt->stream() == own) == is_taken);
   CHECK(run.attempt->is_clients_own() == is_taken);
-  CHECK(run.worker.members[0]->idle_connections() == (is_taken ? 1 : 0));
+  CHECK(run.connections().idle() == (is_taken ? 1 : 0));
   CHECK(own->is_parked == !is_taken);
 }
 
 TEST_CASE("a login's connection that may be about to end is not for what may be sent only once") {
   for (const bool may_be_repeated : {false, true}) {
     TestAttempt run;
-    run.worker.members[0]->says_keep_alive("timeout=5");
+    run.connections().heed(keep_alive("timeout=5"));
     run.rest_with_login(seconds(4));
     CHECK(run.attempt->take_connection({.may_be_repeated = may_be_repeated}) == may_be_repeated);
   }
@@ -191,17 +199,17 @@ TEST_CASE("a backend that is not there ends the attempt before anything was sent
 // ---- back for the next request
 
 TEST_CASE("a connection goes back to its backend once its response has been read") {
-  TestAttempt run;
+  TestAttempt run({.pool = {.timeouts = {.idle = hours(2)}}});
   run.dial();
   run.finish(kEmptyOk);
-  CHECK(run.worker.members[0]->idle_connections() == 1);
+  CHECK(run.connections().idle() == 1);
   CHECK(run.backend->is_parked);
   CHECK_FALSE(has_login(run));
   CHECK(run.worker.states[0]->in_flight() == 1);
   run.worker.pass(hours(1));
   run.attempt.reset();
   CHECK(run.worker.states[0]->in_flight() == 0);
-  CHECK(run.worker.members[0]->idle_connections() == 1);
+  CHECK(run.connections().idle() == 1);
   CHECK(run.said == "sending head:200 ");
 }
 
@@ -211,7 +219,7 @@ TEST_CASE("a connection that is not to be kept is closed") {
   run.dial();
   run.finish(kEmptyOk, false);
   CHECK(run.to_backend->is_dropped);
-  CHECK(run.worker.members[0]->idle_connections() == 0);
+  CHECK(run.connections().idle() == 0);
   CHECK_FALSE(has_login(run));
 }
 
@@ -233,7 +241,7 @@ TEST_CASE("a connection that speaks for its client is kept for that client alone
   }
   run.finish(response);
   CHECK(has_login(run));
-  CHECK(run.worker.members[0]->idle_connections() == 0);
+  CHECK(run.connections().idle() == 0);
   run.attempt.reset();
   CHECK(run.backend->is_parked);
 }
@@ -254,7 +262,7 @@ TEST_CASE("a connection that speaks for a client is closed where none is kept fo
   run.finish(kEmptyOk);
   run.attempt.reset();
   CHECK(run.to_backend->is_dropped);
-  CHECK(run.worker.members[0]->idle_connections() == 0);
+  CHECK(run.connections().idle() == 0);
   CHECK_FALSE(has_login(run));
 }
 
@@ -271,9 +279,9 @@ TEST_CASE("a login's connection that ends while it rests is reported to the clie
 TEST_CASE("a backend that says how long it keeps connections is believed") {
   TestAttempt run;
   run.dial();
-  CHECK_FALSE(run.worker.members[0]->may_close_at(seconds(4)));
+  CHECK_FALSE(run.connections().lifetime().may_close_at(seconds(4)));
   run.finish("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n");
-  CHECK(run.worker.members[0]->may_close_at(seconds(4)));
+  CHECK(run.connections().lifetime().may_close_at(seconds(4)));
 }
 
 TEST_CASE("the connection and the lease go on elsewhere") {

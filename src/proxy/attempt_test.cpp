@@ -40,7 +40,8 @@ TEST_CASE("a request without a Host asks for its backend") {
   }
   SUBCASE("which is this host when that is a path") {
     auto state = std::make_shared<upstream::BackendState>("shop", Address::local("/run/shop"));
-    run.begin(std::make_shared<upstream::Backend>(std::move(state), 0, [](const auto&) {}));
+    run.begin(std::make_shared<upstream::Backend>(std::move(state), 0, run.worker.dialer.connector,
+                                                  [](const auto&) {}));
     run.dial();
     CHECK(has_line(*run.to_backend, "Host: localhost"));
   }

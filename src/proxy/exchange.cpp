@@ -289,7 +289,7 @@ void Exchange::learn_from(const Attempt& attempt, const AttemptOutcome& outcome,
   upstream::Backend& backend = attempt.backend();
   if (outcome.is_stale) {
     fresh_only_ = true;
-    return backend.closed_when_reused();
+    return;
   }
   outcome.was_connected ? backend.connection_broke(cause) : backend.connect_failed(cause);
   pass_over(backend);

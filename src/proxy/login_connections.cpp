@@ -17,47 +17,32 @@ LoginConnections::Kept* LoginConnections::in(const upstream::Pool& pool) const {
 
 const upstream::Backend* LoginConnections::backend_in(const upstream::Pool& pool) const {
   const Kept* const kept = in(pool);
-  const bool is_there = kept != nullptr && kept->connection != nullptr && kept->backend->is_usable();
+  const bool is_there = kept != nullptr && kept->place.is_resting() && kept->backend->is_usable();
   return is_there ? kept->backend.get() : nullptr;
 }
 
-std::unique_ptr<wire::ClientStream> LoginConnections::take(const upstream::Pool& pool,
-                                                           const upstream::Backend& backend, Send send) {
+upstream::StreamPtr LoginConnections::take(const upstream::Pool& pool, const upstream::Backend& backend,
+                                           bool may_be_repeated) {
   Kept* const kept = in(pool);
-  if (kept == nullptr || kept->backend.get() != &backend || !kept->connection) return nullptr;
+  if (kept == nullptr || kept->backend.get() != &backend) return nullptr;
   kept->notice.drop();
-  auto connection = std::move(kept->connection);
-  connection->unpark();
-  if (connection->is_stale()) {
-    kept->backend->ended_elsewhere(*connection, kept->most);
-    return nullptr;
-  }
-  const Duration idle = connection->idle_time();
-  kept->backend->kept_elsewhere(idle);
-  // The client logs in again on another connection, which costs less than a failed request.
-  if (send == Send::once && kept->backend->may_close_at(idle)) return nullptr;
-  return connection;
+  return kept->backend->connections().try_bound(kept->place, may_be_repeated);
 }
 
 void LoginConnections::keep(std::shared_ptr<upstream::Pool> pool, std::shared_ptr<upstream::Backend> backend,
-                            std::unique_ptr<wire::ClientStream> connection, Duration idle) {
-  if (!connection->may_serve_its_client()) return;
-  Kept* kept = in(*pool);
-  if (kept == nullptr) {
+                            upstream::StreamPtr stream, Duration idle) {
+  auto made = std::make_unique<Kept>(*this, std::move(pool), std::move(backend));
+  if (!made->backend->connections().keep(std::move(stream), made->place, idle)) return;
+  const auto is_its = [&](const auto& kept) { return kept->pool == made->pool; };
+  const auto found = std::ranges::find_if(kept_, is_its);
+  Kept& kept = *made;
+  if (found != kept_.end()) {
+    *found = std::move(made);
+  } else {
     if (kept_.size() >= kMaxKept) kept_.erase(kept_.begin());
-    kept = kept_.emplace_back(std::make_unique<Kept>(*this)).get();
+    kept_.push_back(std::move(made));
   }
-  kept->pool = std::move(pool);
-  kept->notice.drop();
-  kept->backend = std::move(backend);
-  kept->most = idle;
-  connection->park(idle, [this, kept](wire::ClientStream&) {
-    const auto gone = std::move(kept->connection);
-    kept->backend->ended_elsewhere(*gone, kept->most);
-    on_end_();
-  });
-  kept->connection = std::move(connection);
-  kept->backend->subscribe_drain(kept->notice);
+  kept.backend->subscribe_drain(kept.notice);
 }
 
 }  // namespace sluice::proxy

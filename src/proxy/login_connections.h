@@ -3,7 +3,6 @@
 #pragma once
 
 #include <sluice/upstream/pool.h>
-#include <sluice/wire/stream.h>
 
 #include <functional>
 #include <memory>
@@ -24,27 +23,29 @@ class LoginConnections {
   /// The backend of the connection to this pool, while it takes requests; null when there is none. Valid as
   /// long as this object, or until the next keep().
   const upstream::Backend* backend_in(const upstream::Pool& pool) const;
-  /// How often the request may be sent.
-  enum class Send { again, once };
-  /// The connection to this backend, for a request; null when none is still open, or when a request that may
-  /// be sent only once could meet its end.
-  std::unique_ptr<wire::ClientStream> take(const upstream::Pool& pool, const upstream::Backend& backend,
-                                           Send send);
-  /// Until it is taken, its backend closes it, drains or leaves, or `idle` is over.
+  /// A stream on the connection to this backend; null when none is still open, or when a request that may be
+  /// sent only once could meet its end.
+  upstream::StreamPtr take(const upstream::Pool& pool, const upstream::Backend& backend,
+                           bool may_be_repeated);
+  /// The stream's response has been read whole: its connection rests until it is taken, its backend closes
+  /// it, drains or leaves, or `idle` is over.
   void keep(std::shared_ptr<upstream::Pool> pool, std::shared_ptr<upstream::Backend> backend,
-            std::unique_ptr<wire::ClientStream> connection, Duration idle);
+            upstream::StreamPtr stream, Duration idle);
 
  private:
   struct Kept {
-    explicit Kept(LoginConnections& logins)
-        : notice([this, &logins](upstream::DrainSubscription::Says) {
-            connection.reset();
+    Kept(const LoginConnections& logins, std::shared_ptr<upstream::Pool> the_pool,
+         std::shared_ptr<upstream::Backend> the_backend)
+        : pool(std::move(the_pool)),
+          backend(std::move(the_backend)),
+          place(logins.on_end_),
+          notice([this, &logins](upstream::DrainSubscription::Says) {
+            place.close();
             logins.on_end_();
           }) {}
     std::shared_ptr<upstream::Pool> pool;
     std::shared_ptr<upstream::Backend> backend;
-    std::unique_ptr<wire::ClientStream> connection;
-    Duration most{};  // that it may rest
+    upstream::BoundConnection place;
     upstream::DrainSubscription notice;
   };
   Kept* in(const upstream::Pool& pool) const;

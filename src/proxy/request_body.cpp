@@ -112,7 +112,7 @@ void RequestBody::drop() {
 
 /// The backend echoes what it has got, and what is still under way to it, until our direction ends: nothing
 /// of the body is lost.
-void RequestBody::take_back(upstream::Lease lease, std::unique_ptr<wire::ClientStream> stream) {
+void RequestBody::take_back(upstream::Lease lease, upstream::StreamPtr stream) {
   upload_.stop();
   stream->end_sending();
   given_back_.reset();

@@ -3,7 +3,7 @@
 #include <sluice/net/connector.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/service.h>
-#include <sluice/upstream/dialer.h>
+#include <sluice/wire/http1_client.h>
 
 #include <algorithm>
 #include <list>
@@ -28,9 +28,7 @@ struct Service::Impl {
   Impl(net::Loop& the_loop, ServiceSettings given)
       : loop(the_loop),
         settings(std::move(given)),
-        dialer(loop, wire.out),
-        exchange{
-            .deadlines = loop.deadlines(), .dialer = dialer, .counters = settings.counters, .access = access},
+        exchange{.deadlines = loop.deadlines(), .counters = settings.counters, .access = access},
         clients{.wire = wire,
                 .exchange = exchange,
                 .active_streams = active_streams,
@@ -65,7 +63,7 @@ struct Service::Impl {
   void adopt(std::shared_ptr<Generation> next) {
     const config::Config& config = next->config();
     wire.settings = server_settings(config);
-    dialer.set_limits({.bytes = config.limits.response_head_bytes, .fields = config.limits.response_headers});
+    response_limits = {.bytes = config.limits.response_head_bytes, .fields = config.limits.response_headers};
     exchange.recent.configure(config.recent_requests);
     std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> next_pools;
     for (const auto& [name, pool] : config.pools) next_pools[name] = adopt_pool(*next, name, pool);
@@ -111,7 +109,7 @@ struct Service::Impl {
                                                  const std::shared_ptr<upstream::BackendState>& state) {
     if (auto known = pool.known(state)) return known;
     return std::make_shared<upstream::Backend>(
-        state, settings.worker, settings.on_trouble,
+        state, settings.worker, connector, settings.on_trouble,
         [this](const auto& its_state, unsigned worker) { on_room(its_state, worker); }, settings.on_evidence);
   }
 
@@ -226,7 +224,11 @@ struct Service::Impl {
   ServiceSettings settings;
   wire::ServerContext wire{
       .deadlines = loop.deadlines(), .settings = {}, .readings = FreeList<wire::RequestReading>(), .out = {}};
-  upstream::SocketDialer dialer;
+  http::HeadLimits response_limits = wire::kResponseLimits;  // also on connections that are open
+  upstream::Connector connector = upstream::socket_connector(loop, [this](auto transport) {
+    return std::make_unique<wire::Http1ClientConnection>(std::move(transport), loop.deadlines(), wire.out,
+                                                         response_limits);
+  });
   observe::AccessLog access;
   Deadline flush_access{[this] { flush_access_log(); }};
   ExchangeContext exchange;

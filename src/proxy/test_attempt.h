@@ -34,21 +34,26 @@ struct TestAttempt final : AttemptOwner, RequestBodyOwner {
     attempt.emplace(flight, plan, body ? &*body : nullptr, static_cast<AttemptOwner&>(*this),
                     *std::move(lease));
   }
-  /// A connection to the first backend that no request uses.
+  /// A connection to the first backend that has served two requests, and rests for so long.
   TestBackend* rest(Duration idle = {}) {
-    auto made = idle_connection(idle);
-    TestBackend* const resting = made.get();
-    worker.members[0]->give_back(std::move(made));
+    TestBackend* const resting = rest_after_one();
+    auto stream = connections().try_stream({.may_be_repeated = true});
+    REQUIRE(stream.get() == resting);
+    connections().give_back(std::move(stream));
     REQUIRE(resting->is_parked);
+    worker.pass(idle);
     return resting;
   }
   /// ... on which the client has logged in.
   TestBackend* rest_with_login(Duration idle = {}) {
-    auto made = idle_connection(idle);
-    TestBackend* const resting = made.get();
-    logins.keep(worker.pool, worker.members[0], std::move(made), std::chrono::seconds(60));
+    auto stream = worker.open_stream(0);
+    TestBackend* const resting = worker.dialer.adopted();
+    resting->reusable = true;
+    logins.keep(worker.pool, worker.members[0], std::move(stream), std::chrono::seconds(60));
+    worker.pass(idle);
     return resting;
   }
+  upstream::Connections& connections() { return worker.members[0]->connections(); }
   /// Sends the request on a new connection.
   void dial() {
     attempt->dial();
@@ -113,12 +118,12 @@ struct TestAttempt final : AttemptOwner, RequestBodyOwner {
   std::optional<Attempt> attempt;
 
  private:
-  static std::unique_ptr<TestBackend> idle_connection(Duration idle) {
-    auto made = std::make_unique<TestBackend>();
-    made->reused = true;
-    made->reusable = true;
-    made->idle = idle;
-    return made;
+  TestBackend* rest_after_one() {
+    auto stream = worker.open_stream(0);
+    TestBackend* const resting = worker.dialer.adopted();
+    resting->reusable = true;
+    connections().give_back(std::move(stream));
+    return resting;
   }
 };
 

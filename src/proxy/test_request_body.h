@@ -48,7 +48,7 @@ struct TestUpload final : RequestBodyOwner {
     given = stream->sink.taken();
     auto lease = upstream::Backend::lease(worker.members[backend]);
     REQUIRE(lease);
-    body->take_back(*std::move(lease), std::move(stream));
+    body->take_back(*std::move(lease), upstream::StreamPtr(stream.release()));
     body->stop();
     return giver;
   }

@@ -239,16 +239,17 @@ class TestClient final : public TestStream<wire::ServerStream> {
   bool waits_for_body_ = false;  // with the head, which has not been committed
 };
 
-/// A connection to a backend. Its owner is the code under test, which may drop it at any time.
-class TestBackend final : public TestStream<wire::ClientStream> {
+/// A connection to a backend, and its stream. Its owner is the code under test, which may drop it at any
+/// time.
+class TestBackend final : public TestStream<wire::ClientStream>, public wire::ClientConnection {
  public:
-  bool reused = false;    ///< it has served a request before
+  TestBackend() { set_owner(no_connections()); }
+
   bool stale = false;     ///< the kernel knows that it is of no use
-  bool reusable = false;  ///< it may serve another one
+  bool reusable = false;  ///< it may serve another request
   bool is_parked = false;
   bool taken_nothing = false;   ///< what has_taken_nothing() says
   bool waits_for_body = false;  ///< the request's head leaves with the first piece of its body
-  Duration idle{};              ///< since it was parked
 
   /// The head of a response comes, or the connection breaks before it. May destroy this.
   void answer(std::string_view head) {
@@ -265,6 +266,25 @@ class TestBackend final : public TestStream<wire::ClientStream> {
   bool is_awaited() const { return head_pending_.is_waited_for(); }
 
   void send_preface(std::string_view bytes) override { sink.taken()->head += bytes; }
+  bool has_room() const override { return false; }
+  ClientStream& open_stream() override {
+    is_parked = false;
+    return *this;
+  }
+  Result<ClientStream*> resume_tunnel(std::string read) override {
+    source.say(read);
+    sink.taken()->is_switched = true;
+    return this;
+  }
+  bool finish_stream(ClientStream&) override {
+    is_parked = reusable;
+    return reusable;
+  }
+  bool reset_stream(ClientStream&) override { return false; }
+  bool is_busy() const override { return !is_parked; }
+  bool is_stale() const override { return stale; }
+  ClientConnection& connection() override { return *this; }
+
   wire::Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
                        wire::Follows follows) override {
     is_asked_by_head_ = head.is_head();
@@ -277,14 +297,18 @@ class TestBackend final : public TestStream<wire::ClientStream> {
   void switch_protocols() override { sink.taken()->is_switched = true; }
   bool has_answered() const override { return has_answered_; }
   bool has_taken_nothing() const override { return taken_nothing; }
-  bool is_reused() const override { return reused; }
-  bool is_stale() const override { return stale; }
-  bool may_be_reused() const override { return reusable; }
-  void park(Duration, std::function<void(ClientStream&)>) override { is_parked = true; }
-  void unpark() override { is_parked = false; }
-  Duration idle_time() const override { return idle; }
 
  private:
+  /// Of one that no Connections own: it goes with its stream.
+  struct NoOwner final : wire::ClientConnectionOwner {
+    void on_stream_dropped(wire::ClientStream& stream) override { delete &stream.connection(); }
+    void on_connection_gone(wire::ClientConnection&) override {}
+  };
+  static NoOwner& no_connections() {
+    static NoOwner none;
+    return none;
+  }
+
   http::ResponseHead response_;
   bool is_asked_by_head_ = false;
   bool has_answered_ = false;
@@ -292,23 +316,27 @@ class TestBackend final : public TestStream<wire::ClientStream> {
 };
 
 /// Keeps dials until the test says what comes of them, the oldest first.
-class TestDialer final : public upstream::Dialer {
+class TestDialer {
  public:
-  Wait dial(const Address& address, OnDialed on_dialed) override {
-    dials_.push_back(std::make_unique<Dial>(address));
-    return dials_.back()->pending.wait(std::move(on_dialed));
-  }
-  Result<std::unique_ptr<wire::ClientStream>> adopt_tunnel(net::Descriptor connection,
-                                                           std::string read) override {
-    if (!may_adopt || !connection.is_open()) return wire::cannot_be_left();
-    auto made = std::make_unique<TestBackend>();
-    made->source.say(read);
-    made->sink.taken()->is_switched = true;
-    adopted = made.get();
-    return std::unique_ptr<wire::ClientStream>(std::move(made));
-  }
+  explicit TestDialer(Deadlines& deadlines)
+      : connector{.deadlines = deadlines,
+                  .connect =
+                      [this](const Address& address, net::OnConnected on_connected) {
+                        dials_.push_back(std::make_unique<Dial>(address));
+                        return dials_.back()->pending.wait(std::move(on_connected));
+                      },
+                  .adopt = [this](net::Descriptor connection) { return adopt(connection.is_open()); },
+                  .codec =
+                      [this](std::unique_ptr<net::Transport>) {
+                        auto made = std::make_unique<TestBackend>();
+                        made_ = made.get();
+                        return made;
+                      }} {}
+  TestDialer(const TestDialer&) = delete;
+  TestDialer& operator=(const TestDialer&) = delete;
+
+  upstream::Connector connector;  ///< Its connections have no transport.
   bool may_adopt = true;
-  TestBackend* adopted = nullptr;  ///< as accept() gives it
 
   /// The ports that are dialed, each behind a space.
   std::string dialing() {
@@ -319,24 +347,30 @@ class TestDialer final : public upstream::Dialer {
   }
   /// The connection is there as long as the code under test keeps it.
   TestBackend* accept() {
-    auto made = std::make_unique<TestBackend>();
-    TestBackend* const backend = made.get();
-    finish(std::unique_ptr<wire::ClientStream>(std::move(made)));
-    return backend;
+    connect(std::unique_ptr<net::Transport>());
+    return made_;
   }
+  /// ... where the test has put another codec into the connector.
+  void connect(std::unique_ptr<net::Transport> transport) { finish(std::move(transport)); }
+  /// As accept() gives it: the last of those that were adopted.
+  TestBackend* adopted() const { return made_; }
   void fail(Error error) { finish(std::move(error)); }
 
  private:
   struct Dial {
     explicit Dial(const Address& to) : address(to) {}
     Address address;
-    Pending<Result<std::unique_ptr<wire::ClientStream>>> pending{};
+    Pending<Result<std::unique_ptr<net::Transport>>> pending{};
   };
 
   void forget_dropped() {
     dials_.remove_if([](const auto& each) { return !each->pending.is_waited_for(); });
   }
-  void finish(Result<std::unique_ptr<wire::ClientStream>> how) {
+  Result<std::unique_ptr<net::Transport>> adopt(bool is_open) const {
+    if (!may_adopt || !is_open) return wire::cannot_be_left();
+    return std::unique_ptr<net::Transport>();
+  }
+  void finish(Result<std::unique_ptr<net::Transport>> how) {
     forget_dropped();
     REQUIRE_FALSE(dials_.empty());
     const std::unique_ptr<Dial> dial = std::move(dials_.front());
@@ -345,6 +379,7 @@ class TestDialer final : public upstream::Dialer {
   }
 
   std::list<std::unique_ptr<Dial>> dials_;
+  TestBackend* made_ = nullptr;  // the last
 };
 
 }  // namespace sluice::proxy

@@ -34,7 +34,8 @@ struct TestWorker {
       made->backends.push_back({.address = address(i), .version = "v" + std::to_string(i + 1)});
       states.push_back(std::make_shared<upstream::BackendState>("shop", address(i)));
       states.back()->set_health(upstream::HealthState::healthy);
-      members.push_back(std::make_shared<upstream::Backend>(states.back(), 0, [](const auto&) {}));
+      members.push_back(
+          std::make_shared<upstream::Backend>(states.back(), 0, dialer.connector, [](const auto&) {}));
     }
     pool->update(made, members);
     if (settings.config.routes.empty()) settings.config.routes.push_back({.name = "web", .pool = "shop"});
@@ -64,6 +65,14 @@ struct TestWorker {
     flight.settings = pool->config();
   }
 
+  /// A stream of a new connection to a backend.
+  upstream::StreamPtr open_stream(size_t backend) {
+    upstream::StreamPtr opened;
+    const auto wait =
+        members[backend]->connections().open_stream({}, [&](auto stream) { opened = *std::move(stream); });
+    dialer.accept();
+    return opened;
+  }
   void pass(Duration time) {
     clock.advance(time);
     deadlines.expire();
@@ -102,9 +111,9 @@ struct TestWorker {
   Deadlines deadlines{clock};
   observe::WorkerCounters counters;
   observe::AccessLog access;
-  TestDialer dialer;
+  TestDialer dialer{deadlines};
   ExchangeContext context{
-      .deadlines = deadlines, .dialer = dialer, .counters = counters, .access = access, .ids = RequestIds(1)};
+      .deadlines = deadlines, .counters = counters, .access = access, .ids = RequestIds(1)};
   std::vector<std::shared_ptr<upstream::BackendState>> states;
   std::vector<std::shared_ptr<upstream::Backend>> members;
   std::shared_ptr<upstream::Pool> pool = std::make_shared<upstream::Pool>("shop", deadlines, 0, 1);

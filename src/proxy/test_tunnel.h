@@ -21,9 +21,9 @@ struct TestTunnel {
     worker.begin(flight, client);
     flight.choose_request_id();
     flight.attempts = 1;
-    auto stream = std::make_unique<TestBackend>();
-    backend = stream.get();
-    to_backend = stream->sink.taken();
+    auto stream = worker.open_stream(0);
+    backend = worker.dialer.adopted();
+    to_backend = backend->sink.taken();
     auto lease = upstream::Backend::lease(worker.members[0]);
     REQUIRE(lease);
     tunnel = std::make_unique<Tunnel>(

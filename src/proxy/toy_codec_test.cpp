@@ -22,42 +22,12 @@
 namespace sluice::proxy {
 namespace {
 
-/// Connections to backends that speak HTTP/1, each there at once.
-class Http1Dialer final : public upstream::Dialer {
- public:
-  explicit Http1Dialer(Deadlines& deadlines) : deadlines_(deadlines) {}
-  Wait dial(const Address&, OnDialed on_dialed) override {
-    return dials_.emplace_back(std::make_unique<Dial>())->wait(std::move(on_dialed));
-  }
-  void connect_all() {
-    for (const auto& dial : std::exchange(dials_, {})) {
-      if (!dial->is_waited_for()) continue;
-      auto made = std::make_unique<wire::MemoryTransport>();
-      backends.push_back(made.get());
-      dial->fire(std::unique_ptr<wire::ClientStream>(
-          std::make_unique<wire::Http1ClientConnection>(std::move(made), deadlines_, out_)));
-    }
-  }
-  /// As long as the connection is kept. The one that was asked for this.
-  wire::MemoryTransport& asked_for(std::string_view target) {
-    const auto found = std::ranges::find_if(backends, [&](const auto* each) {
-      return each->written.find(concat({" ", target, " HTTP/1.1\r\n"})) != std::string::npos;
-    });
-    REQUIRE(found != backends.end());
-    return **found;
-  }
-  std::vector<wire::MemoryTransport*> backends;
-
- private:
-  using Dial = Pending<Result<std::unique_ptr<wire::ClientStream>>>;
-  Deadlines& deadlines_;
-  std::string out_;
-  std::vector<std::unique_ptr<Dial>> dials_;
-};
-
 /// One client of the toy protocol at an entrance, as Service has it.
 struct Toy final : private entrance::EntranceOwner {
   explicit Toy(const entrance::ListenerOptions& options = {}) {
+    worker.dialer.connector.codec = [this](std::unique_ptr<net::Transport> to_backend) {
+      return std::make_unique<wire::Http1ClientConnection>(std::move(to_backend), worker.deadlines, out);
+    };
     entrance.configure(options);
     auto made = std::make_unique<wire::MemoryTransport>();
     transport = made.get();
@@ -69,10 +39,22 @@ struct Toy final : private entrance::EntranceOwner {
 
   void says(std::string_view lines) {
     transport->arrive(lines);
-    dialer.connect_all();
+    while (!worker.dialer.dialing().empty()) {
+      auto made = std::make_unique<wire::MemoryTransport>();
+      backends.push_back(made.get());
+      worker.dialer.connect(std::move(made));
+    }
+  }
+  /// A connection to a backend, as long as it is kept: that which was asked for this.
+  wire::MemoryTransport& asked_for(std::string_view target) {
+    const auto found = std::ranges::find_if(backends, [&](const auto* each) {
+      return each->written.find(concat({" ", target, " HTTP/1.1\r\n"})) != std::string::npos;
+    });
+    REQUIRE(found != backends.end());
+    return **found;
   }
   void answers(std::string_view target, std::string_view text) {
-    dialer.asked_for(target).arrive(
+    asked_for(target).arrive(
         concat({"HTTP/1.1 200 OK\r\nContent-Length: ", std::to_string(text.size()), "\r\n\r\n", text}));
   }
   /// What the client has got since the last time.
@@ -84,12 +66,8 @@ struct Toy final : private entrance::EntranceOwner {
   }
 
   TestWorker worker{{.backends = 3}};
-  Http1Dialer dialer{worker.deadlines};
-  ExchangeContext exchange{.deadlines = worker.deadlines,
-                           .dialer = dialer,
-                           .counters = worker.counters,
-                           .access = worker.access,
-                           .ids = RequestIds(1)};
+  std::string out;
+  std::vector<wire::MemoryTransport*> backends;
   FreeList<ActiveStream> active_streams;
   wire::ServerContext wire{.deadlines = worker.deadlines,
                            .settings = server_settings(config::Config()),
@@ -98,7 +76,7 @@ struct Toy final : private entrance::EntranceOwner {
   entrance::ClientCounts counts;
   std::optional<MigratedConnection> moved;
   ClientContext context{.wire = wire,
-                        .exchange = exchange,
+                        .exchange = worker.context,
                         .active_streams = active_streams,
                         .generation = &worker.generation,
                         .counts = counts,
@@ -126,7 +104,7 @@ TEST_CASE("another protocol: requests that are open at once are answered as thei
   Toy toy;
   toy.says("a GET /1\nb GET /2\nc POST /3 hello\n");
   CHECK(toy.in_flight() == 3);
-  CHECK(toy.dialer.asked_for("/3").written.ends_with("\r\n\r\nhello"));
+  CHECK(toy.asked_for("/3").written.ends_with("\r\n\r\nhello"));
   toy.answers("/3", "three");
   CHECK(toy.heard() == "c head 200\nc body three\nc end\n");
   toy.answers("/1", "one");
@@ -135,7 +113,7 @@ TEST_CASE("another protocol: requests that are open at once are answered as thei
   toy.says("d GET /4\n");
   toy.answers("/2", "two");
   CHECK(toy.heard() == "b head 200\nb body two\nb end\n");
-  CHECK(toy.dialer.backends.size() == 3);  // Connections that have answered are used again.
+  CHECK(toy.backends.size() == 3);  // Connections that have answered are used again.
   toy.answers("/4", "four");
   CHECK(toy.heard() == "d head 200\nd body four\nd end\n");
   CHECK(toy.worker.ended() == "ok=4 ");
@@ -161,7 +139,7 @@ TEST_CASE("another protocol: a client that leaves ends all of its requests") {
 TEST_CASE("another protocol: a process that stops answers what has no answer, and cuts what has begun") {
   Toy toy;
   toy.says("a GET /1\nb GET /2\nc GET /3\n");
-  toy.dialer.asked_for("/2").arrive("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun");
+  toy.asked_for("/2").arrive("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun");
   CHECK(toy.heard() == "b head 200\nb body begun\n");
   auto& transport = *toy.transport;
   std::string said;
@@ -199,7 +177,7 @@ TEST_CASE("another protocol: the PROXY header before it is none of its concern")
   CHECK(toy.connection == nullptr);
   toy.says("PROXY TCP4 198.51.100.9 192.0.2.1 4000 443\r\na GET /1\n");
   REQUIRE(toy.connection != nullptr);
-  CHECK(toy.dialer.asked_for("/1").written.find("198.51.100.9") != std::string::npos);
+  CHECK(toy.asked_for("/1").written.find("198.51.100.9") != std::string::npos);
   toy.answers("/1", "one");
   CHECK(toy.heard() == "a head 200\na body one\na end\n");
   CHECK(toy.accepted == 1);

@@ -18,7 +18,7 @@ namespace sluice::proxy {
 /// The backend's end of a tunnel: what an attempt has after its 101.
 struct TunnelBackend {
   upstream::Lease lease;
-  std::unique_ptr<wire::ClientStream> stream;
+  upstream::StreamPtr stream;
 };
 
 /// Dropping it drops its waits: no callback can reach it.
@@ -78,7 +78,7 @@ class Tunnel {
   InFlight& flight_;
   OnOver on_over_;
   upstream::Lease lease_;
-  std::unique_ptr<wire::ClientStream> backend_;
+  upstream::StreamPtr backend_;
   Deadline idle_{[this] { close(observe::Cause::tunnel_idle); }};
   Bound drain_bound_{[this] { close(observe::Cause::tunnel_drained); }};
   Bound retire_bound_{[this] { close(observe::Cause::tunnel_drained); }};

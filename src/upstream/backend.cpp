@@ -1,6 +1,5 @@
 #include <sluice/upstream/backend.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace sluice::upstream {
@@ -52,22 +51,22 @@ Lease::Slot::~Slot() {
   if (backend_ != nullptr) backend_->leave(is_counted_);
 }
 
-Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble,
-                 OnSlotFree on_slot_free, OnEvidence on_evidence)
+Backend::Backend(std::shared_ptr<BackendState> state, unsigned worker, const Connector& connector,
+                 OnTrouble on_trouble, OnSlotFree on_slot_free, OnEvidence on_evidence)
     : state_(std::move(state)),
       mine_(state_->worker(worker)),
       on_trouble_(std::move(on_trouble)),
       on_slot_free_(std::move(on_slot_free)),
       on_evidence_(std::move(on_evidence)),
+      connections_(*state_, connector),
       worker_(worker) {}
 
 Backend::~Backend() = default;
 
 void Backend::configure(uint32_t weight, bool closed, Duration idle) {
   weight_ = weight;
-  idle_timeout_ = idle;
   closed_ = closed;
-  if (closed_ || idle_timeout_ == Duration::zero()) idle_.clear();
+  connections_.configure(closed ? Duration::zero() : idle);
   tell_all();
 }
 
@@ -113,7 +112,7 @@ std::optional<Lease> Backend::lease(const std::shared_ptr<Backend>& self) {
     return std::nullopt;
   self->mine_.requests.add();
   auto pass = *self->mine_.in_flight.enter();  // This gate is never closed: it is a count.
-  self->most_at_once_ = std::max(self->most_at_once_, self->mine_.in_flight.inside());
+  self->connections_.expect(self->mine_.in_flight.inside());
   return Lease(self, Lease::Slot(*self, is_bounded), std::move(pass));
 }
 
@@ -136,64 +135,7 @@ void Backend::pass_on_slot() {
   if (const auto next = state_->concurrency().next_waiting()) on_slot_free_(state_, *next);
 }
 
-// ---- connections
-
-bool Backend::may_take_idle() {
-  if (idle_.empty()) return false;
-  if (!idle_lifetime_.closes_each()) return true;
-  if (idle_.front()->idle_time() < IdleLifetime::kLong) return false;
-  idle_lifetime_.survived(idle_.front()->idle_time());
-  return true;
-}
-
-std::unique_ptr<wire::ClientStream> Backend::take_idle() {
-  if (!may_take_idle()) return nullptr;
-  auto connection = std::move(idle_.back());
-  idle_.pop_back();
-  connection->unpark();
-  return connection;
-}
-
-std::unique_ptr<wire::ClientStream> Backend::take_trusted(Duration unproven) {
-  if (!may_take_idle()) return nullptr;
-  idle_lifetime_.survived(idle_.front()->idle_time());
-  if (idle_lifetime_.is_unknown()) return nullptr;
-  const Duration trusted = idle_lifetime_.trusted(unproven);
-  while (!idle_.empty() && idle_.back()->idle_time() <= trusted) {
-    auto connection = take_idle();
-    if (!connection->is_stale()) return connection;
-  }
-  return nullptr;
-}
-
-void Backend::give_back(std::unique_ptr<wire::ClientStream> connection) {
-  if (closed_ || state_->health() != HealthState::healthy || !connection->may_be_reused()) return;
-  if (idle_timeout_ == Duration::zero()) return;
-  if (connection->is_reused()) idle_lifetime_.answered_again();
-  if (idle_lifetime_.closes_each() && !idle_.empty()) return;  // One is enough to see whether that changes.
-  // Until a connection has been used again, each request that may be sent only once opens a new one: a
-  // backend would get hundreds that are never used again, each for as long as the idle timeout.
-  if (idle_lifetime_.is_unknown() && idle_.size() >= most_at_once_) return;
-  connection->park(idle_timeout_, [this](wire::ClientStream& gone) { drop(gone); });
-  idle_.push_back(std::move(connection));
-}
-
-void Backend::drop(wire::ClientStream& connection) {
-  const auto is_it = [&](const auto& idle) { return idle.get() == &connection; };
-  const auto found = std::ranges::find_if(idle_, is_it);
-  CHECK(found != idle_.end());
-  const auto gone = std::move(*found);  // Destroyed last: it is calling us.
-  learn(*gone, idle_timeout_);
-  idle_.erase(found);
-}
-
-/// It was idle for `most`, or the backend has closed it.
-void Backend::learn(const wire::ClientStream& gone, Duration most) {
-  const Duration idle = gone.idle_time();
-  const bool was_retired = idle >= most;
-  was_retired ? idle_lifetime_.survived(idle) : idle_lifetime_.closed_after(idle);
-  if (!was_retired && !gone.is_reused()) idle_lifetime_.closed_after_one(idle);
-}
+// ---- what goes wrong
 
 void Backend::connect_failed(observe::Cause cause) {
   suspect();
@@ -231,7 +173,7 @@ void Backend::checked() {
   suspect_ = false;
   reported_ = false;
   said_draining_ = false;
-  if (state_->health() != HealthState::healthy) idle_.clear();
+  if (state_->health() != HealthState::healthy) connections_.close_idle();
   tell_all();
 }
 

@@ -11,12 +11,13 @@ struct Witnesses {
   explicit Witnesses(const config::Ejection& settings) {
     for (unsigned worker = 0; worker < 2; ++worker) {
       workers.push_back(std::make_unique<Backend>(
-          state, worker, [](const auto&) {}, Backend::OnSlotFree(),
+          state, worker, none.connector, [](const auto&) {}, Backend::OnSlotFree(),
           [this](const auto&, const Evidence& seen) { evidence.push_back(seen); }));
       workers.back()->set_ejection(settings);
     }
     state->set_health(HealthState::healthy);
   }
+  NoConnections none;
   std::shared_ptr<BackendState> state = std::make_shared<BackendState>("shop", World::address(0));
   std::vector<std::unique_ptr<Backend>> workers;
   std::vector<Evidence> evidence;

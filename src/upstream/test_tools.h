@@ -20,6 +20,13 @@ inline config::Pool bounded(std::initializer_list<uint32_t> bounds) {
   return pool;
 }
 
+/// Of backends to which no connection is made.
+struct NoConnections {
+  HeldClock clock;
+  Deadlines deadlines{clock};
+  Connector connector{.deadlines = deadlines, .connect = {}, .adopt = {}, .codec = {}};
+};
+
 /// Backends at 192.0.2.1:9001, :9002 ..., all healthy.
 struct World {
   explicit World(size_t backends, config::Pool settings = {}, unsigned the_worker = 0, unsigned workers = 1,
@@ -36,7 +43,7 @@ struct World {
         states.push_back(other->states[i]);
       }
       members.push_back(std::make_shared<Backend>(
-          states.back(), worker, [this](const auto&) { ++reports; },
+          states.back(), worker, none.connector, [this](const auto&) { ++reports; },
           [this](const auto&, unsigned whose) { rooms.push_back(whose); }));
     }
     config = made;
@@ -69,6 +76,7 @@ struct World {
 
   HeldClock clock;
   Deadlines deadlines{clock};
+  NoConnections none;
   std::vector<std::shared_ptr<BackendState>> states;
   std::vector<std::shared_ptr<Backend>> members;
   std::shared_ptr<const config::Pool> config;

@@ -17,25 +17,11 @@ Error backend_error(ErrorCode code, std::string message) {
 }  // namespace
 
 Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines,
-                                             std::string& out, std::string read)
-    : Http1ClientConnection(std::move(transport), deadlines, out) {
-  transport_->stop_reading();  // Until what has been read is passed on.
-  reading_stopped_ = true;
-  buffered_ = std::move(read);
-  exchanges_ = 1;
-  answered_ = true;
-  state_ = State::body;
-  body_.begin({.kind = http::Framing::Kind::until_close});
-  become_tunnel();
-}
-
-Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines,
                                              std::string& out, const http::HeadLimits& limits)
     : transport_(std::move(transport)),
       deadlines_(deadlines),
       out_(out),
       limits_(limits),
-      deadline_([this] { on_deadline(); }),
       decoder_(http::HeadDecoder::Of::response, {}) {
   transport_->start_reading(*this);
 }
@@ -44,17 +30,16 @@ Http1ClientConnection::~Http1ClientConnection() = default;
 
 // ---- the request
 
-void Http1ClientConnection::send_preface(std::string_view bytes) {
-  CHECK(exchanges_ == 0);
-  has_preface_ = true;
-  preface_ = bytes;
+ClientStream& Http1ClientConnection::open_stream() {
+  CHECK(state_ == State::resting);
+  state_ = State::taken;
+  return *this;
 }
 
 Flow Http1ClientConnection::send_head(const http::RequestHead& head,
                                       const http::RequestForwarding& forwarding, Follows follows) {
-  CHECK(state_ == State::resting);
+  CHECK(state_ == State::taken);
   state_ = State::head;
-  ++exchanges_;
   answered_ = taken_nothing_ = end_untold_ = false;
   written_ = 0;
   receiver_ = nullptr;
@@ -78,15 +63,19 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
 /// body, or a body's end for a request.
 bool Http1ClientConnection::is_as_declared(uint64_t bytes) {
   if (out_framing_.kind != http::Framing::Kind::length) return true;
-  if (body_refused_ || bytes > declared_) return false;
+  if (refusal_ || bytes > declared_) return false;
   declared_ -= bytes;
   return true;
 }
 
 /// Nothing more is written, and the connection fails as soon as the caller has returned.
 Flow Http1ClientConnection::refuse_body() {
-  body_refused_ = true;
-  deadlines_.arm(deadline_, kNextTurn);
+  if (!refusal_) {
+    refusal_ = std::make_unique<Deadline>([this] {
+      fail(backend_error(ErrorCode::malformed, "the request's body is not as long as its head says"));
+    });
+  }
+  deadlines_.arm(*refusal_, kNextTurn);
   return Flow::blocked;
 }
 
@@ -99,7 +88,7 @@ Flow Http1ClientConnection::write_body(Slices pieces) {
 }
 
 Flow Http1ClientConnection::end_body(std::string_view trailers) {
-  if (body_refused_ || declared_ > 0) return refuse_body();
+  if (refusal_ || declared_ > 0) return refuse_body();
   request_sent_ = true;
   if (is_tunnel_) {
     transport_->shutdown();
@@ -151,7 +140,7 @@ void Http1ClientConnection::process(std::string_view bytes) {
   Alive::Watch watch(alive_);
   while (!bytes.empty()) {
     const bool is_body = state_ == State::body;
-    if (state_ == State::resting || state_ == State::complete) {
+    if (state_ == State::resting || state_ == State::taken || state_ == State::complete) {
       // Bytes that answer nothing: whatever they are, no later response can be trusted any more.
       return fail(backend_error(ErrorCode::malformed, "the backend sent bytes that answer no request"));
     }
@@ -210,6 +199,18 @@ void Http1ClientConnection::switch_protocols() {
   become_tunnel();
 }
 
+Result<ClientStream*> Http1ClientConnection::resume_tunnel(std::string read) {
+  CHECK(state_ == State::resting);
+  transport_->stop_reading();  // Until what has been read is passed on.
+  reading_stopped_ = true;
+  buffered_ = std::move(read);
+  answered_ = true;
+  state_ = State::body;
+  body_.begin({.kind = http::Framing::Kind::until_close});
+  become_tunnel();
+  return this;
+}
+
 void Http1ClientConnection::become_tunnel() {
   is_tunnel_ = single_use_ = true;
   declared_ = 0;
@@ -262,19 +263,11 @@ void Http1ClientConnection::on_end(Result<void> how) {
   fail(std::move(error));
 }
 
-void Http1ClientConnection::on_deadline() {
-  if (!body_refused_) return fail(backend_error(ErrorCode::timed_out, "idle for too long"));
-  fail(backend_error(ErrorCode::malformed, "the request's body is not as long as its head says"));
-}
-
 /// The connection is of no more use: the callback that waits for something on it gets the error.
 void Http1ClientConnection::fail(Error error) {
   broken_ = true;
-  deadline_.disarm();
-  if (on_gone_) {
-    const auto on_gone = std::move(on_gone_);
-    return on_gone(*this);
-  }
+  if (refusal_) refusal_->disarm();
+  if (state_ == State::resting && has_owner()) return owner().on_connection_gone(*this);
   if (head_pending_.is_waited_for()) return head_pending_.fire(std::move(error));
   if (receiver_ != nullptr) return std::exchange(receiver_, nullptr)->on_body_end(std::move(error));
   failure_ = std::make_unique<Error>(std::move(error));
@@ -326,24 +319,22 @@ void Http1ClientConnection::process_kept() {
 
 // ---- between exchanges
 
-bool Http1ClientConnection::may_serve_its_client() const {
+bool Http1ClientConnection::may_be_used_again() const {
   return state_ == State::complete && request_sent_ && head_.keep_alive && !broken_ && !ended_ &&
-         !single_use_ && !body_refused_ && buffered_.empty() && transport_->pending_bytes() == 0;
+         !single_use_ && !refusal_ && buffered_.empty() && transport_->pending_bytes() == 0;
 }
 
-void Http1ClientConnection::park(Duration idle, std::function<void(ClientStream&)> on_gone) {
-  CHECK(may_serve_its_client());
+bool Http1ClientConnection::finish_stream(ClientStream&) {
+  if (!may_be_used_again()) return false;
   state_ = State::resting;
   receiver_ = nullptr;
-  on_gone_ = std::move(on_gone);
   if (std::exchange(reading_stopped_, false)) transport_->start_reading(*this);
-  parked_at_ = deadlines_.clock().now();
-  deadlines_.arm(deadline_, idle);
+  return true;
 }
 
-void Http1ClientConnection::unpark() {
-  deadline_.disarm();
-  on_gone_ = nullptr;
+/// The backend goes on with what was begun: nothing else can follow on this connection.
+bool Http1ClientConnection::reset_stream(ClientStream&) {
+  return false;
 }
 
 }  // namespace sluice::wire

@@ -13,6 +13,7 @@ struct Backend {
     auto made = std::make_unique<MemoryTransport>();
     transport = made.get();
     connection = std::make_unique<Http1ClientConnection>(std::move(made), deadlines, out);
+    connection->open_stream();
   }
   void ask(const std::string& text = "GET / HTTP/1.1\r\nHost: h\r\n\r\n") {
     request.clear();
@@ -21,6 +22,13 @@ struct Backend {
     REQUIRE(decoded);
     connection->send_head(request, {.client_ip = "192.0.2.7"}, Follows::nothing_yet);
     read();
+  }
+  /// Whether the connection may serve another exchange.
+  bool finish() { return connection->finish_stream(*connection); }
+  /// ... which begins.
+  void ask_again() {
+    connection->open_stream();
+    ask();
   }
   void read() {
     wait = connection->read_head([this](Result<const http::ResponseHead*> head) {
@@ -46,26 +54,28 @@ struct Backend {
   Wait wait;
 };
 
+struct TestOwnerOfOne final : ClientConnectionOwner {
+  void on_stream_dropped(ClientStream&) override {}
+  void on_connection_gone(ClientConnection&) override { is_gone = true; }
+  bool is_gone = false;
+};
+
 TEST_CASE("an exchange that ended in order leaves a connection for the next one") {
   Backend backend;
   backend.ask();
   CHECK(backend.transport->written.starts_with("GET / HTTP/1.1\r\nHost: h\r\n"));
   backend.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
-  CHECK_FALSE(backend.connection->may_be_reused());
+  CHECK_FALSE(backend.finish());
   backend.transport->arrive("llo");
   CHECK(backend.status == 200);
   CHECK(backend.receiver.body == "hello");
   CHECK(backend.receiver.ended);
-  CHECK(backend.connection->may_be_reused());
-  CHECK_FALSE(backend.connection->is_reused());
-  backend.connection->park(Duration{1000}, [](ClientStream&) {});
-  backend.connection->unpark();
-  backend.ask();
-  CHECK(backend.connection->is_reused());
+  CHECK(backend.finish());
+  backend.ask_again();
   CHECK_FALSE(backend.connection->has_answered());
   backend.transport->arrive("HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(backend.status == 204);
-  CHECK(backend.connection->may_be_reused());
+  CHECK(backend.finish());
 }
 
 TEST_CASE("interim responses come before the final one") {
@@ -83,7 +93,7 @@ TEST_CASE("a connection in doubt is never used again") {
     Backend backend;
     backend.ask(request);
     backend.transport->arrive(response);
-    return backend.connection->may_be_reused();
+    return backend.finish();
   };
   const std::string get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
   CHECK(reusable(get, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
@@ -114,14 +124,14 @@ TEST_CASE("no more and no less of a request's body is sent than its head has sai
   CHECK(more.transport->written.ends_with("\r\n\r\nhel"));
   pass(more);
   CHECK(more.error == "the request's body is not as long as its head says");
-  CHECK_FALSE(more.connection->may_be_reused());
+  CHECK_FALSE(more.finish());
 
   Backend less;
   less.ask(post);
   less.connection->write_body("hel");
   CHECK(less.connection->end_body({}) == Flow::blocked);
   less.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  CHECK_FALSE(less.connection->may_be_reused());
+  CHECK_FALSE(less.finish());
 
   Backend just;
   just.ask(post);
@@ -129,7 +139,7 @@ TEST_CASE("no more and no less of a request's body is sent than its head has sai
   just.connection->write_body("lo");
   CHECK(just.connection->end_body({}) == Flow::open);
   just.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  CHECK(just.connection->may_be_reused());
+  CHECK(just.finish());
 }
 
 TEST_CASE("a response cut short is an error, one that ends with the connection is whole") {
@@ -158,7 +168,7 @@ TEST_CASE("garbage, and a connection closed before any answer, are errors") {
     backend.ask();
     backend.transport->arrive(bytes);
     CHECK(backend.error != "");
-    CHECK_FALSE(backend.connection->may_be_reused());
+    CHECK_FALSE(backend.finish());
   }
   Backend closed;
   closed.ask();
@@ -173,10 +183,9 @@ TEST_CASE("a backend that had closed before the request came has taken nothing o
       Backend backend;
       backend.ask();
       backend.transport->arrive("HTTP/1.1 204 No Content\r\n\r\n");
-      backend.connection->park(Duration{1000}, [](ClientStream&) {});
-      backend.connection->unpark();
+      REQUIRE(backend.finish());
       backend.transport->acknowledged = backend.transport->written.size() + of_the_second;
-      backend.ask();
+      backend.ask_again();
       CHECK_FALSE(backend.connection->has_taken_nothing());
       backend.transport->end(in_order ? Result<void>()
                                       : Result<void>(Error{.code = ErrorCode::reset, .message = "reset"}));
@@ -191,18 +200,15 @@ TEST_CASE("a resting connection says when it is of no more use") {
     Backend backend;
     backend.ask();
     backend.transport->arrive("HTTP/1.1 204 No Content\r\n\r\n");
-    bool gone = false;
-    backend.connection->park(Duration{1000}, [&](ClientStream&) { gone = true; });
+    TestOwnerOfOne owner;
+    backend.connection->set_owner(owner);
+    REQUIRE(backend.finish());
     event(backend);
-    return gone;
+    return owner.is_gone;
   };
   CHECK_FALSE(rested([](Backend&) {}));
   CHECK(rested([](Backend& backend) { backend.transport->end(); }));
   CHECK(rested([](Backend& backend) { backend.transport->arrive("HTTP/1.1 408 Too late\r\n\r\n"); }));
-  CHECK(rested([](Backend& backend) {
-    backend.clock.advance(Duration{1001});
-    backend.deadlines.expire();
-  }));
 }
 
 TEST_CASE("a paused response stays with the backend, and comes whole after") {
@@ -217,7 +223,7 @@ TEST_CASE("a paused response stays with the backend, and comes whole after") {
   CHECK(backend.transport->reading);
   backend.transport->arrive("ef");
   CHECK(backend.receiver.body == "abcdef");
-  CHECK(backend.connection->may_be_reused());
+  CHECK(backend.finish());
 }
 
 TEST_CASE("a 101 to an upgrade that was asked for opens a tunnel, and the connection serves nobody else") {
@@ -247,7 +253,7 @@ TEST_CASE("a 101 to an upgrade that was asked for opens a tunnel, and the connec
   backend.transport->end();
   CHECK(backend.receiver.body == "firstlast");
   CHECK(backend.receiver.error == "");
-  CHECK_FALSE(backend.connection->may_be_reused());
+  CHECK_FALSE(backend.finish());
 }
 
 /// Asks, and takes the head alone: what follows is started later, as for a client that takes nothing now.
@@ -299,10 +305,8 @@ TEST_CASE("the end comes behind what was kept, and is no other exchange's") {
   Backend other;
   ask_for_head(other);
   other.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  REQUIRE(other.connection->may_be_reused());
-  other.connection->park(Duration{1000}, [](ClientStream&) {});
-  other.connection->unpark();
-  other.ask();
+  REQUIRE(other.finish());
+  other.ask_again();
   other.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
   CHECK_FALSE(other.receiver.ended);
   other.transport->arrive("ok");
@@ -316,15 +320,14 @@ TEST_CASE("a 101 that nobody asked for is the backend's fault") {
   CHECK(backend.error == "the backend switched protocols unasked");
 }
 
-TEST_CASE("a preface leaves before the head, and the connection serves one client alone") {
+TEST_CASE("a preface leaves before the head") {
   Backend backend;
   backend.connection->send_preface("PROXY UNKNOWN\r\n");
   backend.ask();
   CHECK(backend.transport->written.starts_with("PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n"));
   backend.transport->arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   CHECK(backend.status == 200);
-  CHECK_FALSE(backend.connection->may_be_reused());
-  CHECK(backend.connection->may_serve_its_client());
+  CHECK(backend.finish());
 }
 
 TEST_CASE("a chunked response's trailers are there at its end, and a request's follow its last chunk") {

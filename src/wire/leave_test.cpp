@@ -179,7 +179,8 @@ TEST_CASE("a tunnel's other side, too") {
   std::string out;
   auto made = std::make_unique<MemoryTransport>();
   MemoryTransport& transport = *made;
-  Http1ClientConnection connection(std::move(made), deadlines, out, "early ");
+  Http1ClientConnection connection(std::move(made), deadlines, out);
+  REQUIRE(connection.resume_tunnel("early "));
   CHECK_FALSE(transport.reading);
   KeepingReceiver receiver;
   connection.start_body(receiver);
@@ -192,7 +193,7 @@ TEST_CASE("a tunnel's other side, too") {
   CHECK(transport.is_shut_down);
   transport.end();
   CHECK(receiver.ended);
-  CHECK_FALSE(connection.may_be_reused());
+  CHECK_FALSE(connection.finish_stream(connection));
 }
 
 }  // namespace

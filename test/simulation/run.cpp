@@ -12,20 +12,6 @@
 
 namespace sluice::simulation {
 
-/// Opens connections when the world's dice say so.
-class World::Dialer final : public upstream::Dialer {
- public:
-  explicit Dialer(World& world) : world_(world) {}
-  Wait dial(const Address& address, OnDialed on_dialed) override {
-    Dialling& dialling = *world_.diallings_.emplace_back(std::make_unique<Dialling>());
-    dialling.backend = address.port() - 9000U;
-    return dialling.pending.wait(std::move(on_dialed));
-  }
-
- private:
-  World& world_;
-};
-
 namespace {
 
 constexpr Duration kLatest{10'000};
@@ -39,12 +25,21 @@ entrance::ClientCounts& client_counts() {
 
 World::World(uint64_t seed)
     : random_(seed),
-      dialer_(std::make_unique<Dialer>(*this)),
-      context_{.deadlines = deadlines_,
-               .dialer = *dialer_,
-               .counters = counters_,
-               .access = access_,
-               .ids = proxy::RequestIds(seed)},
+      connector_{.deadlines = deadlines_,
+                 .connect =
+                     [this](const Address& address, net::OnConnected on_connected) {
+                       auto& dialling = *diallings_.emplace_back(std::make_unique<Dialling>());
+                       dialling.backend = address.port() - 9000U;
+                       return dialling.pending.wait(std::move(on_connected));
+                     },
+                 .adopt = [](net::Descriptor) { return wire::cannot_be_left(); },
+                 .codec =
+                     [this](std::unique_ptr<net::Transport> transport) {
+                       return std::make_unique<wire::Http1ClientConnection>(std::move(transport), deadlines_,
+                                                                            out_);
+                     }},
+      context_{
+          .deadlines = deadlines_, .counters = counters_, .access = access_, .ids = proxy::RequestIds(seed)},
       wire_{.deadlines = deadlines_,
             .settings = proxy::server_settings(config::Config()),
             .readings = FreeList<wire::RequestReading>(),
@@ -67,7 +62,7 @@ World::World(uint64_t seed)
     states_.back()->set_health(upstream::HealthState::healthy);
     bounds_.push_back(random_.chance(30) ? static_cast<uint32_t>(1 + random_.below(2)) : 0);
     backends_.push_back(std::make_shared<upstream::Backend>(
-        states_.back(), 0, [](const auto&) {},
+        states_.back(), 0, connector_, [](const auto&) {},
         [this](const auto& state, unsigned) { with_room_.push_back(state); },
         [this, i](const auto&, const upstream::Evidence& seen) { evidence_.emplace_back(i, seen.kind); }));
   }
@@ -230,8 +225,7 @@ void World::step_dialling() {
         Error{.code = ErrorCode::refused, .message = "", .origin = Origin::upstream});
   }
   auto& made = *connections_.emplace_back(std::make_unique<SimulatedBackend>(*this, dialling->backend));
-  dialling->pending.fire(std::unique_ptr<wire::ClientStream>(
-      std::make_unique<wire::Http1ClientConnection>(made.link().open(), deadlines_, out_)));
+  dialling->pending.fire(made.link().open());
 }
 
 void World::step_backend() {

@@ -57,10 +57,9 @@ class World {
   static constexpr size_t kTunnelDown = 64'000;
 
  private:
-  class Dialer;
   struct Dialling {
     size_t backend = 0;
-    Pending<Result<std::unique_ptr<wire::ClientStream>>> pending{};
+    Pending<Result<std::unique_ptr<net::Transport>>> pending{};
   };
   struct Client {
     Client(World& world, std::vector<Request*> requests) : simulated(world, std::move(requests)) {}
@@ -96,7 +95,7 @@ class World {
   observe::WorkerCounters counters_;
   observe::AccessLog access_;
   std::string out_;
-  std::unique_ptr<Dialer> dialer_;
+  upstream::Connector connector_;
   proxy::ExchangeContext context_;
   FreeList<proxy::ActiveStream> active_streams_;
   wire::ServerContext wire_;

@@ -56,22 +56,21 @@ struct Script::Connection {
   bool has_answered = false;
 };
 
-class Script::Dialer final : public upstream::Dialer {
- public:
-  explicit Dialer(Script& script) : script_(script) {}
-  Wait dial(const Address& address, OnDialed on_dialed) override {
-    Dialling& dialling = *script_.diallings_.emplace_back(std::make_unique<Dialling>());
-    dialling.backend = address.port() - 9000U;
-    return dialling.pending.wait(std::move(on_dialed));
-  }
-
- private:
-  Script& script_;
-};
-
 Script::Script(size_t backends, config::Pool settings)
-    : dialer_(std::make_unique<Dialer>(*this)),
-      context_{.deadlines = deadlines_, .dialer = *dialer_, .counters = counters_, .access = access_},
+    : connector_{.deadlines = deadlines_,
+                 .connect =
+                     [this](const Address& address, net::OnConnected on_connected) {
+                       auto& dialling = *diallings_.emplace_back(std::make_unique<Dialling>());
+                       dialling.backend = address.port() - 9000U;
+                       return dialling.pending.wait(std::move(on_connected));
+                     },
+                 .adopt = [](net::Descriptor) { return wire::cannot_be_left(); },
+                 .codec =
+                     [this](std::unique_ptr<net::Transport> transport) {
+                       return std::make_unique<wire::Http1ClientConnection>(std::move(transport), deadlines_,
+                                                                            out_);
+                     }},
+      context_{.deadlines = deadlines_, .counters = counters_, .access = access_},
       wire_{.deadlines = deadlines_,
             .settings = proxy::server_settings(config::Config()),
             .readings = FreeList<wire::RequestReading>(),
@@ -90,7 +89,8 @@ Script::Script(size_t backends, config::Pool settings)
     pool->backends.push_back({.address = address_of(i)});
     states_.push_back(std::make_shared<upstream::BackendState>("shop", address_of(i)));
     states_.back()->set_health(upstream::HealthState::healthy);
-    backends_.push_back(std::make_shared<upstream::Backend>(states_.back(), 0, [](const auto&) {}));
+    backends_.push_back(
+        std::make_shared<upstream::Backend>(states_.back(), 0, connector_, [](const auto&) {}));
   }
   pool_ = std::make_shared<upstream::Pool>("shop", deadlines_, 0, 1);
   pool_->update(pool, backends_);
@@ -165,21 +165,20 @@ std::string Script::asked() const {
   return all;
 }
 
-void Script::dialled(size_t backend, Result<std::unique_ptr<wire::ClientStream>> connection) {
+void Script::dialled(size_t backend, Result<std::unique_ptr<net::Transport>> transport) {
   const auto found = std::ranges::find_if(diallings_, [&](const auto& dialling) {
     return dialling->backend == backend && dialling->pending.is_waited_for();
   });
   CHECK(found != diallings_.end());
   const std::unique_ptr<Dialling> dialling = std::move(*found);
   diallings_.erase(found);
-  dialling->pending.fire(std::move(connection));
+  dialling->pending.fire(std::move(transport));
   settle();
 }
 
 void Script::accept(size_t backend) {
   Connection& made = *connections_.emplace_back(std::make_unique<Connection>(*this, backend));
-  dialled(backend, std::unique_ptr<wire::ClientStream>(
-                       std::make_unique<wire::Http1ClientConnection>(made.link.open(), deadlines_, out_)));
+  dialled(backend, made.link.open());
 }
 
 void Script::refuse(size_t backend) {

@@ -70,12 +70,11 @@ class Script {
 
  private:
   struct Connection;
-  class Dialer;
   struct Dialling {
     size_t backend = 0;
-    Pending<Result<std::unique_ptr<wire::ClientStream>>> pending{};
+    Pending<Result<std::unique_ptr<net::Transport>>> pending{};
   };
-  void dialled(size_t backend, Result<std::unique_ptr<wire::ClientStream>> connection);
+  void dialled(size_t backend, Result<std::unique_ptr<net::Transport>> transport);
   Connection& connection_of(size_t backend);
   void settle();
 
@@ -85,7 +84,7 @@ class Script {
   observe::WorkerCounters counters_;
   observe::AccessLog access_;
   std::string out_;
-  std::unique_ptr<Dialer> dialer_;
+  upstream::Connector connector_;
   proxy::ExchangeContext context_;
   FreeList<proxy::ActiveStream> active_streams_;
   wire::ServerContext wire_;

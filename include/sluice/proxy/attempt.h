@@ -55,7 +55,7 @@ class AttemptOwner {
   ~AttemptOwner() = default;
 };
 
-/// In flight at its backend as long as it lives; dropping it drops its waits, and closes a connection in use.
+/// In flight at its backend as long as it lives; dropping it drops its waits, and resets a stream in use.
 class Attempt {
  public:
   /// All but the lease outlive it. `body` is sent with it; null: the request has none.
@@ -67,11 +67,11 @@ class Attempt {
 
   upstream::Backend& backend() const { return lease_.backend(); }
   const Address& address() const { return backend().address(); }
-  /// Null as long as it has no connection.
+  /// Null as long as it has none.
   wire::ClientStream* stream() const { return stream_.get(); }
   bool has_answered() const { return stream_ && stream_->has_answered(); }
   /// The connection has been the client's alone before.
-  bool is_clients_own() const { return is_clients_own_; }
+  bool is_clients_own() const { return stream_ && upstream::Connections::is_bound(*stream_); }
   /// When a connection was begun for it; TimePoint() when it took an open one.
   TimePoint dialed() const { return dialed_; }
   TimePoint sent() const { return sent_; }
@@ -99,8 +99,9 @@ class Attempt {
   TunnelBackend release();
 
  private:
-  void on_connected(Result<std::unique_ptr<wire::ClientStream>> connection);
-  void send_preface();
+  void on_stream(Result<upstream::StreamPtr> stream);
+  upstream::StreamRequest stream_request(bool may_be_repeated) const;
+  bool is_reused() const { return dialed_ == TimePoint(); }
   http::RequestForwarding forwarding();
   void read_head();
   void on_head(Result<const http::ResponseHead*> head);
@@ -114,15 +115,14 @@ class Attempt {
   RequestBody* body_;
   AttemptOwner& owner_;
   upstream::Lease lease_;
-  std::unique_ptr<wire::ClientStream> stream_;
+  upstream::StreamPtr stream_;
   std::string host_;                              // to name, when it is not the client's
   Deadline deadline_{[this] { on_deadline(); }};  // for the connection, and then for the response
   Wait wait_;
   TimePoint dialed_{};
   TimePoint sent_{};
   unsigned interims_ = 0;
-  bool has_head_ = false;        // of the response, an interim one or its own
-  bool is_clients_own_ = false;  // the connection: it has been the client's alone before
+  bool has_head_ = false;  // of the response, an interim one or its own
 };
 
 }  // namespace sluice::proxy

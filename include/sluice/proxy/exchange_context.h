@@ -7,7 +7,6 @@
 #include <sluice/proxy/recent_requests.h>
 #include <sluice/proxy/request_ids.h>
 #include <sluice/proxy/split.h>
-#include <sluice/upstream/backend.h>
 
 #include <string>
 
@@ -16,7 +15,6 @@ namespace sluice::proxy {
 /// All references outlive it.
 struct ExchangeContext {
   Deadlines& deadlines;
-  upstream::Dialer& dialer;
   observe::WorkerCounters& counters;
   observe::AccessLog& access;
   RequestIds ids{};

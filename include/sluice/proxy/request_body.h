@@ -70,17 +70,17 @@ class RequestBody {
   bool may_be_given_back() const { return !given_back_ || given_back_->missing == 0; }
   /// Its backend has answered that it gives the request back: `stream` brings what was sent of the body, once
   /// our direction has ended. Only when it is not replayable.
-  void take_back(upstream::Lease lease, std::unique_ptr<wire::ClientStream> stream);
+  void take_back(upstream::Lease lease, upstream::StreamPtr stream);
   /// A part of it is with this backend, which has given it back.
   bool is_at(const upstream::BackendState& backend) const;
 
  private:
   /// The backend's stream is the source of the first part of the body; the client is that of the rest.
   struct GivenBack {
-    GivenBack(upstream::Lease the_lease, std::unique_ptr<wire::ClientStream> the_stream, uint64_t sent)
+    GivenBack(upstream::Lease the_lease, upstream::StreamPtr the_stream, uint64_t sent)
         : lease(std::move(the_lease)), stream(std::move(the_stream)), missing(sent) {}
     upstream::Lease lease;  // Of the backend that has given it back, and sends still.
-    std::unique_ptr<wire::ClientStream> stream;
+    upstream::StreamPtr stream;
     uint64_t missing;  // bytes that it was sent and that have not come back
     bool has_begun = false;
     wire::Pump pump;  // The last: it uses the stream.

@@ -1,4 +1,4 @@
-// One backend as one worker sees it: what is in flight to it, and its idle connections.
+// One backend as one worker sees it: what is in flight to it, and whether it may get more.
 #pragma once
 
 #include <sluice/balance/latency.h>
@@ -6,32 +6,16 @@
 #include <sluice/base/list.h>
 #include <sluice/config/ejection.h>
 #include <sluice/upstream/backend_state.h>
+#include <sluice/upstream/connections.h>
 #include <sluice/upstream/evidence.h>
-#include <sluice/upstream/idle_lifetime.h>
-#include <sluice/wire/stream.h>
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace sluice::upstream {
-
-/// Opens connections to backends; the seam at which a simulation puts its own.
-class Dialer {
- public:
-  using OnDialed = std::function<void(Result<std::unique_ptr<wire::ClientStream>>)>;
-  virtual ~Dialer() = default;
-  /// No bound in time of its own.
-  [[nodiscard]] virtual Wait dial(const Address& address, OnDialed on_dialed) = 0;
-  /// A tunnel's connection that another owner has opened; `read` has come on it and is not passed on.
-  virtual Result<std::unique_ptr<wire::ClientStream>> adopt_tunnel(net::Descriptor /*connection*/,
-                                                                   std::string /*read*/) {
-    return wire::cannot_be_left();
-  }
-};
 
 class Backend;
 
@@ -110,8 +94,9 @@ class Backend {
   /// Control is to judge what was seen.
   using OnEvidence = std::function<void(const std::shared_ptr<BackendState>&, const Evidence&)>;
 
-  Backend(std::shared_ptr<BackendState> state, unsigned worker, OnTrouble on_trouble,
-          OnSlotFree on_slot_free = {}, OnEvidence on_evidence = {});
+  /// `connector` outlives it.
+  Backend(std::shared_ptr<BackendState> state, unsigned worker, const Connector& connector,
+          OnTrouble on_trouble, OnSlotFree on_slot_free = {}, OnEvidence on_evidence = {});
   ~Backend();
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
@@ -166,25 +151,7 @@ class Backend {
   void answered(TimePoint now, Duration took) { latency_.record(now, took); }
   const balance::Latency& latency() const { return latency_; }
 
-  /// The connection used last, or nothing.
-  std::unique_ptr<wire::ClientStream> take_idle();
-  /// One for a request that may not be sent twice: the kernel knows nothing bad of it, and as far as is known
-  /// the backend is not about to close it. `unproven`: see IdleLifetime::trusted().
-  std::unique_ptr<wire::ClientStream> take_trusted(Duration unproven);
-  /// The value of a Keep-Alive field of the backend's.
-  void says_keep_alive(std::string_view value) { idle_lifetime_.advertised(value); }
-  /// Keeps it for the next request, when it may be reused and there may be one; else closes it.
-  void give_back(std::unique_ptr<wire::ClientStream> connection);
-  /// One that was used again was closed before it answered.
-  void closed_when_reused() { idle_lifetime_.closed_after_one({}); }
-  /// For connections that rest elsewhere, since they are one client's alone. One was still open when it had
-  /// been idle for so long.
-  void kept_elsewhere(Duration idle) { idle_lifetime_.survived(idle); }
-  /// One that was to rest for `most` has ended.
-  void ended_elsewhere(const wire::ClientStream& connection, Duration most) { learn(connection, most); }
-  /// A connection that has been idle for so long may be about to be closed.
-  bool may_close_at(Duration idle) const { return idle_lifetime_.may_close_at(idle); }
-  size_t idle_connections() const { return idle_.size(); }
+  Connections& connections() { return connections_; }
 
   /// Runs the notice's callback when the backend drains or leaves, at once when it already does; and again
   /// should it be healthy and in its pool after that.
@@ -219,9 +186,6 @@ class Backend {
   bool drains() const { return closed_ || state_->health() == HealthState::draining; }
   void tell_all();
   void tell_all(DrainSubscription::Says word);
-  bool may_take_idle();
-  void drop(wire::ClientStream& connection);
-  void learn(const wire::ClientStream& gone, Duration most);
 
   std::shared_ptr<BackendState> state_;
   BackendState::PerWorker& mine_;
@@ -231,12 +195,9 @@ class Backend {
   std::function<void()> on_suspect_;
   config::Ejection ejection_;
   balance::Latency latency_;
-  IdleLifetime idle_lifetime_;
-  std::vector<std::unique_ptr<wire::ClientStream>> idle_;  // The longest idle first.
+  Connections connections_;
   List<DrainSubscription, &DrainSubscription::hook_> notices_;
   std::string version_;
-  Duration idle_timeout_{};
-  size_t most_at_once_ = 0;  // requests in flight
   unsigned worker_;
   uint32_t weight_ = 1;
   uint32_t most_requests_ = 0;

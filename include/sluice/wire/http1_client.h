@@ -6,6 +6,7 @@
 #include <sluice/http/body_decoder.h>
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/transport.h>
+#include <sluice/wire/client_connection.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
@@ -19,18 +20,25 @@ namespace sluice::wire {
 /// Of a response's head, unless said otherwise: applications set many cookies.
 inline constexpr http::HeadLimits kResponseLimits{.bytes = size_t{256} * 1024, .fields = 1000};
 
-class Http1ClientConnection final : public ClientStream, private net::Reader {
+/// Its own stream: one exchange at a time.
+class Http1ClientConnection final : public ClientStream, public ClientConnection, private net::Reader {
  public:
   /// `out` is the worker's buffer that heads are written to first. `limits` are looked at for each response.
   Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out,
                         const http::HeadLimits& limits = kResponseLimits);
-  /// A tunnel of another owner's, which goes on with start_body(). `read` has come from the backend and is
-  /// not passed on.
-  Http1ClientConnection(std::unique_ptr<net::Transport> transport, Deadlines& deadlines, std::string& out,
-                        std::string read);
   ~Http1ClientConnection() override;
 
-  void send_preface(std::string_view bytes) override;
+  void send_preface(std::string_view bytes) override { preface_ = bytes; }
+  bool has_room() const override { return state_ == State::resting; }
+  ClientStream& open_stream() override;
+  /// Goes on with start_body().
+  Result<ClientStream*> resume_tunnel(std::string read) override;
+  bool finish_stream(ClientStream& stream) override;
+  bool reset_stream(ClientStream& stream) override;
+  bool is_busy() const override { return state_ != State::resting; }
+  bool is_stale() const override { return broken_ || transport_->is_stale(); }
+
+  ClientConnection& connection() override { return *this; }
   Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
                  Follows follows) override;
   Wait read_head(OnHead on_head) override;
@@ -39,13 +47,6 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool has_answered() const override { return answered_; }
   bool has_taken_nothing() const override { return taken_nothing_; }
   void end_sending() override;
-  bool is_reused() const override { return exchanges_ > 1; }
-  bool is_stale() const override { return broken_ || transport_->is_stale(); }
-  bool may_be_reused() const override { return may_serve_its_client() && !has_preface_; }
-  bool may_serve_its_client() const override;
-  void park(Duration idle, std::function<void(ClientStream&)> on_gone) override;
-  void unpark() override;
-  Duration idle_time() const override { return deadlines_.clock().now() - parked_at_; }
 
   void start_body(BodyReceiver& receiver) override;
   void pause_body() override;
@@ -60,7 +61,7 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
  private:
-  enum class State : uint8_t { resting, head, body, complete };
+  enum class State : uint8_t { resting, taken, head, body, complete };
 
   void on_bytes(std::string_view bytes) override;
   void on_end(Result<void> how) override;
@@ -71,8 +72,8 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   Flow write(std::initializer_list<std::string_view> pieces);
   Flow write(std::string_view before, Slices pieces, std::string_view behind);
   Flow refuse_body();
+  bool may_be_used_again() const;
   bool is_as_declared(uint64_t bytes);
-  void on_deadline();
   void fail(Error error);
   void complete();
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
@@ -87,7 +88,6 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   State state_ = State::resting;
   bool to_head_request_ = false;
   bool request_sent_ = false;
-  bool body_refused_ = false;  // it was not what its head has said
   bool answered_ = false;
   bool taken_nothing_ = false;
   bool broken_ = false;
@@ -96,24 +96,20 @@ class Http1ClientConnection final : public ClientStream, private net::Reader {
   bool upgrade_asked_ = false;
   bool is_tunnel_ = false;
   bool single_use_ = false;
-  bool has_preface_ = false;
   bool end_untold_ = false;  // of a body that is whole: it came while nothing received it
   bool ended_ = false;       // the backend has closed its direction
-  uint64_t exchanges_ = 0;
-  size_t written_ = 0;     // of this exchange
-  uint64_t declared_ = 0;  // of the request's body, what its head has said and has not come yet
+  size_t written_ = 0;       // of this exchange
+  uint64_t declared_ = 0;    // of the request's body, what its head has said and has not come yet
   http::Framing out_framing_;
   std::string out_head_;
   std::string preface_;
-  std::function<void(ClientStream&)> on_gone_;
-  Deadline deadline_;  // for what rests; to report a body that was refused
-  TimePoint parked_at_;
   Pending<Result<const http::ResponseHead*>> head_pending_;
   BodyReceiver* receiver_ = nullptr;
   Alive alive_;
   std::string_view unread_;
   std::string buffered_;
-  std::unique_ptr<Error> failure_;  // came while nothing waited for it
+  std::unique_ptr<Error> failure_;     // came while nothing waited for it
+  std::unique_ptr<Deadline> refusal_;  // once a body was refused, to report that
   http::BodyDecoder body_;
   http::ResponseHead head_;
   http::HeadDecoder decoder_;

@@ -102,12 +102,11 @@ class ServerStream : public BodySource, public BodySink {
   virtual void abort() = 0;
 };
 
-/// Where the backend is: our request goes in, its response comes out.
+class ClientConnection;
+
+/// Where the backend is: our request goes in, its response comes out. Lent for one exchange.
 class ClientStream : public BodySource, public BodySink {
  public:
-  /// Bytes before anything else on a connection that has not been used: a PROXY protocol header. The
-  /// connection then speaks for one client alone and is never reused.
-  virtual void send_preface(std::string_view bytes) = 0;
   virtual Flow send_head(const http::RequestHead& head, const http::RequestForwarding& forwarding,
                          Follows follows) = 0;
   /// Runs the callback with the next head, interim ones too, or with why there is none (origin upstream). The
@@ -130,21 +129,8 @@ class ClientStream : public BodySource, public BodySink {
   /// had closed before the request came, and has read none of it.
   virtual bool has_taken_nothing() const { return false; }
 
-  /// It has served a request before this one.
-  virtual bool is_reused() const = 0;
-  /// Asks the kernel whether the backend has closed it, or said something unasked (see Transport::is_stale).
-  virtual bool is_stale() const = 0;
-  /// The exchange on it is over, in order, and another one may follow, of any client.
-  virtual bool may_be_reused() const = 0;
-  /// ... or one from the same client connection: it may speak for that client alone.
-  virtual bool may_serve_its_client() const { return may_be_reused(); }
-
-  /// Rests between exchanges: `on_gone` runs when the backend closes it or `idle` is over. It may destroy the
-  /// stream.
-  virtual void park(Duration idle, std::function<void(ClientStream&)> on_gone) = 0;
-  virtual void unpark() = 0;
-  /// Since park().
-  virtual Duration idle_time() const = 0;
+  /// What it is a stream of; for that connection's owner alone.
+  virtual ClientConnection& connection() = 0;
 };
 
 }  // namespace sluice::wire
