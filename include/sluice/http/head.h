@@ -1,54 +1,14 @@
 // The head of a message: its bytes in one owned buffer, its parts as views into them.
 #pragma once
 
+#include <sluice/http/field_list.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sluice::http {
-
-/// Fields that Sluice itself acts on; every other one is passed on untouched.
-enum class FieldName : uint8_t {
-  other,
-  authorization,
-  connection,
-  content_length,
-  date,
-  expect,
-  forwarded,
-  host,
-  keep_alive,
-  max_forwards,
-  proxy_authenticate,
-  proxy_authorization,
-  proxy_connection,
-  te,
-  trailer,
-  transfer_encoding,
-  upgrade,
-  via,
-  www_authenticate,
-  x_forwarded_for,
-  x_forwarded_host,
-  x_forwarded_port,
-  x_forwarded_proto,
-  x_request_id,
-};
-
-/// The name's FieldName, whatever its case.
-FieldName field_name(std::string_view name);
-
-/// One field line. Offsets, not pointers: the buffer may grow while the head is being read.
-struct Field {
-  uint32_t begin = 0;  ///< of the line, at the first byte of the name
-  uint32_t name_size = 0;
-  uint32_t value_begin = 0;  ///< without the white space around the value
-  uint32_t value_size = 0;
-  uint32_t end = 0;  ///< behind the line's CRLF
-  FieldName name = FieldName::other;
-};
 
 /// Only 1.0 and 1.1 ever come out of a decoder.
 struct Version {
@@ -67,18 +27,11 @@ struct Framing {
 };
 
 /// What request and response heads share. Reused: clear() keeps the capacity.
-class Head {
+class Head : public Fields {
  public:
-  std::string_view bytes() const { return bytes_; }
-  const std::vector<Field>& fields() const { return fields_; }
-  std::string_view name(const Field& field) const { return view(field.begin, field.name_size); }
-  std::string_view value(const Field& field) const { return view(field.value_begin, field.value_size); }
+  std::string_view bytes() const { return all(); }
   /// The line with its CRLF.
   std::string_view line(const Field& field) const { return view(field.begin, field.end - field.begin); }
-  /// The value of the first field of this name, or nothing (a null view).
-  std::string_view find(FieldName name) const;
-  bool has(FieldName name) const { return (present_ >> static_cast<unsigned>(name) & 1) != 0; }
-  size_t count(FieldName name) const;
 
   Version version;
   Framing framing;
@@ -89,15 +42,6 @@ class Head {
 
  protected:
   void clear_head();
-  std::string_view view(uint32_t begin, uint32_t size) const {
-    return std::string_view(bytes_).substr(begin, size);
-  }
-
- private:
-  friend class HeadDecoder;
-  std::string bytes_;
-  std::vector<Field> fields_;
-  uint32_t present_ = 0;  // a bit for each FieldName: most fields are asked for in vain
 };
 
 class RequestHead final : public Head {
