@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "http/strict.h"
 
@@ -63,7 +64,7 @@ BodyDecoder BodyDecoder::copy() const {
   copy.digits_ = digits_;
   copy.overhead_ = overhead_;
   copy.left_ = left_;
-  if (trailers_) copy.trailers_ = std::make_unique<std::string>(*trailers_);
+  if (trailers_) copy.trailers_ = std::make_unique<Trailers>(*trailers_);
   return copy;
 }
 
@@ -182,16 +183,16 @@ Result<void> BodyDecoder::go(State next) {
 }
 
 Result<void> BodyDecoder::keep_trailer(char c) {
-  if (!trailers_) trailers_ = std::make_unique<std::string>();
-  *trailers_ += c;
+  if (!trailers_) trailers_ = std::make_unique<Trailers>();
+  trailers_->lines += c;
   return count_overhead();
 }
 
 Result<void> BodyDecoder::finish_trailers() {
   if (trailers_) {
-    auto clean = clean_trailers(*trailers_);
+    auto clean = clean_trailers(std::exchange(trailers_->lines, {}));
     if (!clean) return std::move(clean).error();
-    *trailers_ = *std::move(clean);
+    trailers_->fields = *std::move(clean);
   }
   return go(State::complete);
 }

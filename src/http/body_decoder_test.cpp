@@ -135,11 +135,15 @@ TEST_CASE("trailers are there once the body is whole, and gone with the next one
   BodyDecoder decoder;
   decoder.begin(kChunked);
   const std::string text = "1\r\nx\r\n0\r\nA: b\r\nHost: c\r\nD: e\r\n\r\n";
-  for (const char& c : text) REQUIRE(decoder.next({&c, 1}));
+  for (const char& c : text) {
+    CHECK(decoder.trailers().empty());
+    REQUIRE(decoder.next({&c, 1}));
+  }
   CHECK(decoder.is_complete());
-  CHECK(decoder.trailers() == "A: b\r\nD: e\r\n");
+  CHECK(decoder.trailers().lines() == "A: b\r\nD: e\r\n");
+  CHECK(decoder.copy().trailers().lines() == "A: b\r\nD: e\r\n");
   decoder.begin(kChunked);
-  CHECK(decoder.trailers() == "");
+  CHECK(decoder.trailers().empty());
 }
 
 TEST_CASE("extensions and trailers are bounded") {

@@ -7,6 +7,7 @@
 
 #include "http/appender.h"
 #include "http/framing.h"
+#include "http/raw_fields.h"
 
 namespace sluice::http {
 namespace {
@@ -51,16 +52,8 @@ FieldName disguised(std::string_view name) {
 
 }  // namespace
 
-bool has_line_of(std::string_view lines, std::string_view name) {
-  for (size_t end = 0; (end = lines.find("\r\n")) != std::string_view::npos; lines.remove_prefix(end + 2)) {
-    const auto line = lines.substr(0, end);
-    if (equals_ignoring_case(line.substr(0, line.find(':')), name)) return true;
-  }
-  return false;
-}
-
-bool is_edited(const FieldEdits* edits, std::string_view name) {
-  return edits != nullptr && (is_removed(*edits, name) || has_line_of(edits->added, name));
+bool is_date_edited(const FieldEdits* edits) {
+  return edits != nullptr && (edits->added.has(FieldName::date) || is_removed(*edits, "date"));
 }
 
 void copy_fields(std::string& out, const Head& head, uint32_t dropped, const FieldEdits* edits,
@@ -87,18 +80,15 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
   out.append(bytes.substr(run_begin, run_end - run_begin));
 }
 
-std::string forwardable_trailers(std::string_view trailers, const Head& head, const FieldEdits* edits) {
-  std::string out;
-  const bool nominates = !trailers.empty() && head.connection_names_fields;
-  while (!trailers.empty()) {
-    const auto line = trailers.substr(0, trailers.find("\r\n") + 2);
-    const auto name = line.substr(0, line.find(':'));
-    const bool drop = (nominates && is_nominated(head, name)) ||
+FieldList forwardable_trailers(const FieldList& trailers, const Head& head, const FieldEdits* edits) {
+  FieldList kept;
+  for (const Field& field : trailers.fields()) {
+    const auto name = trailers.name(field);
+    const bool drop = (head.connection_names_fields && is_nominated(head, name)) ||
                       (edits != nullptr && is_removed(*edits, name)) || disguised(name) != FieldName::other;
-    if (!drop) out += line;
-    trailers.remove_prefix(line.size());
+    if (!drop) RawFields::add_line(kept, RawFields::line(trailers, field), field.name_size);
   }
-  return out;
+  return kept;
 }
 
 void append_number(std::string& out, uint64_t number) {

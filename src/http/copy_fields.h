@@ -19,10 +19,8 @@ inline constexpr uint32_t kNeverForwarded = bit(FieldName::connection) | bit(Fie
                                             bit(FieldName::trailer) | bit(FieldName::transfer_encoding) |
                                             bit(FieldName::upgrade) | bit(FieldName::content_length);
 
-/// Whether the edits (may be null) take this field away or give one: then it is theirs to say.
-bool is_edited(const FieldEdits* edits, std::string_view name);
-/// Whether one of these lines, each with its CRLF, is a field of this name.
-bool has_line_of(std::string_view lines, std::string_view name);
+/// Whether the edits (may be null) take the Date away or give one: then it is theirs to say.
+bool is_date_edited(const FieldEdits* edits);
 
 /// Whether fields are copied that a backend which reads '_' as '-' takes for one of FieldName's, such as
 /// X_Forwarded_For.

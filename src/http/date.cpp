@@ -39,12 +39,13 @@ void append_date(std::string& out, std::chrono::sys_seconds time) {
   out += " GMT";
 }
 
-void DateLine::renew(TimePoint now) {
+void DateField::renew(TimePoint now) {
   const auto wall = std::chrono::floor<Duration>(std::chrono::system_clock::now());
   const auto second = std::chrono::floor<std::chrono::seconds>(wall);
-  line_ = "Date: ";
-  append_date(line_, second);
-  line_ += "\r\n";
+  std::string text;
+  append_date(text, second);
+  field_.clear();
+  field_.add("Date", text);
   next_ = now + std::chrono::seconds(1) - (wall - second);
 }
 

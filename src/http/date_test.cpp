@@ -19,16 +19,16 @@ TEST_CASE("a date is written as RFC 9110 wants it") {
   CHECK(date(4102444799) == "Thu, 31 Dec 2099 23:59:59 GMT");
 }
 
-TEST_CASE("the line is made once a second") {
+TEST_CASE("the field is made once a second") {
   HeldClock clock;
-  DateLine line;
-  const auto first = line.at(clock.now());
+  DateField date;
+  const std::string first(date.at(clock.now())->lines());
   CHECK(first.starts_with("Date: "));
   CHECK(first.ends_with(" GMT\r\n"));
-  const char* const where = first.data();
-  CHECK(line.at(clock.now()).data() == where);
+  CHECK(date.at(clock.now())->lines() == first);
   clock.advance(Duration{1000});
-  CHECK(line.at(clock.now()).size() == 37);
+  CHECK(date.at(clock.now())->lines().size() == 37);
+  CHECK(date.at(clock.now())->fields().size() == 1);
 }
 
 }  // namespace

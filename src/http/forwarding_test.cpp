@@ -1,4 +1,5 @@
 // Heads for the other side.
+#include <sluice/http/body_decoder.h>
 #include <sluice/http/forwarding.h>
 
 #include "http/test_tools.h"
@@ -154,7 +155,7 @@ TEST_CASE("a trusted client's word on who asks goes on, and we add ours") {
 }
 
 TEST_CASE("edits take fields away and add others, and cannot touch what is ours") {
-  const FieldEdits edits{.removed = {"cookie", "x-a", "via", "x-forwarded-for"}, .added = "X-A: new\r\n"};
+  const FieldEdits edits{.removed = {"cookie", "x-a", "via", "x-forwarded-for"}, .added{{"X-A", "new"}}};
   CHECK(forwarded("Cookie: c\r\nX-a: 1\r\nB: 2\r\nx-A: 3\r\n", {.edits = &edits}) ==
         "B: 2\r\n" + kForwarded + "Via: 1.1 sluice\r\nX-A: new\r\n\r\n");
   CHECK(to_client("HTTP/1.1 200 OK\r\nCookie: c\r\nB: 2\r\nContent-Length: 1\r\n\r\n",
@@ -179,11 +180,14 @@ TEST_CASE("trailers and interim heads keep nothing that the head had to lose") {
   REQUIRE(decode_request(
               "POST / HTTP/1.1\r\nHost: h\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n", head)
               .error == "");
-  const FieldEdits edits{.removed = {"x-user"}, .added = "X-A: new\r\n"};
-  const std::string_view trailers = "A: b\r\nx-hop: secret\r\nX-User: admin\r\nX_User: admin\r\nC:\r\n";
-  CHECK(forwardable_trailers(trailers, head, &edits) == "A: b\r\nC:\r\n");
-  CHECK(forwardable_trailers("A: b\r\n", head, nullptr) == "A: b\r\n");
-  CHECK(forwardable_trailers("", head, &edits) == "");
+  const FieldEdits edits{.removed = {"x-user"}, .added{{"X-A", "new"}}};
+  BodyDecoder body;
+  body.begin(head.framing);
+  REQUIRE(body.next("0\r\nA: b\r\nx-hop: secret\r\nX-User: admin\r\nX_User: admin\r\nC:\r\n\r\n"));
+  REQUIRE(body.is_complete());
+  CHECK(forwardable_trailers(body.trailers(), head, &edits).lines() == "A: b\r\nC:\r\n");
+  CHECK(forwardable_trailers({{"A", "b"}}, head, nullptr).lines() == "A: b\r\n");
+  CHECK(forwardable_trailers({}, head, &edits).empty());
   ResponseHead hints;
   REQUIRE(decode_response("HTTP/1.1 103 Early Hints\r\nX-User: a\r\nLink: x\r\n\r\n", hints).error == "");
   std::string out;
@@ -226,18 +230,21 @@ TEST_CASE("Via names Sluice as the configuration says, or not at all; what is th
 }
 
 TEST_CASE("a response without a Date gets one, unless its route has a word on that") {
-  const std::string date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  const FieldList field{{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}};
+  const std::string date(field.lines());
   const auto answered = [&](const std::string& fields, const FieldEdits* edits = nullptr) {
-    return to_client("HTTP/1.1 200 OK\r\n" + fields + "\r\n", {.framing = {}, .date = date, .edits = edits});
+    return to_client("HTTP/1.1 200 OK\r\n" + fields + "\r\n",
+                     {.framing = {}, .date = &field, .edits = edits});
   };
   CHECK(answered("A: b\r\n") == "HTTP/1.1 200 OK\r\nA: b\r\n" + date + "Via: 1.1 sluice\r\n\r\n");
   CHECK(answered("date: x\r\n") == "HTTP/1.1 200 OK\r\ndate: x\r\nVia: 1.1 sluice\r\n\r\n");
   const FieldEdits removed{.removed = {"date"}};
   CHECK(answered("", &removed).find(date) == std::string::npos);
-  const FieldEdits added{.added = "A: b\r\nDATE: y\r\n"};
+  const FieldEdits added{.added{{"A", "b"}, {"DATE", "y"}}};
   CHECK(answered("", &added).find(date) == std::string::npos);
-  CHECK(own_response({.status = 404}, {.date = date}).bytes.find(date) != std::string::npos);
-  CHECK(own_response({.status = 404, .extra_fields = "Date: y\r\n"}, {.date = date}).bytes.find(date) ==
+  CHECK(own_response({.status = 404}, {.date = &field}).bytes.find(date) != std::string::npos);
+  const FieldList other{{"date", "y"}};
+  CHECK(own_response({.status = 404, .extra_fields = &other}, {.date = &field}).bytes.find(date) ==
         std::string::npos);
 }
 

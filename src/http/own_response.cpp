@@ -154,7 +154,8 @@ OwnResponseBytes own_response(const OwnResponse& response, const OwnResponseForw
   }
   const std::string_view body = response.has_body ? response.body : std::string_view(made);
   std::string out = concat({"HTTP/1.1 ", code, " ", phrase, "\r\n"});
-  if (!has_line_of(response.extra_fields, "date")) out += forwarding.date;
+  const FieldList& extra = response.extra_fields == nullptr ? kNoFields : *response.extra_fields;
+  if (forwarding.date != nullptr && !extra.has(FieldName::date)) out += forwarding.date->lines();
   const bool may_have_content = response.status != 204 && response.status != 304;
   if (may_have_content) {
     if (!type.empty()) out += concat({"Content-Type: ", type, "\r\n"});
@@ -162,7 +163,7 @@ OwnResponseBytes own_response(const OwnResponse& response, const OwnResponseForw
   }
   if (forwarding.close) out += "Connection: close\r\n";
   if (forwarding.say_keep_alive) out += "Connection: keep-alive\r\n";
-  out += response.extra_fields;
+  out += extra.lines();
   out += "\r\n";
   if (!may_have_content || forwarding.to_head) return {.bytes = std::move(out)};
   out += body;

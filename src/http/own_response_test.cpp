@@ -9,9 +9,9 @@ namespace sluice::http {
 namespace {
 
 TEST_CASE("an answer of our own is whole, and says what happened") {
-  CHECK(own_response(
-            {.status = 503, .explanation = "no backend is available", .extra_fields = "Retry-After: 1\r\n"},
-            {.close = true})
+  const FieldList later{{"Retry-After", "1"}};
+  CHECK(own_response({.status = 503, .explanation = "no backend is available", .extra_fields = &later},
+                     {.close = true})
             .bytes ==
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 49\r\nConnection: "
         "close\r\n"

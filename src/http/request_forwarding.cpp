@@ -190,7 +190,7 @@ void write_request_head(std::string& out, const RequestHead& head, const Request
     append_number(out, *max_forwards);
     out += "\r\n";
   }
-  if (forwarding.edits != nullptr) out += forwarding.edits->added;
+  if (forwarding.edits != nullptr) out += forwarding.edits->added.lines();
   append_framing(out, head.framing);
   out += "\r\n";
 }

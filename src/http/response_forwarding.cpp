@@ -48,10 +48,12 @@ uint32_t dropped_of(const ResponseForwarding& forwarding) {
 void write_response_head(std::string& out, const ResponseHead& head, const ResponseForwarding& forwarding) {
   append_status_line(out, head);
   copy_fields(out, head, dropped_of(forwarding), forwarding.edits, Disguises::kept);
-  if (!head.has(FieldName::date) && !is_edited(forwarding.edits, "date")) out += forwarding.date;
+  if (!head.has(FieldName::date) && forwarding.date != nullptr && !is_date_edited(forwarding.edits)) {
+    out += forwarding.date->lines();
+  }
   if (forwarding.upgraded) out += "Connection: upgrade\r\n";
   append_via(out, head.version, forwarding.edits);
-  if (forwarding.edits != nullptr) out += forwarding.edits->added;
+  if (forwarding.edits != nullptr) out += forwarding.edits->added.lines();
   append_framing(out, forwarding.framing);
   append_length_of_none(out, head, forwarding.framing);
   if (forwarding.close) out += "Connection: close\r\n";

@@ -10,6 +10,8 @@
 #include <optional>
 #include <string_view>
 
+#include "http/raw_fields.h"
+
 namespace sluice::http {
 namespace {
 
@@ -248,8 +250,8 @@ bool is_token(std::string_view text) {
   return !text.empty() && all(text, kToken);
 }
 
-Result<std::string> clean_trailers(std::string_view lines) {
-  std::string clean;
+Result<FieldList> clean_trailers(std::string_view lines) {
+  FieldList clean;
   while (!lines.empty()) {
     const size_t end = lines.find("\r\n");
     if (end == std::string_view::npos) return bad("a trailer without CRLF");
@@ -259,7 +261,7 @@ Result<std::string> clean_trailers(std::string_view lines) {
         control_characters(line.substr(colon + 1)) != 0) {
       return bad("a malformed trailer");
     }
-    if (may_be_trailer(line.substr(0, colon))) clean.append(lines.substr(0, end + 2));
+    if (may_be_trailer(line.substr(0, colon))) RawFields::add_line(clean, lines.substr(0, end + 2), colon);
     lines.remove_prefix(end + 2);
   }
   return clean;

@@ -5,7 +5,6 @@
 #include <sluice/base/result.h>
 #include <sluice/http/head.h>
 
-#include <string>
 #include <string_view>
 
 namespace sluice::http {
@@ -13,9 +12,9 @@ namespace sluice::http {
 /// RFC 9110 5.6.2; the empty text is none.
 bool is_token(std::string_view text);
 
-/// A trailer section's raw lines as they may be passed on: each is checked as a field line is, and those that
-/// frame, route or secure a message are left out (RFC 9110 6.5.1).
-Result<std::string> clean_trailers(std::string_view lines);
+/// The fields of a trailer section that may be passed on, their lines as they came: each is checked as a
+/// field line is, and those that frame, route or secure a message are left out (RFC 9110 6.5.1).
+Result<FieldList> clean_trailers(std::string_view lines);
 
 /// An Error of code malformed with the status that answers it (400, 417, 501, 505).
 Result<void> check_request(const RequestHead& head);

@@ -248,7 +248,7 @@ TEST_CASE("trailers are kept as they came, but for those that mean something onl
       "Authorization: x\r\nSet-Cookie: a=b\r\nConnection: close\r\nX-Forwarded-For: 1.2.3.4\r\n"
       "If-None-Match: *\r\nLocation: //b\r\nVary: *\r\nDate: x\r\n");
   REQUIRE(clean);
-  CHECK(*clean == "Checksum: abc\r\nX-y:\r\n");
+  CHECK(clean->lines() == "Checksum: abc\r\nX-y:\r\n");
   for (const std::string bad : {"A\r\n", "A : b\r\n", "A(: b\r\n", "A: b", "A: \x01\r\n"}) {
     CAPTURE(bad);
     CHECK_FALSE(clean_trailers(bad));

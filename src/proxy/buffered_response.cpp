@@ -34,7 +34,7 @@ Flow BufferedResponse::write_body(wire::Slices pieces) {
   return held_.size() <= most_ ? Flow::open : let_go();
 }
 
-Flow BufferedResponse::end_body(std::string_view trailers) {
+Flow BufferedResponse::end_body(const http::FieldList& trailers) {
   if (begin_) let_go();
   return client_->end_body(trailers);
 }

@@ -20,7 +20,7 @@ class BufferedResponse final : public wire::BodySink {
 
   using wire::BodySink::write_body;
   wire::Flow write_body(wire::Slices pieces) override;
-  wire::Flow end_body(std::string_view trailers) override;
+  wire::Flow end_body(const http::FieldList& trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
  private:

@@ -14,7 +14,7 @@ struct ClientSink final : wire::BodySink {
     for (const auto piece : pieces) seen += piece;
     return wire::Flow::blocked;
   }
-  wire::Flow end_body(std::string_view) override {
+  wire::Flow end_body(const http::FieldList&) override {
     seen += "|";
     return wire::Flow::open;
   }

@@ -13,7 +13,7 @@ http::FieldEdits made_ready(const config::FieldEdits& edits, const std::string& 
   for (const auto& name : edits.remove) ready.removed.push_back(to_lower(name));
   for (const auto& [name, value] : edits.set) ready.removed.push_back(to_lower(name));
   for (const auto* fields : {&edits.set, &edits.add}) {
-    for (const auto& [name, value] : *fields) ready.added += concat({name, ": ", value, "\r\n"});
+    for (const auto& [name, value] : *fields) ready.added.add(name, value);
   }
   return ready;
 }

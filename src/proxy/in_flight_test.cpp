@@ -143,7 +143,7 @@ TEST_CASE("a request outlives its generation with the route and the rules that i
   old.reset();
   CHECK(gone.expired());
   CHECK(run.flight.route->name == "old");
-  CHECK(run.flight.rules->response.added == "X-Route: old\r\n");
+  CHECK(run.flight.rules->response.added.lines() == "X-Route: old\r\n");
   CHECK(run.flight.config().timeouts.tunnel == Duration(5));
   CHECK(run.flight.number == 8);
 
@@ -153,7 +153,7 @@ TEST_CASE("a request outlives its generation with the route and the rules that i
   CHECK(newest.shared->in_flight() == 0);
   CHECK(later.shared->in_flight() == 1);
   CHECK(run.flight.route->name == "old");
-  CHECK(run.flight.rules->response.added == "X-Route: old\r\n");
+  CHECK(run.flight.rules->response.added.lines() == "X-Route: old\r\n");
   CHECK(run.flight.number == 8);
   run.flight.clear();
 }
@@ -240,7 +240,7 @@ TEST_CASE("a request that follows the copy of a route gets its own route next") 
   run.flight.outlive_generation(later, 0);
   CHECK(run.flight.route != &newest.shared->config().routes[0]);
   CHECK(run.flight.route->name == "next");
-  CHECK(run.flight.rules->response.added == "X-Route: next\r\n");
+  CHECK(run.flight.rules->response.added.lines() == "X-Route: next\r\n");
   run.flight.clear();
 }
 

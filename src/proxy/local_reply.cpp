@@ -34,17 +34,15 @@ std::string location(const config::Redirect& redirect, const http::RequestHead& 
 http::OwnResponse LocalReply::response() const {
   return {.status = status,
           .explanation = explanation,
-          .extra_fields = fields,
+          .extra_fields = &fields,
           .content_type = content_type,
           .body = content.empty() ? page : std::string_view(content),
           .has_body = has_body};
 }
 
 LocalReply max_forwards_reply(const config::Config& config, const http::RequestHead& request) {
-  LocalReply reply{.cause = Cause::max_forwards,
-                   .status = 200,
-                   .fields = proxy_status_line(config.proxy_status, {.cause = Cause::max_forwards}),
-                   .has_body = true};
+  LocalReply reply{.cause = Cause::max_forwards, .status = 200, .has_body = true};
+  reply.fields.add(kProxyStatus, proxy_status(config.proxy_status, {.cause = Cause::max_forwards}));
   if (request.method() == "TRACE") {
     reply.content = http::trace_content(request);
     reply.content_type = "message/http";
@@ -53,24 +51,27 @@ LocalReply max_forwards_reply(const config::Config& config, const http::RequestH
 }
 
 std::optional<LocalReply> redirect_reply(const config::Config& config, const config::Redirect& redirect,
-                                         std::string_view added, const http::RequestHead& request) {
+                                         const http::FieldList& added, const http::RequestHead& request) {
   const bool needs_host = redirect.to.find("{host}") != std::string::npos;
   if (needs_host && request.host().empty()) return {};
-  return LocalReply{.cause = Cause::redirect,
-                    .status = redirect.status,
-                    .fields = concat({"Location: ", location(redirect, request), "\r\n", added,
-                                      proxy_status_line(config.proxy_status, {.cause = Cause::redirect})}),
-                    .explanation = "the resource is elsewhere"};
+  LocalReply reply{
+      .cause = Cause::redirect, .status = redirect.status, .explanation = "the resource is elsewhere"};
+  reply.fields.add("Location", location(redirect, request));
+  reply.fields.add(added);
+  reply.fields.add(kProxyStatus, proxy_status(config.proxy_status, {.cause = Cause::redirect}));
+  return reply;
 }
 
 LocalReply fixed_reply(const config::Config& config, const config::FixedResponse& fixed,
-                       std::string_view added) {
-  return {.cause = Cause::fixed_response,
-          .status = fixed.status,
-          .fields = concat({added, proxy_status_line(config.proxy_status, {.cause = Cause::fixed_response})}),
-          .content_type = fixed.content_type,
-          .page = fixed.body,
-          .has_body = true};
+                       const http::FieldList& added) {
+  LocalReply reply{.cause = Cause::fixed_response,
+                   .status = fixed.status,
+                   .fields = added,
+                   .content_type = fixed.content_type,
+                   .page = fixed.body,
+                   .has_body = true};
+  reply.fields.add(kProxyStatus, proxy_status(config.proxy_status, {.cause = Cause::fixed_response}));
+  return reply;
 }
 
 LocalReply error_reply(const config::Config& config, const StatusFacts& facts, std::string_view request_id) {
@@ -78,9 +79,9 @@ LocalReply error_reply(const config::Config& config, const StatusFacts& facts, s
   LocalReply reply{.cause = facts.cause,
                    .status = known.status,
                    .explanation = facts.details.empty() ? known.details : facts.details};
-  if (known.status == 503) reply.fields += "Retry-After: 1\r\n";
-  if (!request_id.empty()) reply.fields += concat({"X-Request-Id: ", request_id, "\r\n"});
-  reply.fields += proxy_status_line(config.proxy_status, facts);
+  if (known.status == 503) reply.fields.add("Retry-After", "1");
+  if (!request_id.empty()) reply.fields.add("X-Request-Id", request_id);
+  reply.fields.add(kProxyStatus, proxy_status(config.proxy_status, facts));
   const auto page = config.errors.find(known.status);
   if (page != config.errors.end()) {
     reply.content_type = page->second->content_type;

@@ -18,7 +18,7 @@ namespace sluice::proxy {
 struct LocalReply {
   observe::Cause cause = observe::Cause::ok;
   int status = 500;
-  std::string fields{};             ///< whole lines
+  http::FieldList fields{};
   std::string_view explanation{};   ///< for the short body of a status
   std::string_view content_type{};  ///< of the body, when it has one of its own
   std::string content{};            ///< a body that was made for it
@@ -32,14 +32,14 @@ struct LocalReply {
 /// For a TRACE or OPTIONS that is to go no further (RFC 9110 7.6.2).
 LocalReply max_forwards_reply(const config::Config& config, const http::RequestHead& request);
 
-/// `added`: the route's own fields, whole lines. Nothing when the target needs a host, and the request has
+/// `added`: the route's own fields. Nothing when the target needs a host, and the request has
 /// none.
 std::optional<LocalReply> redirect_reply(const config::Config& config, const config::Redirect& redirect,
-                                         std::string_view added, const http::RequestHead& request);
+                                         const http::FieldList& added, const http::RequestHead& request);
 
 /// What a route answers by itself.
 LocalReply fixed_reply(const config::Config& config, const config::FixedResponse& fixed,
-                       std::string_view added);
+                       const http::FieldList& added);
 
 /// An error: the page that the configuration has for the cause's status, or the short text with the details
 /// (the cause's own when `facts` has none). `request_id`: empty when it has none. With 503 it says when to

@@ -23,12 +23,11 @@ std::unique_ptr<http::RequestHead> request(const std::string& head) {
 }
 
 std::string redirected(const std::string& to, const std::string& head) {
-  const auto reply = redirect_reply({}, {.to = to}, "", *request(head));
+  const auto reply = redirect_reply({}, {.to = to}, {}, *request(head));
   if (!reply) return "nowhere";
-  const std::string fields = reply->fields;
-  const std::string start = "Location: ";
-  REQUIRE(fields.starts_with(start));
-  return fields.substr(start.size(), fields.find("\r\n") - start.size());
+  const http::Field& first = reply->fields.fields().front();
+  REQUIRE(reply->fields.name(first) == "Location");
+  return std::string(reply->fields.value(first));
 }
 
 TEST_CASE("a redirect leads to what was asked for, elsewhere") {
@@ -48,30 +47,30 @@ TEST_CASE("a redirect that names the host leads nowhere for a request that has n
 
 TEST_CASE("a redirect has its status, the route's own fields, and a word on why") {
   const auto head = request("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  const auto reply = redirect_reply({}, {.to = "/new", .status = 301}, "X-Own: 1\r\n", *head);
+  const auto reply = redirect_reply({}, {.to = "/new", .status = 301}, {{"X-Own", "1"}}, *head);
   REQUIRE(reply);
   CHECK(reply->cause == Cause::redirect);
   CHECK(reply->response().status == 301);
-  CHECK(reply->response().extra_fields.starts_with("Location: /new\r\nX-Own: 1\r\n"));
+  CHECK(reply->response().extra_fields->lines().starts_with("Location: /new\r\nX-Own: 1\r\n"));
   CHECK(reply->response().explanation == "the resource is elsewhere");
   CHECK_FALSE(reply->response().has_body);
 }
 
 TEST_CASE("a route's own response is as the configuration has it, also when its body is empty") {
   config::FixedResponse fixed{.status = 200, .body = "ok", .content_type = "text/x"};
-  const LocalReply reply = fixed_reply({}, fixed, "X-Own: 1\r\n");
+  const LocalReply reply = fixed_reply({}, fixed, {{"X-Own", "1"}});
   CHECK(reply.cause == Cause::fixed_response);
-  CHECK(reply.response().extra_fields.starts_with("X-Own: 1\r\n"));
+  CHECK(reply.response().extra_fields->lines().starts_with("X-Own: 1\r\n"));
   CHECK(reply.response().content_type == "text/x");
   CHECK(reply.response().body == "ok");
   fixed.body.clear();
-  CHECK(fixed_reply({}, fixed, "").response().has_body);
-  CHECK(fixed_reply({}, fixed, "").response().body.empty());
+  CHECK(fixed_reply({}, fixed, {}).response().has_body);
+  CHECK(fixed_reply({}, fixed, {}).response().body.empty());
 }
 
 TEST_CASE("a 503 of a route does not say when to come again: that is for the errors") {
   const config::FixedResponse closed{.status = 503, .body = "closed", .content_type = "text/plain"};
-  CHECK(fixed_reply({}, closed, "").fields.find("Retry-After") == std::string::npos);
+  CHECK(fixed_reply({}, closed, {}).fields.lines().find("Retry-After") == std::string_view::npos);
 }
 
 TEST_CASE("TRACE is answered with the request, OPTIONS with nothing") {
@@ -93,13 +92,14 @@ TEST_CASE("an error has the page that there is for it, and 503 says when to come
   config.errors[503] = std::make_shared<config::ErrorPage>(
       config::ErrorPage{.path = {}, .content_type = "text/html", .body = "<p>"});
   const LocalReply full = error_reply(config, {.cause = Cause::queue_full, .details = "why"}, "id-1");
-  CHECK(full.fields.starts_with("Retry-After: 1\r\nX-Request-Id: id-1\r\nProxy-Status: sluice; error="));
+  CHECK(full.fields.lines().starts_with(
+      "Retry-After: 1\r\nX-Request-Id: id-1\r\nProxy-Status: sluice; error="));
   CHECK(full.response().status == 503);
   CHECK(full.response().has_body);
   CHECK(full.response().content_type == "text/html");
   CHECK(full.response().body == "<p>");
   const LocalReply closed = error_reply(config, {.cause = Cause::backend_closed, .details = "why"});
-  CHECK(closed.fields.starts_with("Proxy-Status: "));
+  CHECK(closed.fields.lines().starts_with("Proxy-Status: "));
   CHECK_FALSE(closed.response().has_body);
   CHECK(closed.response().explanation == "why");
 }
@@ -112,7 +112,7 @@ TEST_CASE("every cause that has a status has an answer that says something") {
     CHECK(reply.cause == each.cause);
     CHECK(reply.status == each.status);
     CHECK_FALSE(reply.explanation.empty());
-    CHECK((reply.fields.find("Retry-After: ") != std::string::npos) == (each.status == 503));
+    CHECK((reply.fields.lines().find("Retry-After: ") != std::string_view::npos) == (each.status == 503));
   }
 }
 

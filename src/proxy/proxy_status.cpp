@@ -30,27 +30,27 @@ void append_string(std::string& out, std::string_view text) {
 
 }  // namespace
 
-std::string proxy_status_line(const config::ProxyStatus& settings, const StatusFacts& facts) {
+std::string proxy_status(const config::ProxyStatus& settings, const StatusFacts& facts) {
   const observe::CauseEntry& cause = entry(facts.cause);
-  std::string line = "Proxy-Status: ";
+  std::string value;
   if (is_token(settings.name)) {
-    line += settings.name;
+    value += settings.name;
   } else {
-    append_string(line, settings.name);
+    append_string(value, settings.name);
   }
-  if (!cause.error.empty()) line += concat({"; error=", cause.error});
+  if (!cause.error.empty()) value += concat({"; error=", cause.error});
   if (facts.next_hop != nullptr && settings.next_hop) {
-    line += "; next-hop=";
-    append_string(line, facts.next_hop->text());
+    value += "; next-hop=";
+    append_string(value, facts.next_hop->text());
   }
   if (facts.received_status != 0)
-    line += concat({"; received-status=", std::to_string(facts.received_status)});
+    value += concat({"; received-status=", std::to_string(facts.received_status)});
   const std::string_view details = facts.details.empty() ? cause.details : facts.details;
   if (!details.empty()) {
-    line += "; details=";
-    append_string(line, details);
+    value += "; details=";
+    append_string(value, details);
   }
-  return line += "\r\n";
+  return value;
 }
 
 }  // namespace sluice::proxy

@@ -17,7 +17,9 @@ struct StatusFacts {
   int received_status = 0;            ///< of its response; 0: none came
 };
 
-/// The whole line, with its CRLF. Whatever the facts are, it is one member of a well-formed list (RFC 8941).
-std::string proxy_status_line(const config::ProxyStatus& settings, const StatusFacts& facts);
+inline constexpr std::string_view kProxyStatus = "Proxy-Status";
+
+/// The field's value. Whatever the facts are, it is one member of a well-formed list (RFC 8941).
+std::string proxy_status(const config::ProxyStatus& settings, const StatusFacts& facts);
 
 }  // namespace sluice::proxy

@@ -80,8 +80,9 @@ void RequestBody::on_rest_sent(Result<void> how) {
 }
 
 void RequestBody::end() {
-  backend_->end_body(http::forwardable_trailers(flight_.client->trailers(), flight_.client->request(),
-                                                &flight_.rules->request));
+  const wire::ServerStream& client = *flight_.client;
+  backend_->end_body(
+      http::forwardable_trailers(client.trailers(), client.request(), &flight_.rules->request));
   owner_.on_body_sent();
 }
 

@@ -31,7 +31,7 @@ TEST_CASE("a body goes to the attempt as it comes, with its end and its trailers
   config::Route edited{.name = "web", .pool = "shop"};
   edited.request_fields.remove = {"X-Secret"};
   TestUpload run({.config = {.routes = {edited}}}, kChunkedPost);
-  run.client.trailer_lines = "X-Sum: 1\r\nX-Hop: 2\r\nX-Secret: 3\r\n";
+  run.client.peer_trailers = {{"X-Sum", "1"}, {"X-Hop", "2"}, {"X-Secret", "3"}};
   run.send_to(run.first);
   CHECK(run.to_first->body == "");
   run.client.source.say("hello");
@@ -120,7 +120,7 @@ TEST_CASE("what one attempt took of a body goes to the next one again, and then 
 
 TEST_CASE("a body that the client has sent whole goes to the next attempt at once") {
   TestUpload run({}, kChunkedPost);
-  run.client.trailer_lines = "X-Sum: 1\r\n";
+  run.client.peer_trailers = {{"X-Sum", "1"}};
   run.send_to(run.first);
   run.client.source.say("helloworld");
   run.client.source.end();

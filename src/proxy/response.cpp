@@ -48,7 +48,9 @@ Flow Response::switch_protocols(const http::ResponseHead& head, const Facts& fac
 }
 
 Flow Response::end() {
-  return sink().end_body(http::forwardable_trailers(backend_->trailers(), *head_, &flight_.rules->response));
+  const http::FieldList& trailers = backend_->trailers();
+  if (trailers.empty()) return sink().end_body(trailers);
+  return sink().end_body(http::forwardable_trailers(trailers, *head_, &flight_.rules->response));
 }
 
 void Response::stop() {
@@ -80,19 +82,19 @@ const http::FieldEdits* Response::edits() {
   own_edits_ = std::make_unique<http::FieldEdits>(of_route);
   if (facts_.has_drain_header) own_edits_->removed.push_back(to_lower(flight_.settings->drain_header.name));
   if (facts_.sticky_id) {
-    own_edits_->added += upstream::set_cookie_line(flight_.settings->balance, *facts_.sticky_id);
+    own_edits_->added.add("Set-Cookie", upstream::set_cookie(flight_.settings->balance, *facts_.sticky_id));
   }
-  if (has_status) own_edits_->added += proxy_status();
+  if (has_status) own_edits_->added.add(kProxyStatus, status());
   return own_edits_.get();
 }
 
 /// What it took to get it. A member of the backend's own stays before it.
-std::string Response::proxy_status() const {
+std::string Response::status() const {
   std::string details = concat({"attempts=", std::to_string(flight_.trace.count() + 1)});
   if (flight_.trace.waits() > 0) {
     details += concat({" held_ms=", std::to_string(flight_.trace.held().count())});
   }
-  return proxy_status_line(flight_.config().proxy_status, {.details = details, .next_hop = &flight_.backend});
+  return proxy_status(flight_.config().proxy_status, {.details = details, .next_hop = &flight_.backend});
 }
 
 }  // namespace sluice::proxy

@@ -166,7 +166,7 @@ TEST_CASE("an end that has not left yet is blocked") {
 
 TEST_CASE("trailers are passed on without those that are not for the client") {
   Responding run(editing());
-  run.backend.trailer_lines = "X-Sum: 1\r\nX-Hop: 2\r\nX-Secret: 3\r\n";
+  run.backend.peer_trailers = {{"X-Sum", "1"}, {"X-Hop", "2"}, {"X-Secret", "3"}};
   run.start("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Hop\r\n\r\n");
   run.backend.source.end();
   run.response->end();

@@ -27,7 +27,7 @@ namespace sluice::proxy {
 struct Taken {
   std::string head{};        ///< as the peer gets it, interim ones first
   std::string body{};        ///< what has left, without framing
-  std::string trailers{};    ///< as they were handed in
+  std::string trailers{};    ///< as lines
   bool has_ended = false;    ///< the peer has seen the end of the body
   bool is_stopped = false;   ///< ... or of our direction, in the middle of a body
   bool is_dropped = false;   ///< the stream is destroyed
@@ -88,10 +88,10 @@ class TestSink {
     for (const auto piece : pieces) unsent_ += piece;
     return flush();
   }
-  wire::Flow end(std::string_view trailers) {
+  wire::Flow end(const http::FieldList& trailers) {
     SLUICE_CHECK(!ends_);
     ends_ = true;
-    taken_->trailers += trailers;
+    taken_->trailers += trailers.lines();
     return flush();
   }
   Wait when_writable(std::function<void(Result<void>)> callback) {
@@ -142,8 +142,8 @@ class TestStream : public Stream {
   TestSource source;
   /// How it takes what it gets.
   TestSink sink;
-  /// Those of the body that the peer sends, as lines.
-  std::string trailer_lines{};
+  /// Those of the body that the peer sends.
+  http::FieldList peer_trailers{};
   /// Whether leave_tunnel() succeeds.
   bool may_leave = true;
   /// The number of the descriptor that it has given.
@@ -154,10 +154,10 @@ class TestStream : public Stream {
   void resume_body() override { source.resume(); }
   void stop_body() override { source.stop(); }
   bool has_buffered_body() const override { return !source.unread().empty(); }
-  std::string_view trailers() const override { return trailer_lines; }
+  const http::FieldList& trailers() const override { return peer_trailers; }
   using Stream::write_body;
   wire::Flow write_body(wire::Slices pieces) override { return sink.write(pieces); }
-  wire::Flow end_body(std::string_view trailers) override { return sink.end(trailers); }
+  wire::Flow end_body(const http::FieldList& trailers) override { return sink.end(trailers); }
   Wait when_writable(std::function<void(Result<void>)> callback) override {
     return sink.when_writable(std::move(callback));
   }

@@ -128,12 +128,12 @@ class ToyBackendConnection final : public wire::ClientConnection, private net::R
     void resume_body() override { source_.resume(); }
     void stop_body() override { source_.stop(); }
     bool has_buffered_body() const override { return !source_.unread().empty(); }
-    std::string_view trailers() const override { return {}; }
+    const http::FieldList& trailers() const override { return none_; }
     wire::Flow write_body(wire::Slices pieces) override {
       for (const auto piece : pieces) write("+ ", piece);
       return wire::Flow::open;
     }
-    wire::Flow end_body(std::string_view) override { return write(".", {}); }
+    wire::Flow end_body(const http::FieldList&) override { return write(".", {}); }
     Wait when_writable(std::function<void(Result<void>)> callback) override {
       return writable_.wait(std::move(callback));
     }
@@ -148,6 +148,7 @@ class ToyBackendConnection final : public wire::ClientConnection, private net::R
     Pending<Result<const http::ResponseHead*>> head_pending_;
     Pending<Result<void>> writable_;
     bool has_answered_ = false;
+    http::FieldList none_;
   };
 
   void forget(const wire::ClientStream& stream) { streams_.erase(static_cast<const Stream&>(stream).id()); }

@@ -73,13 +73,13 @@ class ToyStream final : public wire::ServerStream {
   void resume_body() override {}
   void stop_body() override {}
   bool has_buffered_body() const override { return !body_.empty(); }
-  std::string_view trailers() const override { return {}; }
+  const http::FieldList& trailers() const override { return none_; }
   using BodySink::write_body;
   wire::Flow write_body(wire::Slices pieces) override {
     for (const auto piece : pieces) say("body", piece);
     return wire::Flow::open;
   }
-  wire::Flow end_body(std::string_view) override {
+  wire::Flow end_body(const http::FieldList&) override {
     say("end", {});
     return wire::Flow::open;
   }
@@ -101,6 +101,7 @@ class ToyStream final : public wire::ServerStream {
   http::RequestHead head_;
   std::string body_;
   Pending<Result<void>> writable_;
+  http::FieldList none_;
   Alive alive_;
   int status_ = 0;
   bool is_request_ = false;

@@ -44,7 +44,7 @@ void Tunnel::start(Flow to_client) {
 void Tunnel::on_direction_end(Result<void> how, wire::BodySink& sink, Direction& direction) {
   if (!how) return fail(how.error());
   direction.has_ended = true;
-  direction.is_kept = sink.end_body({}) == Flow::blocked;
+  direction.is_kept = sink.end_body(http::kNoFields) == Flow::blocked;
   arm_idle();
   if (up_.has_ended && down_.has_ended) finish_when_sent();
 }
@@ -76,8 +76,8 @@ void Tunnel::arm_idle() {
 void Tunnel::close(Cause cause) {
   up_.pump.stop();
   down_.pump.stop();
-  if (!up_.has_ended) backend_->end_body({});
-  if (!down_.has_ended) flight_.client->end_body({});
+  if (!up_.has_ended) backend_->end_body(http::kNoFields);
+  if (!down_.has_ended) flight_.client->end_body(http::kNoFields);
   over(cause, Ending::finish);
 }
 

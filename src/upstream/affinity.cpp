@@ -35,15 +35,15 @@ std::optional<uint64_t> cookie_id(std::string_view value) {
   return id;
 }
 
-std::string set_cookie_line(const config::Balance& balance, uint64_t backend_id) {
-  std::string line = concat(
-      {"Set-Cookie: ", balance.cookie, "=", cookie_value(backend_id), "; Path=/; HttpOnly; SameSite=Lax"});
+std::string set_cookie(const config::Balance& balance, uint64_t backend_id) {
+  std::string value =
+      concat({balance.cookie, "=", cookie_value(backend_id), "; Path=/; HttpOnly; SameSite=Lax"});
   if (balance.max_age > Duration::zero()) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(balance.max_age);
-    line += concat({"; Max-Age=", std::to_string(seconds.count())});
+    value += concat({"; Max-Age=", std::to_string(seconds.count())});
   }
-  if (balance.secure) line += "; Secure";
-  return line += "\r\n";
+  if (balance.secure) value += "; Secure";
+  return value;
 }
 
 }  // namespace sluice::upstream

@@ -262,9 +262,11 @@ ProbeSpec::ProbeSpec(config::Health health, config::ProxyProtocol proxy_protocol
       preface_(preface_of(proxy_protocol)),
       before_host_(concat({"GET ", health_.path, " HTTP/1.1\r\nHost: "})),
       trust_(trust_of(health_)) {
-  behind_host_ = has_user_agent(health_) ? "\r\n" : "\r\nUser-Agent: sluice-probe\r\n";
-  for (const auto& [name, value] : health_.headers) behind_host_ += concat({name, ": ", value, "\r\n"});
-  behind_host_ += "Connection: close\r\n\r\n";
+  http::FieldList fields;
+  if (!has_user_agent(health_)) fields.add("User-Agent", "sluice-probe");
+  for (const auto& [name, value] : health_.headers) fields.add(name, value);
+  fields.add("Connection", "close");
+  behind_host_ = concat({"\r\n", fields.lines(), "\r\n"});
 }
 
 Address ProbeSpec::target(const Address& backend) const {

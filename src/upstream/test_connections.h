@@ -95,13 +95,14 @@ class TestConnection final : public wire::ClientConnection {
     void resume_body() override {}
     void stop_body() override {}
     bool has_buffered_body() const override { return false; }
-    std::string_view trailers() const override { return {}; }
+    const http::FieldList& trailers() const override { return none_; }
     wire::Flow write_body(wire::Slices) override { return wire::Flow::open; }
-    wire::Flow end_body(std::string_view) override { return wire::Flow::open; }
+    wire::Flow end_body(const http::FieldList&) override { return wire::Flow::open; }
     Wait when_writable(std::function<void(Result<void>)>) override { return {}; }
 
    private:
     TestConnection& connection_;
+    http::FieldList none_;
   };
 
   void close(const wire::ClientStream& stream) {

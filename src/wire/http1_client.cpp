@@ -87,13 +87,13 @@ Flow Http1ClientConnection::write_body(Slices pieces) {
   return write(start, pieces, http::kChunkEnd);
 }
 
-Flow Http1ClientConnection::end_body(std::string_view trailers) {
+Flow Http1ClientConnection::end_body(const http::FieldList& trailers) {
   if (refusal_ || declared_ > 0) return refuse_body();
   request_sent_ = true;
   if (is_tunnel_) {
     transport_->shutdown();
   } else if (out_framing_.kind == http::Framing::Kind::chunked) {
-    return write({http::kLastChunkStart, trailers, http::kChunkEnd});
+    return write({http::kLastChunkStart, trailers.lines(), http::kChunkEnd});
   }
   return write({});
 }

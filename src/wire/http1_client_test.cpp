@@ -333,11 +333,11 @@ TEST_CASE("a preface leaves before the head") {
 TEST_CASE("a chunked response's trailers are there at its end, and a request's follow its last chunk") {
   Backend backend;
   backend.ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-  backend.connection->end_body("A: b\r\n");
+  backend.connection->end_body({{"A", "b"}});
   CHECK(backend.transport->written.ends_with("\r\n\r\n0\r\nA: b\r\n\r\n"));
   backend.transport->arrive("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nC: d\r\n\r\n");
   CHECK(backend.receiver.ended);
-  CHECK(backend.connection->trailers() == "C: d\r\n");
+  CHECK(backend.connection->trailers().lines() == "C: d\r\n");
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_CASE("trailers follow a chunked response, and are dropped where there is no
     owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
                                 nullptr, Follows::nothing_yet);
     owner.connection->write_body("x");
-    owner.connection->end_body("A: b\r\n");
+    owner.connection->end_body({{"A", "b"}});
     const bool passed = owner.transport->written.ends_with("\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n");
     CHECK(passed == (version == "1.1"));
     CHECK((owner.transport->written.find("A: b") != std::string::npos) == passed);
@@ -54,7 +54,7 @@ TEST_CASE("a request's trailers are there when its body has ended") {
       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n");
   owner.connection->start_body(receiver);
   CHECK(receiver.ended);
-  CHECK(owner.connection->trailers() == "A: b\r\n");
+  CHECK(owner.connection->trailers().lines() == "A: b\r\n");
 }
 
 const std::string kUpgrade = "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";

@@ -114,14 +114,14 @@ Flow Http1ServerConnection::write_body(Slices pieces) {
   return write(start, pieces, http::kChunkEnd);
 }
 
-Flow Http1ServerConnection::end_body(std::string_view trailers) {
+Flow Http1ServerConnection::end_body(const http::FieldList& trailers) {
   if (is_tunnel_) {
     const Flow flow = transport_->write({});
     transport_->shutdown();
     return flow;
   }
   if (out_framing_.kind == http::Framing::Kind::chunked) {
-    return write({http::kLastChunkStart, trailers, http::kChunkEnd});
+    return write({http::kLastChunkStart, trailers.lines(), http::kChunkEnd});
   }
   // Says whether all has left: what is kept, and a connection that broke, count as blocked.
   return out_head_.empty() ? transport_->write({}) : write({});

@@ -57,8 +57,8 @@ class BodyDecoder {
 
   /// The end of the body has been read.
   bool is_complete() const { return state_ == State::complete; }
-  /// The trailer fields that may be passed on, as lines with CRLF; valid until the next begin().
-  std::string_view trailers() const { return trailers_ ? std::string_view(*trailers_) : std::string_view(); }
+  /// The trailers that may be passed on, once the body is complete; valid until the next begin().
+  const FieldList& trailers() const { return trailers_ ? trailers_->fields : kNoFields; }
   /// The peer has closed: true when that ends the body as it should (until_close), false when the body is
   /// cut.
   bool may_end_here() const { return state_ == State::complete || state_ == State::until_close; }
@@ -91,12 +91,17 @@ class BodyDecoder {
   Result<void> keep_trailer(char c);
   Result<void> finish_trailers();
 
+  struct Trailers {
+    std::string lines{};  // as they come
+    FieldList fields{};   // once all have come
+  };
+
   State state_ = State::complete;
   From from_ = From::client;
   uint8_t digits_ = 0;
   uint16_t overhead_ = 0;  // bytes of extensions or trailers, less what came of the body since
   uint64_t left_ = 0;
-  std::unique_ptr<std::string> trailers_;  // Most bodies have none.
+  std::unique_ptr<Trailers> trailers_;  // Most bodies have none.
 };
 
 }  // namespace sluice::http

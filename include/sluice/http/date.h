@@ -2,10 +2,10 @@
 #pragma once
 
 #include <sluice/base/clock.h>
+#include <sluice/http/field_list.h>
 
 #include <chrono>
 #include <string>
-#include <string_view>
 
 namespace sluice::http {
 
@@ -13,18 +13,18 @@ namespace sluice::http {
 void append_date(std::string& out, std::chrono::sys_seconds time);
 
 /// One thread's.
-class DateLine {
+class DateField {
  public:
-  /// "Date: ...\r\n" of this moment of the monotonic clock. Valid until the next call.
-  std::string_view at(TimePoint now) {
+  /// The field of this moment of the monotonic clock, alone in its list. Valid until the next call.
+  const FieldList* at(TimePoint now) {
     if (now >= next_) renew(now);
-    return line_;
+    return &field_;
   }
 
  private:
   void renew(TimePoint now);
 
-  std::string line_;
+  FieldList field_;
   TimePoint next_{};  // when the second is over
 };
 

@@ -19,8 +19,8 @@ inline constexpr std::string_view kDefaultVia = "sluice";
 /// removing it and adding it. Made once for a generation.
 struct FieldEdits {
   std::vector<std::string> removed{};  ///< names, lower case
-  std::string added{};                 ///< whole lines, each with its CRLF
-  std::string via{kDefaultVia};        ///< the name that Via gets; no Via is added when empty
+  FieldList added{};
+  std::string via{kDefaultVia};  ///< the name that Via gets; no Via is added when empty
   bool empty() const { return removed.empty() && added.empty() && via == kDefaultVia; }
 };
 
@@ -66,10 +66,10 @@ struct ResponseForwarding {
   /// The framing towards the client: length or chunked, until_close, or none (HEAD, 204, 304; the response's
   /// own Content-Length, when it had one, is then passed on for HEAD and 304).
   Framing framing;
-  bool close = false;           ///< says Connection: close
-  bool say_keep_alive = false;  ///< says Connection: keep-alive (to an HTTP/1.0 client that asked for it)
-  bool upgraded = false;        ///< a 101: Connection: upgrade, and the backend's Upgrade is passed on
-  std::string_view date{};      ///< a Date line, for a response that has none and is to have one
+  bool close = false;               ///< says Connection: close
+  bool say_keep_alive = false;      ///< says Connection: keep-alive (to an HTTP/1.0 client that asked for it)
+  bool upgraded = false;            ///< a 101: Connection: upgrade, and the backend's Upgrade is passed on
+  const FieldList* date = nullptr;  ///< a Date, for a response that has none and is to have one; borrowed
   const FieldEdits* edits = nullptr;  ///< borrowed
 };
 
@@ -82,9 +82,9 @@ void write_response_head(std::string& out, const ResponseHead& head, const Respo
 /// remove; nothing is added to it.
 void write_interim_head(std::string& out, const ResponseHead& head, const FieldEdits* edits);
 
-/// The lines of a trailer section that go on: without those that the head's Connection names (RFC 9110 7.6.1)
-/// and those that the edits (may be null) remove.
-std::string forwardable_trailers(std::string_view trailers, const Head& head, const FieldEdits* edits);
+/// The trailers that go on: without those that the head's Connection names (RFC 9110 7.6.1) and those that
+/// the edits (may be null) remove.
+FieldList forwardable_trailers(const FieldList& trailers, const Head& head, const FieldEdits* edits);
 
 /// The framing of a response towards a client of this version: what has no known end becomes chunked for
 /// HTTP/1.1 and until_close for HTTP/1.0 (RFC 9112 6.3, 7).
@@ -103,20 +103,20 @@ std::string_view reason_phrase(int status);
 /// A response of Sluice's own, before it is written.
 struct OwnResponse {
   int status = 500;
-  std::string_view explanation{};   ///< for the short body: "404 Not Found: <explanation>\n"
-  std::string_view extra_fields{};  ///< complete lines with CRLF
-  std::string_view content_type{};  ///< with `body`: given instead of the short body
+  std::string_view explanation{};           ///< for the short body: "404 Not Found: <explanation>\n"
+  const FieldList* extra_fields = nullptr;  ///< borrowed; may be null
+  std::string_view content_type{};          ///< with `body`: given instead of the short body
   std::string_view body{};
   bool has_body = false;  ///< `body` stands, even when empty
 };
 
 /// How it reaches the client.
 struct OwnResponseForwarding {
-  bool to_head = false;         ///< the body is left out
-  bool close = false;           ///< says Connection: close
-  bool say_keep_alive = false;  ///< says Connection: keep-alive
-  std::string_view date{};      ///< a Date line
-  bool as_json = false;         ///< the short body is {"status":404,"error":"Not Found","message":"..."}
+  bool to_head = false;             ///< the body is left out
+  bool close = false;               ///< says Connection: close
+  bool say_keep_alive = false;      ///< says Connection: keep-alive
+  const FieldList* date = nullptr;  ///< a Date; borrowed
+  bool as_json = false;             ///< the short body is {"status":404,"error":"Not Found","message":"..."}
 };
 
 /// One as it is written.

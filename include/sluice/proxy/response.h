@@ -61,7 +61,7 @@ class Response {
 
  private:
   const http::FieldEdits* edits();
-  std::string proxy_status() const;
+  std::string status() const;
   bool is_held() const;
   wire::BodySink& sink();
 

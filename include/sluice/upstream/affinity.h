@@ -23,7 +23,7 @@ uint64_t backend_id(const config::Balance& balance, const Address& address);
 std::string cookie_value(uint64_t backend_id);
 std::optional<uint64_t> cookie_id(std::string_view value);
 
-/// "Set-Cookie: sluice=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax\r\n".
-std::string set_cookie_line(const config::Balance& balance, uint64_t backend_id);
+/// Set-Cookie's value: "sluice=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax".
+std::string set_cookie(const config::Balance& balance, uint64_t backend_id);
 
 }  // namespace sluice::upstream

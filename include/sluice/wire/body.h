@@ -4,6 +4,7 @@
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
 #include <sluice/http/body_decoder.h>
+#include <sluice/http/field_list.h>
 #include <sluice/net/transport.h>
 
 #include <cstdint>
@@ -51,8 +52,8 @@ class BodySource {
   virtual void stop_body() = 0;
   /// Bytes of the body have already been read and will be delivered as soon as the caller returns.
   virtual bool has_buffered_body() const = 0;
-  /// The body's trailer fields, as lines with CRLF: once it has ended, until the next body.
-  virtual std::string_view trailers() const = 0;
+  /// The body's trailers: once it has ended, until the next body.
+  virtual const http::FieldList& trailers() const = 0;
 };
 
 class BodySink {
@@ -63,7 +64,7 @@ class BodySink {
   Flow write_body(std::string_view piece) { return write_body(Slices(&piece, 1)); }
   /// The body is whole. When blocked, some of it has not left yet. The trailers are dropped where the framing
   /// has no place for them.
-  virtual Flow end_body(std::string_view trailers) = 0;
+  virtual Flow end_body(const http::FieldList& trailers) = 0;
   [[nodiscard]] virtual Wait when_writable(std::function<void(Result<void>)> callback) = 0;
 };
 

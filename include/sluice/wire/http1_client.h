@@ -53,11 +53,11 @@ class Http1ClientConnection final : public ClientStream, public ClientConnection
   void resume_body() override;
   void stop_body() override;
   bool has_buffered_body() const override { return !unread_.empty() || !buffered_.empty(); }
-  std::string_view trailers() const override { return body_.trailers(); }
+  const http::FieldList& trailers() const override { return body_.trailers(); }
 
   using BodySink::write_body;
   Flow write_body(Slices pieces) override;
-  Flow end_body(std::string_view trailers) override;
+  Flow end_body(const http::FieldList& trailers) override;
   Wait when_writable(std::function<void(Result<void>)> callback) override;
 
  private:

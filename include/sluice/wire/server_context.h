@@ -45,7 +45,7 @@ struct ServerContext {
   ServerSettings settings;  ///< replaced at reload; read anew for each request
   FreeList<RequestReading> readings;
   std::string out;  ///< heads are written here first
-  http::DateLine date{};
+  http::DateField date{};
   RestingConnections resting{};
 };
 
