@@ -126,7 +126,7 @@ TEST_CASE("a client that its PROXY header names can be refused before anything t
   CHECK(transport.is_shut_down);
 }
 
-TEST_CASE("a client that has not arrived can be closed to make room, the one that has waited longest first") {
+TEST_CASE("clients that have not arrived can be closed to make room, in the order in which they came") {
   Hall hall(true);
   hall.admit();
   hall.pass(10);

@@ -28,13 +28,7 @@ Attempt::Attempt(InFlight& flight, const RequestPlan& plan, RequestBody* body, A
 Attempt::~Attempt() = default;
 
 AttemptRecord Attempt::record(observe::Cause cause, int status) const {
-  const bool was_dialed = dialed_ != TimePoint();
-  return {.backend = address(),
-          .began = was_dialed ? dialed_ : sent_,
-          .ended = flight_.context->deadlines.clock().now(),
-          .status = status,
-          .cause = cause,
-          .dialed = was_dialed};
+  return attempt_record(address(), cause, status, dialed_, sent_, flight_.context->deadlines.clock().now());
 }
 
 // ---- the connection

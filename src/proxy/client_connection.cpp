@@ -1,6 +1,5 @@
 #include "proxy/client_connection.h"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -120,12 +119,7 @@ void ClientConnection::retire(Patience patience) {
 }
 
 void ClientConnection::bound_tunnel() {
-  if (context_.tunnel_bound <= Duration::zero()) return;
-  bound_tunnel(context_.exchange.deadlines.clock().now() + context_.tunnel_bound);
-}
-
-void ClientConnection::bound_tunnel(TimePoint end) {
-  tunnel_ends_ = std::min(tunnel_ends_.value_or(end), end);
+  tunnel_ends_ = context_.tunnel_ends(tunnel_ends_);
 }
 
 void ClientConnection::migrate() {

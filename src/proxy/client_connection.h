@@ -13,6 +13,7 @@
 #include <sluice/wire/server_connection.h>
 #include <sluice/wire/server_context.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,6 +38,13 @@ struct ClientContext {
   Duration tunnel_bound{};  ///< for a tunnel whose listener goes, less than a stopping process may take
   std::function<void()> on_connection_over;
   std::function<void(MigratedConnection)> on_moved;
+
+  /// When a tunnel is to end whose listener goes now, and that had to end by `earlier` already.
+  std::optional<TimePoint> tunnel_ends(std::optional<TimePoint> earlier) const {
+    if (tunnel_bound <= Duration::zero()) return earlier;
+    const TimePoint end = exchange.deadlines.clock().now() + tunnel_bound;
+    return std::min(earlier.value_or(end), end);
+  }
 };
 
 /// Owns itself from its making until the connection is over, or close().
@@ -62,8 +70,8 @@ class ClientConnection final : private wire::ServerHandler {
   /// counts from the first time that its listener was said to go.
   enum class Patience { quiet, idle };
   void retire(Patience patience = Patience::quiet);
-  /// A tunnel is to end by then, or before, if the connection is to end.
-  void bound_tunnel(TimePoint end);
+  /// A tunnel is to end by then, if the connection is to end; nothing: it has no such bound yet.
+  void bound_tunnel(std::optional<TimePoint> end) { tunnel_ends_ = end; }
   /// It is to move. `listener` names the listener that accepted it, and stays valid.
   void mark_for_migration(const std::string& listener) { listener_ = &listener; }
   /// Moves, as soon as no request is being answered on it, or one has made a tunnel of it: the context's

@@ -123,14 +123,12 @@ void InFlight::record() {
   kept->response_fields = trace.response_fields();
   kept->attempts = attempts_begun();
   kept->cause = cause;
-  const auto last = std::ranges::copy(trace.attempts(), kept->attempt.begin()).out;
-  if (trace.is_under_way()) {  // It takes the last place when there is none left.
-    auto place = std::min(last, kept->attempt.end() - 1);
-    *place++ = trace.under_way(backend, cause, status, sent_at, now);
-    kept->kept = static_cast<uint8_t>(place - kept->attempt.begin());
-  } else {
-    kept->kept = static_cast<uint8_t>(last - kept->attempt.begin());
+  auto end = std::ranges::copy(trace.attempts(), kept->attempt.begin()).out;
+  if (trace.is_under_way()) {
+    end = std::min(end, kept->attempt.end() - 1);  // It takes the last place when there is none left.
+    *end++ = trace.under_way(backend, cause, status, sent_at, now);
   }
+  kept->kept = static_cast<uint8_t>(end - kept->attempt.begin());
 }
 
 }  // namespace sluice::proxy

@@ -115,13 +115,7 @@ void ServedListeners::Share::on_lost() {
 
 void ServedListeners::Share::retire(Patience how) {
   retires = how;
-  bound_tunnels();
-}
-
-void ServedListeners::Share::bound_tunnels() {
-  if (all.context_.tunnel_bound <= Duration::zero()) return;
-  const TimePoint end = all.loop_.clock().now() + all.context_.tunnel_bound;
-  tunnel_ends = std::min(tunnel_ends.value_or(end), end);
+  tunnel_ends = all.context_.tunnel_ends(tunnel_ends);
 }
 
 /// A new connection is where it would be had it been there when its listener went.
@@ -129,7 +123,7 @@ void ServedListeners::place(Share& share, ClientConnection& connection) {
   if (!share.is_gone) return share.connections.push_back(connection);
   (share.moves ? moving_ : left_).push_back(connection);
   if (share.to_move != nullptr) connection.mark_for_migration(*share.to_move);
-  if (share.tunnel_ends) connection.bound_tunnel(*share.tunnel_ends);
+  connection.bound_tunnel(share.tunnel_ends);
   if (share.retires) connection.retire(*share.retires);
 }
 

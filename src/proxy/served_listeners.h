@@ -69,7 +69,6 @@ class ServedListeners {
     void on_open(std::unique_ptr<wire::ServerConnection> connection) override;
     void on_lost() override;
     void retire(Patience how);
-    void bound_tunnels();
 
     ServedListeners& all;
     ListenerName name;

@@ -65,7 +65,7 @@ StreamPtr Connections::try_stream(const StreamRequest& request) {
   return nullptr;
 }
 
-/// The one used last: the others may get old enough to be closed.
+/// The connection that was used last: the others may get old enough to be closed.
 std::unique_ptr<ClientConnection> Connections::take_last() {
   auto connection = std::move(idle_.back().connection);
   idle_.pop_back();

@@ -12,7 +12,7 @@ namespace sluice::simulation {
 SimulatedBackend::SimulatedBackend(World& world, size_t index)
     : world_(world),
       index_(index),
-      link_(world.random(), world.clock(), World::address_of(index), world.random().chance(30) ? 30 : 3) {}
+      link_(world.random(), world.clock(), address_of(index), world.random().chance(30) ? 30 : 3) {}
 
 void SimulatedBackend::step() {
   Random& random = world_.random();

@@ -25,19 +25,7 @@ entrance::ClientCounts& client_counts() {
 
 World::World(uint64_t seed)
     : random_(seed),
-      connector_{.deadlines = deadlines_,
-                 .connect =
-                     [this](const Address& address, net::OnConnected on_connected) {
-                       auto& dialling = *diallings_.emplace_back(std::make_unique<Dialling>());
-                       dialling.backend = address.port() - 9000U;
-                       return dialling.pending.wait(std::move(on_connected));
-                     },
-                 .adopt = [](net::Descriptor) { return wire::cannot_be_left(); },
-                 .codec =
-                     [this](std::unique_ptr<net::Transport> transport) {
-                       return std::make_unique<wire::Http1ClientConnection>(std::move(transport), deadlines_,
-                                                                            out_);
-                     }},
+      connector_(simulated_connector(deadlines_, out_, diallings_)),
       context_{
           .deadlines = deadlines_, .counters = counters_, .access = access_, .ids = proxy::RequestIds(seed)},
       wire_{.deadlines = deadlines_,
@@ -70,11 +58,6 @@ World::World(uint64_t seed)
 }
 
 World::~World() = default;
-
-Address World::address_of(size_t backend) {
-  static const Address first = *Address::parse("192.0.2.9:9000");
-  return first.with_port(static_cast<uint16_t>(9000 + backend));
-}
 
 std::shared_ptr<config::Pool> World::choose_settings() {
   auto pool = std::make_shared<config::Pool>();

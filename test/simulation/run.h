@@ -18,6 +18,7 @@
 
 #include "backend.h"
 #include "client.h"
+#include "dialling.h"
 #include "proxy/client_connection.h"
 #include "random.h"
 #include "traffic.h"
@@ -51,16 +52,11 @@ class World {
   Answer& answer(size_t index) { return answers_.at(index); }
   size_t answers() const { return answers_.size(); }
 
-  static Address address_of(size_t backend);
   // Where what is sent in tunnels begins in the pattern.
   static constexpr size_t kTunnelUp = 60'000;
   static constexpr size_t kTunnelDown = 64'000;
 
  private:
-  struct Dialling {
-    size_t backend = 0;
-    Pending<Result<std::unique_ptr<net::Transport>>> pending{};
-  };
   struct Client {
     Client(World& world, std::vector<Request*> requests) : simulated(world, std::move(requests)) {}
     SimulatedClient simulated;
@@ -95,6 +91,7 @@ class World {
   observe::WorkerCounters counters_;
   observe::AccessLog access_;
   std::string out_;
+  Diallings diallings_;
   upstream::Connector connector_;
   proxy::ExchangeContext context_;
   FreeList<proxy::ActiveStream> active_streams_;
@@ -104,7 +101,6 @@ class World {
   std::deque<Answer> answers_;
   std::vector<std::unique_ptr<SimulatedBackend>> connections_;  // to backends
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<std::unique_ptr<Dialling>> diallings_;
   std::vector<std::shared_ptr<upstream::BackendState>> states_;
   std::vector<std::shared_ptr<upstream::Backend>> backends_;
   std::vector<uint32_t> bounds_;  // requests at a time; 0: none

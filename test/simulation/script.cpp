@@ -1,7 +1,6 @@
 #include "script.h"
 
 #include <sluice/base/check.h>
-#include <sluice/wire/http1_client.h>
 
 #include <algorithm>
 #include <map>
@@ -14,10 +13,6 @@ namespace {
 
 Error refused() {
   return {.code = ErrorCode::refused, .message = "", .origin = Origin::upstream, .status = 502};
-}
-
-Address address_of(size_t backend) {
-  return Address::parse("192.0.2.9:9000")->with_port(static_cast<uint16_t>(9000 + backend));
 }
 
 }  // namespace
@@ -57,19 +52,7 @@ struct Script::Connection {
 };
 
 Script::Script(size_t backends, config::Pool settings)
-    : connector_{.deadlines = deadlines_,
-                 .connect =
-                     [this](const Address& address, net::OnConnected on_connected) {
-                       auto& dialling = *diallings_.emplace_back(std::make_unique<Dialling>());
-                       dialling.backend = address.port() - 9000U;
-                       return dialling.pending.wait(std::move(on_connected));
-                     },
-                 .adopt = [](net::Descriptor) { return wire::cannot_be_left(); },
-                 .codec =
-                     [this](std::unique_ptr<net::Transport> transport) {
-                       return std::make_unique<wire::Http1ClientConnection>(std::move(transport), deadlines_,
-                                                                            out_);
-                     }},
+    : connector_(simulated_connector(deadlines_, out_, diallings_)),
       context_{.deadlines = deadlines_, .counters = counters_, .access = access_},
       wire_{.deadlines = deadlines_,
             .settings = proxy::server_settings(config::Config()),

@@ -7,11 +7,11 @@
 #include <sluice/upstream/pool.h>
 
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "dialling.h"
 #include "link.h"
 #include "message_reader.h"
 #include "proxy/client_connection.h"
@@ -70,10 +70,6 @@ class Script {
 
  private:
   struct Connection;
-  struct Dialling {
-    size_t backend = 0;
-    Pending<Result<std::unique_ptr<net::Transport>>> pending{};
-  };
   void dialled(size_t backend, Result<std::unique_ptr<net::Transport>> transport);
   Connection& connection_of(size_t backend);
   void settle();
@@ -84,6 +80,7 @@ class Script {
   observe::WorkerCounters counters_;
   observe::AccessLog access_;
   std::string out_;
+  Diallings diallings_;
   upstream::Connector connector_;
   proxy::ExchangeContext context_;
   FreeList<proxy::ActiveStream> active_streams_;
@@ -92,7 +89,6 @@ class Script {
   proxy::ClientContext client_context_;
   std::unique_ptr<ScriptedClient> client_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::list<std::unique_ptr<Dialling>> diallings_;
   std::vector<std::shared_ptr<upstream::BackendState>> states_;
   std::vector<std::shared_ptr<upstream::Backend>> backends_;
   std::shared_ptr<upstream::Pool> pool_;

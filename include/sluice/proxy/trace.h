@@ -23,6 +23,19 @@ struct AttemptRecord {
   bool dialed = false;  ///< on a new connection; else on one that was there
 };
 
+/// `dialed`: when a connection was begun for it; TimePoint() when one was there. `sent`: when the request
+/// was.
+inline AttemptRecord attempt_record(const Address& backend, observe::Cause cause, int status,
+                                    TimePoint dialed, TimePoint sent, TimePoint now) {
+  const bool is_new = dialed != TimePoint();
+  return {.backend = backend,
+          .began = is_new ? dialed : sent,
+          .ended = now,
+          .status = status,
+          .cause = cause,
+          .dialed = is_new};
+}
+
 class Trace {
  public:
   /// The first ones, and the last.
@@ -39,13 +52,7 @@ class Trace {
   /// The attempt under way, if it ends now. `sent`: when the request was, on a connection that was there.
   AttemptRecord under_way(const Address& backend, observe::Cause cause, int status, TimePoint sent,
                           TimePoint now) const {
-    const bool dialed = dialed_ != TimePoint();
-    return {.backend = backend,
-            .began = dialed ? dialed_ : sent,
-            .ended = now,
-            .status = status,
-            .cause = cause,
-            .dialed = dialed};
+    return attempt_record(backend, cause, status, dialed_, sent, now);
   }
   void attempt_ends(const Address& backend, observe::Cause cause, int status, TimePoint sent, TimePoint now) {
     is_under_way_ = false;

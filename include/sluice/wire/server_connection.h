@@ -78,7 +78,7 @@ class ServerConnection {
   /// Calls on_idle() once, as soon as the answers to the requests that are under way have left; within this
   /// call when there is none. Never when the connection is to end before that, or with such an answer.
   virtual void suspend_when_idle() = 0;
-  /// Takes suspend_when_idle() back, and retire(), unless the client has been told of the end.
+  /// Takes suspend_when_idle() back, and retire(), unless a response has said that the connection ends.
   virtual void stay() = 0;
   /// For the next owner, from on_idle() on. This owner has only to destroy the connection then. After an
   /// error nothing has happened.
