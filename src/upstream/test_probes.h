@@ -21,10 +21,13 @@ namespace sluice::upstream {
 
 constexpr Duration kLong{10'000};  // nothing that works takes this long
 
+/// Of a service that takes a moment to close; well below the time that a probe leaves it.
+constexpr Duration kLate{20};
+
 /// Answers each connection, once a whole head has come, with `pieces`, one a turn of the loop.
 class Origin {
  public:
-  enum class Then { wait, close };
+  enum class Then { wait, close, close_late };
   enum class Answers { requests, anything };
 
   Origin(net::Loop& loop, std::vector<std::string> pieces, Then then = Then::wait,
@@ -45,6 +48,8 @@ class Origin {
   size_t visitors() const { return visitors_.size(); }
   /// How the last visitor's connection ended: "in order" or the error; empty before.
   const std::string& end() const { return visitors_.back().end; }
+  /// It has ended its direction of the last visitor's connection before the visitor did.
+  bool closed_first() const { return visitors_.back().closed_first; }
   /// All pieces have left.
   bool has_sent_all() const { return visitors_.back().sent == pieces_.size(); }
 
@@ -65,12 +70,14 @@ class Origin {
     void answer() {
       if (transport == nullptr) return;
       if (sent == origin.pieces_.size()) {
-        if (origin.then_ == Then::close) transport->shutdown();
-        return;
+        if (origin.then_ == Then::wait) return;
+        closed_first = true;
+        return transport->shutdown();
       }
       const std::string_view piece = origin.pieces_[sent++];
       transport->write({&piece, 1});
-      origin.loop_.deadlines().arm(next, Duration{1});
+      const bool is_late = origin.then_ == Then::close_late && sent == origin.pieces_.size();
+      origin.loop_.deadlines().arm(next, is_late ? kLate : Duration{1});
     }
 
     Origin& origin;
@@ -78,6 +85,7 @@ class Origin {
     std::string request;
     std::string end;
     size_t sent = 0;
+    bool closed_first = false;
     Deadline next{[this] { answer(); }};
   };
 
