@@ -33,6 +33,14 @@ TEST_CASE("a probe passes by the status that is expected, and 503 is draining wh
   CHECK(result_of({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"}) == "passed");
 }
 
+TEST_CASE("an answer with more fields, and a larger head, than clients get by default passes") {
+  std::string head = "HTTP/1.1 200 OK\r\n";
+  for (int i = 0; i < 900; ++i) head += "X-Field-" + std::to_string(i) + ": " + std::string(60, 'x') + "\r\n";
+  REQUIRE(head.size() > size_t{60} * 1000);
+  CHECK(result_of({head + "Content-Length: 0\r\n\r\n"}) == "passed");
+  CHECK(result_of({head + "X-Large: ", std::string(300'000, 'x'), "\r\n\r\n"}) == "passed");
+}
+
 TEST_CASE("a probe fails by what is no answer, and says what came instead") {
   CHECK(result_of({"220 smtp\r\n"}).starts_with("failed: GET /ping: malformed answer: "));
   CHECK(result_of({}, {}, Then::close) == "failed: GET /ping: closed without an answer");
