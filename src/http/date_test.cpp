@@ -1,6 +1,8 @@
 // The Date field.
 #include <sluice/http/date.h>
 
+#include <thread>
+
 #include <doctest/doctest.h>
 
 namespace sluice::http {
@@ -26,7 +28,13 @@ TEST_CASE("the field is made once a second") {
   CHECK(first.starts_with("Date: "));
   CHECK(first.ends_with(" GMT\r\n"));
   CHECK(date.at(clock.now())->lines() == first);
+  const auto second = [] {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  };
+  for (const auto before = second(); second() == before;) std::this_thread::yield();
+  CHECK(date.at(clock.now())->lines() == first);  // Another one now, if it were made for each answer.
   clock.advance(Duration{1000});
+  CHECK(date.at(clock.now())->lines() != first);
   CHECK(date.at(clock.now())->lines().size() == 37);
   CHECK(date.at(clock.now())->fields().size() == 1);
 }

@@ -133,6 +133,22 @@ TEST_CASE("a head and the first piece of its body leave in one write") {
   CHECK(owner.transport->writes == 1);
 }
 
+TEST_CASE("answers of our own have a Date, also those to what was no request") {
+  for (const std::string& sent :
+       {kGet, std::string("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"),
+        std::string("GET / HTTP/1.0\r\nHost: h\r\n\r\n"), std::string("nonsense\r\n\r\n")}) {
+    CAPTURE(sent);
+    Owner owner;
+    owner.answer_at_once = true;
+    owner.transport->arrive(sent);
+    const std::string written = owner.is_over ? owner.written : owner.transport->written;
+    const size_t begin = written.find("\r\nDate: ");
+    REQUIRE(begin != std::string::npos);
+    CHECK(written.find(" GMT\r\n", begin) == begin + 33);
+    CHECK(written.find("\r\nDate: ", begin + 1) == std::string::npos);
+  }
+}
+
 TEST_CASE("a response without a known end is chunked, and ends with the last chunk") {
   Owner owner;
   owner.transport->arrive(kGet);

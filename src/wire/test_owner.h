@@ -56,6 +56,7 @@ struct Owner final : ServerHandler, StreamHandler {
   void on_over() override {
     is_over = true;
     resets = transport->resets;
+    written = transport->written;
     connection.reset();
     transport = nullptr;
   }
@@ -86,7 +87,7 @@ struct Owner final : ServerHandler, StreamHandler {
   bool answer_at_once = false;
   bool is_leaving = false;                // to the next owner, as soon as it can
   std::optional<BetweenRequests> left{};  // for that one
-  std::string written{};                  // until then
+  std::string written{};                  // until then, or until the connection was over
   bool is_over = false;
   bool resets = false;
 };
