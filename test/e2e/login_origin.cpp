@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
+#include <deque>
 #include <sstream>
 #include <utility>
 
@@ -33,7 +35,13 @@ class LoginOrigin::Connection final : public Served {
   Connection& operator=(const Connection&) = delete;
 
  private:
+  struct Answer {
+    std::chrono::steady_clock::time_point due;
+    std::string bytes;
+  };
+
   void serve(short events) override;
+  void send_due();
   std::string answer(const std::string& head);
   /// Takes whoever asks from now on for `name`.
   void be(const std::string& name) {
@@ -45,6 +53,7 @@ class LoginOrigin::Connection final : public Served {
   LoginOrigin& origin_;
   const size_t ended_logins_;  // before this one
   std::string input_;
+  std::deque<Answer> answers_{};  // that are not sent yet
   std::string name_;
   bool is_challenged_ = false;
   bool is_held_ = false;
@@ -57,6 +66,7 @@ LoginOrigin::LoginOrigin(std::string fields)
 /// Requests without bodies.
 void LoginOrigin::Connection::serve(short events) {
   if (!name_.empty() && origin_.ended_logins_ != ended_logins_) return end();
+  send_due();
   if (events == 0) return;
   char buffer[4096];
   const ssize_t count = ::recv(socket(), buffer, sizeof buffer, 0);
@@ -65,9 +75,15 @@ void LoginOrigin::Connection::serve(short events) {
   for (size_t head_end = 0; (head_end = input_.find("\r\n\r\n")) != std::string::npos;) {
     const std::string head = input_.substr(0, head_end + 4);
     input_.erase(0, head_end + 4);
-    const std::string bytes = answer(head);
-    ::send(socket(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (head.find(" /cut ") != std::string::npos && !name_.empty()) return end();
+    answers_.push_back({std::chrono::steady_clock::now() + milliseconds(origin_.delay_ms_), answer(head)});
   }
+  send_due();
+}
+
+void LoginOrigin::Connection::send_due() {
+  for (; !answers_.empty() && answers_.front().due <= std::chrono::steady_clock::now(); answers_.pop_front())
+    ::send(socket(), answers_.front().bytes.data(), answers_.front().bytes.size(), MSG_NOSIGNAL);
 }
 
 std::string LoginOrigin::Connection::answer(const std::string& head) {
@@ -87,7 +103,8 @@ std::string LoginOrigin::Connection::answer(const std::string& head) {
   }
   if (type == "TYPE3" && is_challenged_) be(name);
   if (!name_.empty()) return response("200 OK", "", name_);
-  if (head.find(" /open ") != std::string::npos) return response("200 OK", "", "nobody");
+  if (head.find(" /open ") != std::string::npos || head.find(" /cut ") != std::string::npos)
+    return response("200 OK", "", "nobody");
   return response("401 Unauthorized", origin_.fields_, "");
 }
 

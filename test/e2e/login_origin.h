@@ -2,15 +2,18 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "accept_loop.h"
+#include "process.h"
 
 namespace sluice::e2e {
 
 /// Answers each request with the name that its connection was logged in with, or with 401 and a challenge.
 /// `Authorization: SCHEME TYPE1` begins a login, `SCHEME TYPE3 NAME` ends it, of any scheme. To
-/// /open it says "nobody" in place of the challenge, and to /hold nothing at all.
+/// /open it says "nobody" in place of the challenge, and to /hold nothing at all. At /cut it closes a
+/// connection that is logged in, and says "nobody" on any other.
 class LoginOrigin {
  public:
   /// `fields`: whole lines of its challenges.
@@ -18,6 +21,8 @@ class LoginOrigin {
 
   std::string address() const { return loop_.address(); }
   std::string pool(const std::string& more = "") const { return loop_.pool(more); }
+  /// From now on each answer takes so long.
+  void set_delay(milliseconds delay) { delay_ms_ = delay.count(); }
   /// Open ones, on which somebody is logged in.
   size_t logged_in() const { return logged_in_; }
   /// Closes them.
@@ -32,7 +37,8 @@ class LoginOrigin {
   std::atomic<size_t> logged_in_{0};
   std::atomic<size_t> held_{0};
   std::atomic<size_t> ended_logins_{0};  // how often
-  AcceptLoop loop_;                      // the last: its thread uses all the others
+  std::atomic<int64_t> delay_ms_{0};
+  AcceptLoop loop_;  // the last: its thread uses all the others
 };
 
 }  // namespace sluice::e2e

@@ -79,15 +79,54 @@ TEST_CASE("requests of others between the steps of a login do not break it") {
   CHECK(ask(alice) == "alice");
 }
 
-TEST_CASE("hedges, bounds on a backend's requests and splits keep a login where it is") {
+uint64_t retries(const Proxy& proxy) {
+  return proxy.json("status")["retries"].get<uint64_t>();
+}
+
+TEST_CASE("what belongs to a login is never sent to a second backend as well, whatever takes long") {
+  LoginOrigin origin;
+  LoginOrigin second;
+  const Proxy proxy(pool_of_both(origin, second, "retry = { hedge = \"1ms\" }\n"), kOneWorker);
+  origin.set_delay(40ms);
+  second.set_delay(40ms);
+  RawClient alice(proxy.port());
+  for (const char* scheme : {"NTLM", "Negotiate"}) {
+    log_in(alice, "alice", scheme);
+    for (int i = 0; i < 5; ++i) CHECK(ask(alice) == "alice");
+    CHECK(retries(proxy) == 0);
+    CHECK(origin.logged_in() + second.logged_in() == 1);
+  }
+  RawClient other(proxy.port());  // Whose requests are.
+  CHECK(eventually([&] { return ask(other, "", "/open") == "nobody" && retries(proxy) > 0; }));
+  const uint64_t before = retries(proxy);
+  for (int i = 0; i < 3; ++i) CHECK(ask(alice) == "alice");
+  CHECK(retries(proxy) == before);
+}
+
+TEST_CASE(
+    "a request that is sent again since its login's connection ended is nobody's, and not another client's") {
+  const LoginOrigin origin;
+  const Proxy proxy(origin.pool(), kOneWorker);
+  RawClient alice = logged_in(proxy, "alice");
+  RawClient bob = logged_in(proxy, "bob");
+  CHECK(ask(alice, "", "/cut") == "nobody");
+  CHECK(retries(proxy) == 1);
+  CHECK(origin.logged_in() == 1);
+  CHECK(ask(alice) == "401");
+  CHECK(ask(bob) == "bob");
+  log_in(alice, "alice");
+  CHECK(ask(alice) == "alice");
+  CHECK(ask(bob) == "bob");
+}
+
+TEST_CASE("bounds on a backend's requests and splits keep a login where it is") {
   const LoginOrigin origin;
   const LoginOrigin second;
-  const std::string two = pool_of_both(origin, second, "retry = { hedge = \"1ms\" }\n");
   const std::string split = origin.pool() + "[pool.next]\nbackends = [\"" + second.address() +
                             "\"]\nhealth = false\n" + "[[route]]\npool = { shop = 1, next = 1 }\n";
   const std::string bounded = "[pool.shop]\nhealth = false\nbackends = [{ address = \"" + origin.address() +
                               "\", max_requests = 1 }]\n";
-  for (const std::string& toml : {two, split, bounded}) {
+  for (const std::string& toml : {split, bounded}) {
     CAPTURE(toml);
     const Proxy proxy(toml, kOneWorker);
     RawClient alice = logged_in(proxy, "alice");
@@ -101,9 +140,11 @@ TEST_CASE("hedges, bounds on a backend's requests and splits keep a login where 
 
 TEST_CASE(
     "several clients of several workers, with retries and hedges, are each taken for themselves alone") {
-  const LoginOrigin origin;
-  const LoginOrigin second;
+  LoginOrigin origin;
+  LoginOrigin second;
   const Proxy proxy(pool_of_both(origin, second, "retry = { attempts = 3, hedge = \"1ms\" }\n"), 3);
+  origin.set_delay(10ms);
+  second.set_delay(10ms);
   const std::vector<std::string> names = {"alice", "bob", "carol", "dave"};
   std::vector<RawClient> clients = connect_many(proxy.port(), names.size());
   for (size_t i = 0; i < names.size(); ++i) CHECK(ask(clients[i], "NTLM TYPE1") == "401");
@@ -113,6 +154,7 @@ TEST_CASE(
     for (size_t i = 0; i < names.size(); ++i) CHECK(ask(clients[i]) == names[i]);
     CHECK(ask(other, "", "/open") == "nobody");
   }
+  CHECK(retries(proxy) > 0);
 }
 
 TEST_CASE("a POST is not lost to a login's connection that its backend is about to close: it gets a 401") {
@@ -143,6 +185,55 @@ TEST_CASE("a login does not go to the clients of another process in a takeover")
   log_in(alice, "alice");
   CHECK(ask(alice) == "alice");
   CHECK(ask(mallory, "", "/open") == "nobody");
+}
+
+/// Each is asked on, is taken for itself or for nobody, and can log in again.
+void check_own_logins(std::vector<RawClient>& clients, const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string now = ask(clients[i]);
+    CHECK_MESSAGE((now == names[i] || now == "401"), now);
+  }
+  for (size_t i = 0; i < names.size(); ++i) log_in(clients[i], names[i]);
+  for (size_t i = 0; i < names.size(); ++i) CHECK(ask(clients[i]) == names[i]);
+}
+
+TEST_CASE("a login does not go to other clients when its connection moves to another worker") {
+  const LoginOrigin origin;
+  Proxy proxy(origin.pool(), 4);
+  const std::vector<std::string> names = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
+  std::vector<RawClient> clients = connect_many(proxy.port(), names.size());
+  for (size_t i = 0; i < names.size(); ++i) log_in(clients[i], names[i]);
+  std::vector<RawClient> others = connect_many(proxy.port(), 4);
+  for (const char* workers : {"1", "3", "1"}) {
+    proxy.set_in_server_table("workers", workers);
+    proxy.write_config(origin.pool());
+    REQUIRE(proxy.admin("reload").exit_code == 0);
+    REQUIRE(eventually([&] { return proxy.json("status")["leaving_workers"] == 0; }));
+    for (RawClient& other : others) CHECK(ask(other, "", "/open") == "nobody");
+    check_own_logins(clients, names);
+    for (RawClient& other : others) CHECK(ask(other, "", "/open") == "nobody");
+    CHECK(origin.logged_in() == names.size());
+  }
+}
+
+TEST_CASE("a login does not go to other clients on the way back of a probation") {
+  const LoginOrigin origin;
+  Proxy proxy(origin.pool(), Proxy::StateFile::kept, kOneWorker);
+  proxy.add_to_server_table("probation = \"1m\"");
+  proxy.write_config(origin.pool());
+  const Successors successors(proxy);
+  const std::vector<std::string> names = {"alice", "bob"};
+  std::vector<RawClient> clients = connect_many(proxy.port(), names.size());
+  for (size_t i = 0; i < names.size(); ++i) log_in(clients[i], names[i]);
+  RawClient other(proxy.port());
+  REQUIRE(proxy.admin("upgrade").exit_code == 0);
+  CHECK(ask(other, "", "/open") == "nobody");
+  check_own_logins(clients, names);
+  REQUIRE(proxy.admin("upgrade --back").exit_code == 0);
+  REQUIRE(eventually([&] { return pid_of(proxy) == proxy.process().pid(); }));
+  CHECK(ask(other, "", "/open") == "nobody");
+  check_own_logins(clients, names);
+  CHECK(ask(other, "", "/open") == "nobody");
 }
 
 TEST_CASE("a backend that drains closes the connections of logins that rest") {
