@@ -184,7 +184,10 @@ TEST_CASE("sluice demo serves without any configuration, until it is told to end
 void check_told_of_stop(const Response& response) {
   CHECK_MESSAGE(response.status == 503, response.error);
   for (const char* part :
-       {"Connection: close\r\n", "Proxy-Status: sluice; error=proxy_internal_error", "Retry-After: 1\r\n"}) {
+       {"Connection: close\r\n",
+        "Proxy-Status: sluice; error=proxy_internal_error; details=\"the process stopped before there was a "
+        "response\"\r\n",
+        "Retry-After: 1\r\n"}) {
     CHECK_MESSAGE(response.head.find(part) != std::string::npos, response.head);
   }
 }
