@@ -228,6 +228,25 @@ TEST_CASE(
   for (auto& client : newcomers) CHECK(client.get("/hello").ok());
 }
 
+TEST_CASE("at max_connections there is one warning, however many clients come, and status shows the bound") {
+  Full at;
+  auto clients = connect_many(at.proxy.port(), 20);
+  for (auto& client : clients) CHECK(client.get("/hello").ok());
+  std::vector<RawClient> newcomers;
+  for (int i = 0; i < 10; ++i) {
+    newcomers.emplace_back(at.proxy.port());
+    CHECK(newcomers.back().get("/hello").ok());
+  }
+  CHECK(eventually([&] { return at.displaced() == 10 && at.open() == 20; }));
+  const std::string status = at.proxy.admin("status").output;
+  CHECK_MESSAGE(has(status, "\nconnections open=20 most=20 accepted=30 closed_for_new_ones=10\n"), status);
+  const std::string log = at.proxy.log();
+  const size_t warning = log.find("server.max_connections is reached");
+  REQUIRE(warning != std::string::npos);
+  CHECK(has(log.substr(warning), " max_connections=20\n"));
+  CHECK(log.find("server.max_connections is reached", warning + 1) == std::string::npos);
+}
+
 TEST_CASE("connections that are asked something make no room, and a new client gets the first that is free") {
   Full at;
   auto clients = connect_many(at.proxy.port(), 20);
