@@ -154,6 +154,31 @@ TEST_CASE("a wait that another command undoes is a conflict at once, and says by
   }
 }
 
+TEST_CASE("a wait that a reload or a commit undoes is a conflict at once, and says by whom") {
+  DemoApp app({.delay = "10m"});
+  const Proxy proxy(Proxy::pool({&app}));
+  REQUIRE(proxy.wait_for_healthy(1));
+  Child request({"curl", "-s", proxy.url("/hello")}, "/dev/null");
+  REQUIRE(eventually([&] { return proxy.json("backend list")["backends"][0]["in_flight"] == 1; }));
+  const std::string backend = "shop " + app.address();
+  for (const std::string undoes : {"reload --reset", "commit"}) {
+    CAPTURE(undoes);
+    AdminSession waiter(proxy.socket_path());
+    waiter.send("backend drain " + backend + " --wait 60s");
+    REQUIRE(eventually([&] { return proxy.state_of(app) == "draining"; }));
+    AdminSession other(proxy.socket_path());
+    if (undoes == "commit") {
+      CHECK(other.ask("begin").starts_with("ok"));
+      CHECK(other.ask("backend ready " + backend).starts_with("ok"));
+    }
+    CHECK(other.ask(undoes).starts_with("ok"));
+    const std::string answer = waiter.hear();
+    CHECK_MESSAGE(answer.starts_with("error conflict: "), answer);
+    CHECK_MESSAGE(has(answer, "undone meanwhile, by \"" + undoes + "\""), answer);
+    CHECK_MESSAGE(has(answer, "pid=" + std::to_string(getpid())), answer);
+  }
+}
+
 TEST_CASE("to wait for a backend that another command removes or drains is a conflict at once") {
   const Proxy proxy("[pool.shop]\nbackends = [\"127.0.0.1:1\"]\n");
   for (const std::string verb : {"remove", "drain"}) {
