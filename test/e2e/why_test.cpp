@@ -3,6 +3,7 @@
 
 #include "fixtures.h"
 #include "raw_client.h"
+#include "recording_origin.h"
 
 #include <doctest/doctest.h>
 
@@ -139,6 +140,9 @@ TEST_CASE("who waits is counted, who failed comes first with the cause, and atte
   const auto why = proxy.json("why lost");
   CHECK(why["pool_now"]["backends"][0]["cause"] == "GET /status/404: 404, expected 200");
   CHECK(proxy.json("backend list")["backends"][0]["cause"] == "GET /status/404: 404, expected 200");
+  const std::string shown = proxy.admin("pool show shop").output;
+  CHECK_MESSAGE(has(shown, "probe = GET /status/404 every 100ms"), shown);
+  CHECK_MESSAGE(has(shown, "cause=\"GET /status/404: 404, expected 200\""), shown);
   CHECK(eventually([&] {
     return has(read_file(directory.path("access")),
                R"("probe":")" + app.address() + R"(: GET /status/404: 404, expected 200"})");
@@ -168,6 +172,38 @@ TEST_CASE("who waits is counted, who failed comes first with the cause, and atte
   const std::string log = read_file(directory.path("access"));
   CHECK(has(log, "\"attempts\":0"));
   CHECK(has(log, "\"held_ms\":3"));
+}
+
+TEST_CASE("of a request that was retried the access log, why, status and counters tell the same") {
+  RecordingOrigin closing;
+  closing.answer("/hello", {.then = Answer::Then::close});
+  const DemoApp app;
+  DemoApp dead;
+  dead.kill();
+  const TempDir directory;
+  const std::string log = directory.path("access");
+  const Proxy proxy("[server.access_log]\npath = \"" + log + "\"\nformat = \"json\"\n\n" + kTrusting +
+                        "[pool.shop]\nhealth = false\nbackends = [\"" + dead.address() + "\", \"" +
+                        closing.address() + "\", \"" + app.address() + "\"]\n",
+                    1);
+  RawClient client(proxy.port());
+  client.send(get_with_id("/hello", "often"));
+  REQUIRE(client.receive().ok());
+  const auto why = proxy.json("why often")["requests"][0];
+  CHECK(why["attempts"] == 3);
+  REQUIRE(why["attempt"].size() == 3);
+  CHECK(why["attempt"][0]["cause"] == "connect_refused");
+  CHECK(why["attempt"][1]["cause"] == "backend_closed");
+  CHECK(why["attempt"][2]["cause"] == "ok");
+  CHECK(has(proxy.admin("why often").output, " status=200 attempts=3 "));
+  CHECK(proxy.json("status")["retries"] == 2);
+  CHECK(proxy.json("pool show shop")["retried"] == 2);
+  const std::string counters = proxy.admin("counters").output;
+  CHECK(has(counters, " cause=connect_refused count=1"));
+  CHECK(has(counters, " cause=backend_closed count=1"));
+  REQUIRE(eventually([&] { return has(read_file(log), "\"request_id\":\"often\""); }));
+  CHECK(has(read_file(log), "\"attempts\":3"));
+  CHECK(closing.requests().size() == 1);
 }
 
 }  // namespace
