@@ -190,6 +190,35 @@ TEST_CASE("connections that the new process has no room for end politely in the 
   CHECK(at.proxy.process().wait() == 0);
 }
 
+TEST_CASE("connections for which the new process has no descriptors end politely in the old one") {
+  Setup at;
+  auto clients = connect_many(at.port, 100);
+  wait_until_accepted(at.proxy, 100);
+  const TempDir directory;
+  // What one process may open, which no configuration says.
+  Child successor(
+      {"sh", "-c",
+       "ulimit -n 80 && exec " + sluice_binary() + " run -c " + at.proxy.config_path() + " --takeover"},
+      directory.path("successor"));
+  REQUIRE(eventually([&] { return pid_of(at.proxy) == successor.pid(); }));
+  const auto all_stay = [&] {
+    return std::ranges::all_of(clients, [](const auto& client) { return client.is_open(); });
+  };
+  CHECK_FALSE(eventually([&] { return !all_stay(); }, 2s));
+  CHECK(successor.descriptors() < 66);  // The last quarter is for backends, probes and commands.
+  size_t moved = 0;
+  for (auto& client : clients) {
+    const auto response = client.get("/hello");
+    CHECK(response.ok());
+    if (!says_close(response)) ++moved;
+  }
+  CHECK(moved > 0);
+  CHECK(moved < 60);
+  CHECK(at.proxy.process().wait() == 0);
+  CHECK(RawClient(at.port).get("/hello").ok());
+  CHECK(at.proxy.state_of(at.app) == "healthy");
+}
+
 // ---- with the new process played by the test
 
 /// A takeover up to the moment at which connections come.
