@@ -154,7 +154,8 @@ void Client::begin_response() {
   const bool close = is_refused_ || !head.keep_alive || shared_.phase != Shared::Phase::serving;
   response_.emplace(
       std::move(answer_),
-      Response::Terms{.to_head = head.is_head(), .to_http_1_0 = head.version.minor == 0, .close = close},
+      Response::Terms{
+          .to_head = head.is_head(), .to_http_1_0 = head.protocol == http::Protocol::http1_0, .close = close},
       shared_.options.version);
 }
 

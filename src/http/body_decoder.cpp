@@ -1,3 +1,4 @@
+#include <sluice/base/check.h>
 #include <sluice/http/body_decoder.h>
 
 #include <algorithm>
@@ -53,6 +54,9 @@ void BodyDecoder::begin(Framing framing, From from) {
       break;
     case Framing::Kind::until_close:
       state_ = State::until_close;
+      break;
+    case Framing::Kind::stream_end:
+      CHECK(false);  // HTTP/2 has frames for its bodies.
       break;
   }
 }

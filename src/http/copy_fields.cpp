@@ -60,7 +60,7 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
                  Disguises disguises) {
   const bool nominates = head.connection_names_fields;
   const bool removes = edits != nullptr && !edits->removed.empty();
-  const std::string_view bytes = head.bytes();
+  const std::string_view bytes = RawFields::bytes(head);
   size_t run_begin = 0;
   size_t run_end = 0;
   for (const Field& field : head.fields()) {
@@ -71,11 +71,12 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
                       (disguises == Disguises::dropped && field.name == FieldName::other &&
                        disguised(head.name(field)) != FieldName::other);
     if (drop) continue;
-    if (field.begin != run_end) {
+    const FieldPlace& place = RawFields::place(field);
+    if (place.begin != run_end) {
       out.append(bytes.substr(run_begin, run_end - run_begin));
-      run_begin = field.begin;
+      run_begin = place.begin;
     }
-    run_end = field.end;
+    run_end = place.end;
   }
   out.append(bytes.substr(run_begin, run_end - run_begin));
 }
@@ -86,7 +87,7 @@ FieldList forwardable_trailers(const FieldList& trailers, const Head& head, cons
     const auto name = trailers.name(field);
     const bool drop = (head.connection_names_fields && is_nominated(head, name)) ||
                       (edits != nullptr && is_removed(*edits, name)) || disguised(name) != FieldName::other;
-    if (!drop) RawFields::add_line(kept, RawFields::line(trailers, field), field.name_size);
+    if (!drop) RawFields::add_line(kept, RawFields::line(trailers, field), RawFields::place(field).name_size);
   }
   return kept;
 }
@@ -96,21 +97,22 @@ void append_number(std::string& out, uint64_t number) {
 }
 
 void append_framing(std::string& out, const Framing& framing) {
-  if (framing.kind == Framing::Kind::chunked) {
+  if (framing.kind == Framing::Kind::chunked || framing.kind == Framing::Kind::stream_end) {
     out += "Transfer-Encoding: chunked\r\n";
   } else if (framing.kind == Framing::Kind::length) {
     Appender(out, 18 + Appender::kMostDigits).add("Content-Length: ").add(framing.length).add("\r\n");
   }
 }
 
-void append_via(std::string& out, Version version, const FieldEdits* edits) {
-  if (edits == nullptr && version.minor == 1) {  // The rule, in one piece.
+void append_via(std::string& out, Protocol protocol, const FieldEdits* edits) {
+  if (edits == nullptr && protocol == Protocol::http1_1) {  // The rule, in one piece.
     out += kDefaultViaLine;
     return;
   }
   const std::string_view name = edits == nullptr ? kDefaultVia : std::string_view(edits->via);
   if (name.empty()) return;
-  out += version.minor == 0 ? "Via: 1.0 " : "Via: 1.1 ";
+  constexpr std::array<std::string_view, 3> kStarts = {"Via: 1.0 ", "Via: 1.1 ", "Via: 2.0 "};
+  out += kStarts[static_cast<size_t>(protocol)];
   out += name;
   out += "\r\n";
 }

@@ -34,8 +34,8 @@ void copy_fields(std::string& out, const Head& head, uint32_t dropped, const Fie
 void append_number(std::string& out, uint64_t number);
 /// "Content-Length: 5\r\n" or "Transfer-Encoding: chunked\r\n", or nothing.
 void append_framing(std::string& out, const Framing& framing);
-/// The Via line of a message that came with this version, by the edits' name (RFC 9110 7.6.3); nothing when
+/// The Via line of a message that came by this protocol, by the edits' name (RFC 9110 7.6.3); nothing when
 /// they ask for none. `edits` may be null.
-void append_via(std::string& out, Version version, const FieldEdits* edits);
+void append_via(std::string& out, Protocol protocol, const FieldEdits* edits);
 
 }  // namespace sluice::http

@@ -112,16 +112,15 @@ void FieldList::add(std::string_view name, std::string_view value) {
   CHECK(is_token(name));
   CHECK(value.find_first_of(kForbiddenInValues) == std::string_view::npos);
   value = trim(value);
-  Field field{.begin = static_cast<uint32_t>(bytes_.size()),
-              .name_size = static_cast<uint32_t>(name.size()),
-              .value_size = static_cast<uint32_t>(value.size()),
-              .name = field_name(name)};
+  FieldPlace place{.begin = static_cast<uint32_t>(bytes_.size()),
+                   .name_size = static_cast<uint32_t>(name.size()),
+                   .value_size = static_cast<uint32_t>(value.size())};
   bytes_.append(name).append(kColon);
-  field.value_begin = static_cast<uint32_t>(bytes_.size());
+  place.value_begin = static_cast<uint32_t>(bytes_.size());
   bytes_.append(value).append(kLineEnd);
-  field.end = static_cast<uint32_t>(bytes_.size());
-  fields_.push_back(field);
-  present_ |= mark_of(field.name);
+  place.end = static_cast<uint32_t>(bytes_.size());
+  fields_.push_back(RawFields::field(field_name(name), place));
+  present_ |= mark_of(fields_.back().name);
 }
 
 void RawFields::add_line(FieldList& list, std::string_view line, size_t name_size) {
@@ -131,18 +130,18 @@ void RawFields::add_line(FieldList& list, std::string_view line, size_t name_siz
   const auto blanks =
       value.empty() ? behind_colon.size() : static_cast<size_t>(value.data() - behind_colon.data());
   list.bytes_.append(line);
-  list.fields_.push_back({.begin = begin,
-                          .name_size = static_cast<uint32_t>(name_size),
-                          .value_begin = begin + static_cast<uint32_t>(name_size + 1 + blanks),
-                          .value_size = static_cast<uint32_t>(value.size()),
-                          .end = static_cast<uint32_t>(list.bytes_.size()),
-                          .name = field_name(line.substr(0, name_size))});
+  const FieldPlace place{.begin = begin,
+                         .name_size = static_cast<uint32_t>(name_size),
+                         .value_begin = begin + static_cast<uint32_t>(name_size + 1 + blanks),
+                         .value_size = static_cast<uint32_t>(value.size()),
+                         .end = static_cast<uint32_t>(list.bytes_.size())};
+  list.fields_.push_back(field(field_name(line.substr(0, name_size)), place));
   list.present_ |= mark_of(list.fields_.back().name);
 }
 
 void FieldList::add(const FieldList& others) {
   for (const Field& field : others.fields()) {
-    RawFields::add_line(*this, RawFields::line(others, field), field.name_size);
+    RawFields::add_line(*this, RawFields::line(others, field), RawFields::place(field).name_size);
   }
 }
 
@@ -150,7 +149,7 @@ void FieldList::remove(std::string_view removed) {
   FieldList kept;
   for (const Field& field : fields()) {
     if (equals_ignoring_case(name(field), removed)) continue;
-    RawFields::add_line(kept, RawFields::line(*this, field), field.name_size);
+    RawFields::add_line(kept, RawFields::line(*this, field), RawFields::place(field).name_size);
   }
   *this = std::move(kept);
 }

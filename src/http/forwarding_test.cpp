@@ -123,9 +123,11 @@ TEST_CASE("without a body the Content-Length is that of the body there would hav
 
 TEST_CASE("what has no known end is chunked for HTTP/1.1 and until the close for HTTP/1.0") {
   using Kind = Framing::Kind;
-  CHECK(framing_towards({1, 1}, {.kind = Kind::until_close}).kind == Kind::chunked);
-  CHECK(framing_towards({1, 0}, {.kind = Kind::chunked}).kind == Kind::until_close);
-  CHECK(framing_towards({1, 0}, {.kind = Kind::length, .length = 4}).length == 4);
+  CHECK(framing_towards(Protocol::http1_1, {.kind = Kind::until_close}).kind == Kind::chunked);
+  CHECK(framing_towards(Protocol::http1_0, {.kind = Kind::chunked}).kind == Kind::until_close);
+  CHECK(framing_towards(Protocol::http1_1, {.kind = Kind::stream_end}).kind == Kind::chunked);
+  CHECK(framing_towards(Protocol::http2, {.kind = Kind::until_close}).kind == Kind::stream_end);
+  CHECK(framing_towards(Protocol::http1_0, {.kind = Kind::length, .length = 4}).length == 4);
 }
 
 std::string forwarded(const std::string& fields, RequestForwarding forwarding,

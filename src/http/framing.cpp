@@ -38,7 +38,8 @@ Result<Declared> declared(const Head& head) {
     }
   }
   if (result.chunked && result.length) return ambiguous("both Content-Length and Transfer-Encoding");
-  if (result.chunked && head.version.minor == 0) return ambiguous("Transfer-Encoding in an HTTP/1.0 message");
+  if (result.chunked && head.protocol == Protocol::http1_0)
+    return ambiguous("Transfer-Encoding in an HTTP/1.0 message");
   return result;
 }
 
@@ -67,7 +68,7 @@ Result<Framing> response_framing(const ResponseHead& head, bool to_head_request)
 }
 
 ConnectionOptions connection_options(const Head& head) {
-  ConnectionOptions options{.keep_alive = head.version.minor != 0};
+  ConnectionOptions options{.keep_alive = head.protocol != Protocol::http1_0};
   if (!head.has(FieldName::connection)) return options;
   bool close = false;
   for (const Field& field : head.fields()) {

@@ -8,7 +8,7 @@ namespace sluice::http {
 
 void Head::clear_head() {
   clear_fields();
-  version = {};
+  protocol = Protocol::http1_1;
   framing = {};
   keep_alive = connection_names_fields = false;
 }
@@ -18,6 +18,7 @@ namespace {
 /// An absolute-form target's authority and what follows it; nothing for the other forms and other schemes
 /// (RFC 9112 3.2.2).
 struct Absolute {
+  std::string_view scheme;  // in lower case
   std::string_view authority;
   std::string_view rest;
 };
@@ -26,11 +27,12 @@ std::optional<Absolute> absolute_form(std::string_view target) {
   if (target.starts_with('/')) return std::nullopt;
   const auto scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return std::nullopt;
-  const auto scheme = target.substr(0, scheme_end);
-  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) return std::nullopt;
+  const auto given = target.substr(0, scheme_end);
+  const std::string_view scheme = equals_ignoring_case(given, "https") ? "https" : "http";
+  if (!equals_ignoring_case(given, scheme)) return std::nullopt;
   target.remove_prefix(scheme_end + 3);
   const auto end = std::min(target.find_first_of("/?"), target.size());
-  return Absolute{target.substr(0, end), target.substr(end)};
+  return Absolute{.scheme = scheme, .authority = target.substr(0, end), .rest = target.substr(end)};
 }
 
 }  // namespace
@@ -41,6 +43,12 @@ std::string_view RequestHead::path() const {
   if (const auto absolute = absolute_form(path))
     path = absolute->rest.starts_with('/') ? absolute->rest : "/";
   return path.substr(0, path.find('?'));
+}
+
+std::string_view RequestHead::scheme() const {
+  if (scheme_ != Scheme::unknown) return scheme_ == Scheme::https ? "https" : "http";
+  const auto absolute = absolute_form(target());
+  return absolute ? absolute->scheme : std::string_view();
 }
 
 std::string_view RequestHead::host() const {
@@ -78,13 +86,14 @@ bool RequestHead::is_idempotent() const {
 void RequestHead::clear() {
   clear_head();
   expects_continue = false;
-  method_size = target_begin = target_size = 0;
+  method_size_ = target_begin_ = target_size_ = 0;
+  scheme_ = Scheme::unknown;
 }
 
 void ResponseHead::clear() {
   clear_head();
   status = 0;
-  reason_begin = reason_size = 0;
+  reason_begin_ = reason_size_ = 0;
 }
 
 }  // namespace sluice::http

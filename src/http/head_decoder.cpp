@@ -8,6 +8,7 @@
 #include <llhttp.h>
 
 #include "http/framing.h"
+#include "http/raw_fields.h"
 #include "http/strict.h"
 
 namespace sluice::http {
@@ -36,6 +37,10 @@ struct HeadDecoder::Parser {
   unsigned blank_lines = 0;
 
   uint32_t offset(const char* at) const { return before + static_cast<uint32_t>(at - piece); }
+  /// Of a head that is complete.
+  Http1Version version() {
+    return {.major = llhttp_get_http_major(&llhttp), .minor = llhttp_get_http_minor(&llhttp)};
+  }
 };
 
 /// The callbacks, which only note where things are.
@@ -58,10 +63,10 @@ struct HeadCallbacks {
   static int on_name(llhttp_t* llhttp, const char* at, size_t size) {
     Parser& parser = of(llhttp);
     if (!parser.in_field_name) {
-      parser.fields->push_back({.begin = parser.offset(at)});
+      parser.fields->push_back(RawFields::field(FieldName::other, {.begin = parser.offset(at)}));
       parser.in_field_name = true;
     }
-    parser.fields->back().name_size += static_cast<uint32_t>(size);
+    RawFields::place(parser.fields->back()).name_size += static_cast<uint32_t>(size);
     return 0;
   }
 
@@ -72,7 +77,7 @@ struct HeadCallbacks {
 
   static int on_value(llhttp_t* llhttp, const char* at, size_t size) {
     Parser& parser = of(llhttp);
-    Field& field = parser.fields->back();
+    FieldPlace& field = RawFields::place(parser.fields->back());
     if (field.value_begin == 0) field.value_begin = parser.offset(at);
     // From its first to its last byte, whatever llhttp skipped between the pieces.
     field.value_size = parser.offset(at) + static_cast<uint32_t>(size) - field.value_begin;
@@ -129,7 +134,7 @@ bool HeadDecoder::has_begun() const {
 }
 
 std::string_view HeadDecoder::taken(const Head& head) const {
-  return parser().in_blank_line ? "\r" : head.bytes();
+  return parser().in_blank_line ? "\r" : RawFields::bytes(head);
 }
 
 namespace {
@@ -175,12 +180,13 @@ std::string with_spaces_for_tabs(std::string text) {
 uint32_t finish_fields(std::vector<Field>& fields, std::string_view bytes) {
   uint32_t present = 0;
   for (size_t i = 0; i < fields.size(); ++i) {
-    Field& field = fields[i];
-    field.end = i + 1 < fields.size() ? fields[i + 1].begin : static_cast<uint32_t>(bytes.size() - 2);
-    const auto value = trim(bytes.substr(field.value_begin, field.value_size));
-    field.value_size = static_cast<uint32_t>(value.size());
-    field.name = field_name(bytes.substr(field.begin, field.name_size));
-    present |= uint32_t{1} << static_cast<unsigned>(field.name);
+    FieldPlace& place = RawFields::place(fields[i]);
+    place.end = i + 1 < fields.size() ? RawFields::place(fields[i + 1]).begin
+                                      : static_cast<uint32_t>(bytes.size() - 2);
+    const auto value = trim(bytes.substr(place.value_begin, place.value_size));
+    place.value_size = static_cast<uint32_t>(value.size());
+    fields[i].name = field_name(bytes.substr(place.begin, place.name_size));
+    present |= uint32_t{1} << static_cast<unsigned>(fields[i].name);
   }
   return present;
 }
@@ -310,8 +316,8 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
     return error_of(of_, ErrorCode::malformed, "a line that does not end in CRLF", 400);
   }
   head.present_ = finish_fields(head.fields_, head.bytes_);
-  head.version = {.major = llhttp_get_http_major(&state.llhttp),
-                  .minor = llhttp_get_http_minor(&state.llhttp)};
+  const bool is_of_1_0 = llhttp_get_http_minor(&state.llhttp) == 0;
+  head.protocol = is_of_1_0 ? Protocol::http1_0 : Protocol::http1_1;
   const auto options = connection_options(head);
   head.keep_alive = options.keep_alive;
   head.connection_names_fields = options.names_fields;
@@ -321,14 +327,14 @@ Result<HeadDecoder::Progress> HeadDecoder::run(std::string_view bytes, Head& hea
 Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, RequestHead& head) {
   auto progress = run(bytes, head);
   if (!progress || !progress->complete) return progress;
-  head.method_size = static_cast<uint32_t>(head.bytes().find(' '));
-  head.target_begin = parser().url_begin;
-  head.target_size = parser().url_size;
-  if (auto checked = check_request(head); !checked) return std::move(checked).error();
+  head.method_size_ = static_cast<uint32_t>(head.bytes_.find(' '));
+  head.target_begin_ = parser().url_begin;
+  head.target_size_ = parser().url_size;
+  if (auto checked = check_request(head, parser().version()); !checked) return std::move(checked).error();
   auto framing = request_framing(head);
   if (!framing) return std::move(framing).error();
   head.framing = *framing;
-  head.expects_continue = head.version.minor == 1 && head.has(FieldName::expect);
+  head.expects_continue = head.protocol == Protocol::http1_1 && head.has(FieldName::expect);
   reset();
   return progress;
 }
@@ -338,9 +344,9 @@ Result<HeadDecoder::Progress> HeadDecoder::decode(std::string_view bytes, Respon
   auto progress = run(bytes, head);
   if (!progress || !progress->complete) return progress;
   head.status = llhttp_get_status_code(&parser().llhttp);
-  head.reason_begin = parser().url_begin;
-  head.reason_size = parser().url_size;
-  if (auto checked = check_response(head); !checked) return std::move(checked).error();
+  head.reason_begin_ = parser().url_begin;
+  head.reason_size_ = parser().url_size;
+  if (auto checked = check_response(head, parser().version()); !checked) return std::move(checked).error();
   auto framing = response_framing(head, to_head_request);
   if (!framing) return std::move(framing).error();
   head.framing = *framing;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "http/raw_fields.h"
 #include "http/test_tools.h"
 
 #include <doctest/doctest.h>
@@ -21,19 +22,19 @@ TEST_CASE("a request head has its parts as views into one buffer, however it was
     const auto decoded = decode_request(kRequest + "body", head, piece);
     REQUIRE(decoded.error == "");
     CHECK(decoded.used == kRequest.size());
-    CHECK(head.bytes() == kRequest);
+    CHECK(head.text() == kRequest);
     CHECK(head.method() == "GET");
     CHECK(head.target() == "/a/b?c=d");
     CHECK(head.path() == "/a/b");
     CHECK(head.host() == "shop.example");
-    CHECK(head.version == Version{1, 1});
+    CHECK(head.protocol == Protocol::http1_1);
     CHECK(head.keep_alive);
     CHECK(head.framing.kind == Framing::Kind::none);
     REQUIRE(head.fields().size() == 4);
     CHECK(head.value(head.fields()[1]) == "");
     CHECK(head.name(head.fields()[2]) == "X-Spaces");
     CHECK(head.value(head.fields()[2]) == "one two");
-    CHECK(head.line(head.fields()[3]) == "Cookie: a=b; c=d\r\n");
+    CHECK(RawFields::line(head, head.fields()[3]) == "Cookie: a=b; c=d\r\n");
   }
 }
 

@@ -7,7 +7,7 @@ namespace {
 constexpr std::string_view kCookie = "cookie";
 
 bool is_named(const Head& head, const Field& field, std::string_view name) {
-  return field.name_size == name.size() && equals_ignoring_case(head.name(field), name);
+  return head.name(field).size() == name.size() && equals_ignoring_case(head.name(field), name);
 }
 
 std::string_view unquoted(std::string_view value) {

@@ -1,6 +1,8 @@
 #include <sluice/base/text.h>
 #include <sluice/http/max_forwards.h>
 
+#include "http/raw_fields.h"
+
 namespace sluice::http {
 
 bool ends_here(const RequestHead& head) {
@@ -11,15 +13,14 @@ bool ends_here(const RequestHead& head) {
 }
 
 std::string trace_content(const RequestHead& head) {
-  const auto bytes = head.bytes();
-  std::string content(bytes.substr(0, bytes.find("\r\n") + 2));
+  std::string content = concat({head.request_line(), "\r\n"});
   for (const Field& field : head.fields()) {
     const auto name = head.name(field);
     if (equals_ignoring_case(name, "authorization") || equals_ignoring_case(name, "cookie") ||
         equals_ignoring_case(name, "proxy-authorization")) {
       continue;
     }
-    content += head.line(field);
+    content += RawFields::line(head, field);
   }
   return content += "\r\n";
 }

@@ -32,7 +32,7 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 /// All lines of a list field as one.
 void append_list(std::string& out, const RequestHead& head, FieldName name) {
   for (const Field& field : head.fields()) {
-    if (field.name != name || field.value_size == 0) continue;
+    if (field.name != name || head.value(field).empty()) continue;
     out += head.value(field);
     out += ", ";
   }
@@ -176,13 +176,14 @@ void write_request_head(std::string& out, const RequestHead& head, const Request
   if (!forwarding.client_is_trusted || forwarding.say_forwarded) dropped |= bit(FieldName::forwarded);
   if (!forwarding.client_is_trusted || !forwarding.request_id.empty())
     dropped |= bit(FieldName::x_request_id);
-  if (head.version.minor == 0) dropped |= bit(FieldName::expect);
-  if (head.framing.kind == Framing::Kind::chunked) dropped &= ~bit(FieldName::trailer);
+  if (head.protocol == Protocol::http1_0) dropped |= bit(FieldName::expect);
+  if (head.framing.kind == Framing::Kind::chunked || head.framing.kind == Framing::Kind::stream_end)
+    dropped &= ~bit(FieldName::trailer);
   const auto max_forwards = fewer_forwards(head);
   if (max_forwards) dropped |= bit(FieldName::max_forwards);
   copy_fields(out, head, dropped, forwarding.edits, Disguises::dropped);
   append_forwarding_fields(out, head, forwarding);
-  append_via(out, head.version, forwarding.edits);
+  append_via(out, head.protocol, forwarding.edits);
   append_hop_fields(out, head, forwarding.upgrade);
   if (forwarding.close && forwarding.upgrade.empty()) out += "Connection: close\r\n";
   if (max_forwards) {

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "http/copy_fields.h"
+#include "http/raw_fields.h"
 
 namespace sluice::http {
 namespace {
@@ -14,10 +15,12 @@ namespace {
 /// The backend's, with our version: "HTTP/1.1", then status and reason as they came.
 void append_status_line(std::string& out, const ResponseHead& head) {
   constexpr std::string_view kVersion = "HTTP/1.1";
-  const auto end = size_t{head.reason_begin} + head.reason_size;
+  const auto bytes = RawFields::bytes(head);
+  const auto reason = head.reason();
   out += kVersion;
-  if (head.reason_size != 0) {
-    out += head.bytes().substr(kVersion.size(), end - kVersion.size());
+  if (!reason.empty()) {
+    const auto end = static_cast<size_t>(reason.data() - bytes.data()) + reason.size();
+    out += bytes.substr(kVersion.size(), end - kVersion.size());
     out += "\r\n";
     return;
   }
@@ -52,7 +55,7 @@ void write_response_head(std::string& out, const ResponseHead& head, const Respo
     out += forwarding.date->lines();
   }
   if (forwarding.upgraded) out += "Connection: upgrade\r\n";
-  append_via(out, head.version, forwarding.edits);
+  append_via(out, head.protocol, forwarding.edits);
   if (forwarding.edits != nullptr) out += forwarding.edits->added.lines();
   append_framing(out, forwarding.framing);
   append_length_of_none(out, head, forwarding.framing);
@@ -67,16 +70,18 @@ void write_interim_head(std::string& out, const ResponseHead& head, const FieldE
   out += "\r\n";
 }
 
-Framing framing_towards(Version client, const Framing& from_backend) {
-  switch (from_backend.kind) {
-    case Framing::Kind::none:
-    case Framing::Kind::length:
-      return from_backend;
-    case Framing::Kind::chunked:
-    case Framing::Kind::until_close:
+Framing framing_towards(Protocol receiver, const Framing& from_sender) {
+  if (from_sender.kind == Framing::Kind::none || from_sender.kind == Framing::Kind::length)
+    return from_sender;
+  switch (receiver) {
+    case Protocol::http1_0:
+      return {.kind = Framing::Kind::until_close};
+    case Protocol::http1_1:
+      return {.kind = Framing::Kind::chunked};
+    case Protocol::http2:
       break;
   }
-  return {.kind = client.minor == 0 ? Framing::Kind::until_close : Framing::Kind::chunked};
+  return {.kind = Framing::Kind::stream_end};
 }
 
 void write_chunk_start(std::string& out, size_t size) {

@@ -62,16 +62,17 @@ size_t control_characters(std::string_view bytes) {
 
 /// Of a field whose line is to begin at `begin`.
 std::optional<std::string_view> wrong_with_field(const Head& head, const Field& field, size_t begin) {
-  const std::string_view bytes = head.bytes();
-  if (field.begin != begin) return "a folded or empty field line";
+  const std::string_view bytes = RawFields::bytes(head);
+  const FieldPlace& place = RawFields::place(field);
+  if (place.begin != begin) return "a folded or empty field line";
   const bool ends_well =
-      field.end >= begin + 2 && bytes[field.end - 2] == '\r' && bytes[field.end - 1] == '\n';
+      place.end >= begin + 2 && bytes[place.end - 2] == '\r' && bytes[place.end - 1] == '\n';
   if (!ends_well) return "a line that does not end in CRLF";
   // The names that have a FieldName are tokens.
-  if (field.name == FieldName::other && (field.name_size == 0 || !all(head.name(field), kToken))) {
+  if (field.name == FieldName::other && (place.name_size == 0 || !all(head.name(field), kToken))) {
     return "a field name that is no token";
   }
-  if (bytes[begin + field.name_size] != ':') return "white space before the colon of a field";
+  if (bytes[begin + place.name_size] != ':') return "white space before the colon of a field";
   return std::nullopt;
 }
 
@@ -80,7 +81,7 @@ std::optional<std::string_view> wrong_with_field(const Head& head, const Field& 
 /// the first line without its CRLF, when nothing is wrong.
 std::optional<std::string_view> wrong_with_lines(const Head& head, std::string_view& start_line,
                                                  std::string_view& at) {
-  const std::string_view bytes = head.bytes();
+  const std::string_view bytes = RawFields::bytes(head);
   const auto first_end = bytes.find("\r\n");
   if (first_end == std::string_view::npos) return "a line that does not end in CRLF";
   start_line = bytes.substr(0, first_end);
@@ -90,7 +91,7 @@ std::optional<std::string_view> wrong_with_lines(const Head& head, std::string_v
       at = head.name(field);
       return wrong;
     }
-    next = field.end;
+    next = RawFields::place(field).end;
   }
   if (bytes.substr(next) != "\r\n") return "a line that does not end in CRLF";
   // The start line, the fields and the empty line have two each, at their ends.
@@ -107,9 +108,11 @@ Error bad(std::string_view what, int status = 400) {
 
 /// Exactly method SP target SP HTTP-version CRLF (RFC 9112 3): llhttp lets more spaces pass.
 bool is_request_line(const RequestHead& head, std::string_view line) {
-  const size_t target_end = size_t{head.target_begin} + head.target_size;
-  if (head.target_begin != head.method_size + 1 || line.size() != target_end + 9) return false;
-  return line[head.method_size] == ' ' && line.substr(target_end, 8) == " HTTP/1.";
+  const size_t method_size = head.method().size();
+  const auto target_begin = static_cast<size_t>(head.target().data() - line.data());
+  const size_t target_end = target_begin + head.target().size();
+  if (target_begin != method_size + 1 || line.size() != target_end + 9) return false;
+  return line[method_size] == ' ' && line.substr(target_end, 8) == " HTTP/1.";
 }
 
 /// Exactly HTTP-version SP three digits SP reason; the last space may be missing when there is no reason.
@@ -173,7 +176,7 @@ std::optional<Error> wrong_with_target(const RequestHead& head) {
 std::optional<Error> wrong_with_host(const RequestHead& head) {
   const size_t hosts = head.count(FieldName::host);
   if (hosts > 1) return bad("more than one Host");
-  if (hosts == 0 && head.version.minor == 1) return bad("no Host");
+  if (hosts == 0 && head.protocol != Protocol::http1_0) return bad("no Host");
   const std::string_view host = head.find(FieldName::host);
   if (!host.empty() && !is_authority(host)) return bad("a malformed Host");
   return std::nullopt;
@@ -267,9 +270,13 @@ Result<FieldList> clean_trailers(std::string_view lines) {
   return clean;
 }
 
-Result<void> check_request(const RequestHead& head) {
-  if (head.version.major != 1 || head.version.minor > 1) {
-    const bool is_missing = head.version.major == 0;
+bool is_field_value(std::string_view text) {
+  return control_characters(text) == 0;
+}
+
+Result<void> check_request(const RequestHead& head, Http1Version version) {
+  if (version.major != 1 || version.minor > 1) {
+    const bool is_missing = version.major == 0;
     return is_missing ? bad("a request line without an HTTP version")
                       : bad("an HTTP version other than 1.0 and 1.1", 505);
   }
@@ -277,6 +284,10 @@ Result<void> check_request(const RequestHead& head) {
   std::string_view at;
   if (const auto wrong = wrong_with_lines(head, start_line, at)) return bad(*wrong);
   if (!is_request_line(head, start_line)) return bad("a malformed request line");
+  return check_request_semantics(head);
+}
+
+Result<void> check_request_semantics(const RequestHead& head) {
   if (auto wrong = wrong_with_target(head)) return *std::move(wrong);
   if (auto wrong = wrong_with_host(head)) return *std::move(wrong);
   if (has_monstrous_connection(head)) return bad("too much in Connection");
@@ -288,11 +299,11 @@ Result<void> check_request(const RequestHead& head) {
   return {};
 }
 
-Result<void> check_response(const ResponseHead& head) {
+Result<void> check_response(const ResponseHead& head, Http1Version version) {
   std::string_view start_line;
   std::string_view at;
   auto wrong = wrong_with_lines(head, start_line, at);
-  if (!wrong && (head.version.major != 1 || head.version.minor > 1)) {
+  if (!wrong && (version.major != 1 || version.minor > 1)) {
     wrong = "an HTTP version other than 1.0 and 1.1";
   }
   if (!wrong && !is_status_line(start_line)) wrong = "a malformed status line";

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "http/raw_fields.h"
 #include "http/test_tools.h"
 
 #include <doctest/doctest.h>
@@ -214,7 +215,7 @@ TEST_CASE(
       const auto decoded = decode_response(text + "hello", head, false, piece);
       REQUIRE(decoded.error == "");
       CHECK(decoded.used == text.size());
-      CHECK(head.bytes() == text);
+      CHECK(RawFields::bytes(head) == text);
       CHECK(head.reason() == "O\tK");
       REQUIRE(head.fields().size() == 3);
       CHECK(head.value(head.fields()[0]) == "b\tc");

@@ -21,7 +21,7 @@ bool has_connection_option(const Head& head, std::string_view option) {
 }  // namespace
 
 std::string_view wanted_upgrade(const RequestHead& head, std::span<const std::string> allowed) {
-  if (!head.has(FieldName::upgrade) || head.version.minor != 1) return {};
+  if (!head.has(FieldName::upgrade) || head.protocol != Protocol::http1_1) return {};
   if (head.is_head() || head.method() == "TRACE" || !has_connection_option(head, "upgrade")) return {};
   std::string_view wanted;
   for (const Field& field : head.fields()) {
@@ -35,7 +35,7 @@ std::string_view wanted_upgrade(const RequestHead& head, std::span<const std::st
 }
 
 bool accepts_upgrade(const ResponseHead& head, std::string_view protocol) {
-  return head.status == 101 && head.version.minor == 1 && head.count(FieldName::upgrade) == 1 &&
+  return head.status == 101 && head.protocol == Protocol::http1_1 && head.count(FieldName::upgrade) == 1 &&
          equals_ignoring_case(head.find(FieldName::upgrade), protocol) &&
          has_connection_option(head, "upgrade");
 }

@@ -3,8 +3,6 @@
 #include <sluice/base/text.h>
 #include <sluice/http/forwarding.h>
 
-#include <algorithm>
-
 #include "proxy/trust.h"
 
 namespace sluice::proxy {
@@ -17,8 +15,8 @@ constexpr size_t kMostOfALine = 2048;
 observe::AccessRecord access_record(const http::RequestHead& head) {
   observe::AccessRecord record;
   record.time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  record.request_line = head.bytes().substr(0, std::min(head.bytes().find("\r\n"), kMostOfALine));
-  if (head.method_size == 0) return record;  // Never complete: its fields are not to be trusted.
+  record.request_line = head.request_line().substr(0, kMostOfALine);
+  if (!head.is_whole()) return record;  // Never complete: its fields are not to be trusted.
   record.host = head.host();
   for (const auto& field : head.fields()) {
     if (field.name != http::FieldName::other) continue;

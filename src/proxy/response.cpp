@@ -84,12 +84,12 @@ const http::FieldEdits* Response::edits() {
   if (facts_.sticky_id) {
     own_edits_->added.add("Set-Cookie", upstream::set_cookie(flight_.settings->balance, *facts_.sticky_id));
   }
-  if (has_status) own_edits_->added.add(kProxyStatus, status());
+  if (has_status) own_edits_->added.add(kProxyStatus, status_of_attempts());
   return own_edits_.get();
 }
 
 /// What it took to get it. A member of the backend's own stays before it.
-std::string Response::status() const {
+std::string Response::status_of_attempts() const {
   std::string details = concat({"attempts=", std::to_string(flight_.trace.count() + 1)});
   if (flight_.trace.waits() > 0) {
     details += concat({" held_ms=", std::to_string(flight_.trace.held().count())});

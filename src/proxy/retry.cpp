@@ -9,7 +9,7 @@ bool may_replay(const http::RequestHead& request, const config::Retry& settings)
   if (settings.non_idempotent || request.is_idempotent()) return true;
   if (!settings.idempotency_key) return false;
   return std::ranges::any_of(request.fields(), [&](const http::Field& field) {
-    return equals_ignoring_case(request.name(field), "Idempotency-Key") && field.value_size != 0;
+    return equals_ignoring_case(request.name(field), "Idempotency-Key") && !request.value(field).empty();
   });
 }
 

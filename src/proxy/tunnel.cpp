@@ -114,7 +114,7 @@ std::optional<SuspendedTunnel> Tunnel::suspend() {
   if (!backend) return std::nullopt;
   const Duration age = flight_.context->deadlines.clock().now() - flight_.started;
   SuspendedTunnel left{
-      .state = {.head = std::string(flight_.client->request().bytes()),
+      .state = {.head = flight_.client->request().text(),
                 .pool = flight_.pool->name(),
                 .backend = lease_.backend().address(),
                 .request_id = std::string(flight_.request_id),

@@ -184,7 +184,7 @@ TEST_CASE("a suspended tunnel has all that its next owner needs") {
   run.worker.pass(seconds(3));
   const auto left = run.tunnel->suspend();
   REQUIRE(left);
-  CHECK(left->state == TunnelState{.head = std::string(run.client.request().bytes()),
+  CHECK(left->state == TunnelState{.head = run.client.request().text(),
                                    .pool = "shop",
                                    .backend = TestWorker::address(0),
                                    .request_id = std::string(run.flight.request_id),

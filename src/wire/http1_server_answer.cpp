@@ -11,7 +11,7 @@ namespace sluice::wire {
 // ---- the response
 
 void Http1ServerConnection::send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) {
-  if (reading_->head.version.minor == 0) return;
+  if (reading_->head.protocol == http::Protocol::http1_0) return;
   if (head.status == 100) {
     if (continue_sent_) return;  // Ours has gone out.
     continue_awaited_ = false;
@@ -32,7 +32,7 @@ void Http1ServerConnection::send_continue() {
 Flow Http1ServerConnection::send_head(const http::ResponseHead& head, const http::FieldEdits* edits,
                                       Follows follows) {
   const bool bodiless = head.framing.kind == http::Framing::Kind::none;
-  out_framing_ = bodiless ? head.framing : http::framing_towards(reading_->head.version, head.framing);
+  out_framing_ = bodiless ? head.framing : http::framing_towards(reading_->head.protocol, head.framing);
   // An answer that comes before the request's end ends the connection: what is left of the body must not be
   // read as the next request.
   if (out_framing_.kind == http::Framing::Kind::until_close || !reading_->head.keep_alive ||
@@ -42,12 +42,13 @@ Flow Http1ServerConnection::send_head(const http::ResponseHead& head, const http
   said_close_ = is_to_end();
   out_head_ = std::move(context_.out);
   out_head_.clear();
-  http::write_response_head(out_head_, head,
-                            {.framing = out_framing_,
-                             .close = is_to_end(),
-                             .say_keep_alive = !is_to_end() && reading_->head.version.minor == 0,
-                             .date = context_.date.at(context_.deadlines.clock().now()),
-                             .edits = edits});
+  http::write_response_head(
+      out_head_, head,
+      {.framing = out_framing_,
+       .close = is_to_end(),
+       .say_keep_alive = !is_to_end() && reading_->head.protocol == http::Protocol::http1_0,
+       .date = context_.date.at(context_.deadlines.clock().now()),
+       .edits = edits});
   if (follows == Follows::body_at_once) return Flow::open;
   return write({});
 }
@@ -79,7 +80,7 @@ void Http1ServerConnection::discard_head() {
 
 /// There is a whole request to answer, not just bytes that were refused.
 bool Http1ServerConnection::is_known_request() const {
-  return reading_ && reading_->head.method_size != 0;
+  return reading_ && reading_->head.is_whole();
 }
 
 OwnSent Http1ServerConnection::send_own(const http::OwnResponse& response) {
@@ -89,11 +90,12 @@ OwnSent Http1ServerConnection::send_own(const http::OwnResponse& response) {
   if (!known || !reading_->head.keep_alive || !body_.is_complete() || nothing_follows()) closing_ = true;
   said_close_ = is_to_end();
   const http::OwnResponseBytes own = http::own_response(
-      response, {.to_head = known && reading_->head.is_head(),
-                 .close = is_to_end(),
-                 .say_keep_alive = known && !is_to_end() && reading_->head.version.minor == 0,
-                 .date = context_.date.at(context_.deadlines.clock().now()),
-                 .as_json = known && http::prefers_json(reading_->head)});
+      response,
+      {.to_head = known && reading_->head.is_head(),
+       .close = is_to_end(),
+       .say_keep_alive = known && !is_to_end() && reading_->head.protocol == http::Protocol::http1_0,
+       .date = context_.date.at(context_.deadlines.clock().now()),
+       .as_json = known && http::prefers_json(reading_->head)});
   committed_ = true;
   return {.flow = write({own.bytes}), .content_size = own.content_size};
 }
@@ -107,6 +109,7 @@ Flow Http1ServerConnection::write_body(Slices pieces) {
     case http::Framing::Kind::until_close:
       return write({}, pieces, {});
     case http::Framing::Kind::chunked:
+    case http::Framing::Kind::stream_end:
       break;
   }
   std::string start;  // Within the small string's own room: no allocation.

@@ -41,14 +41,24 @@ enum class FieldName : uint8_t {
 /// The name's FieldName, whatever its case.
 FieldName field_name(std::string_view name);
 
-/// One field line. Offsets, not pointers: the buffer may grow while the head is being read.
-struct Field {
+/// Where a field's line lies. Offsets, not pointers: the buffer may grow while the head is being read.
+struct FieldPlace {
   uint32_t begin = 0;  ///< of the line, at the first byte of the name
   uint32_t name_size = 0;
   uint32_t value_begin = 0;  ///< without the white space around the value
   uint32_t value_size = 0;
   uint32_t end = 0;  ///< behind the line's CRLF
+};
+
+/// One field of a Fields, which has its text.
+class Field {
+ public:
   FieldName name = FieldName::other;
+
+ private:
+  friend class Fields;
+  friend struct RawFields;
+  FieldPlace place_;
 };
 
 /// Fields to look at: what a FieldList and the head of a message have in common.
@@ -56,8 +66,10 @@ class Fields {
  public:
   /// In their order.
   const std::vector<Field>& fields() const { return fields_; }
-  std::string_view name(const Field& field) const { return view(field.begin, field.name_size); }
-  std::string_view value(const Field& field) const { return view(field.value_begin, field.value_size); }
+  std::string_view name(const Field& field) const { return view(field.place_.begin, field.place_.name_size); }
+  std::string_view value(const Field& field) const {
+    return view(field.place_.value_begin, field.place_.value_size);
+  }
   /// The value of the first field of this name, or nothing (a null view).
   std::string_view find(FieldName name) const;
   bool has(FieldName name) const { return (present_ >> static_cast<unsigned>(name) & 1) != 0; }
@@ -73,6 +85,7 @@ class Fields {
 
  private:
   friend class FieldList;
+  friend class HeadBuilder;
   friend class HeadDecoder;
   friend struct RawFields;
 

@@ -86,9 +86,9 @@ void write_interim_head(std::string& out, const ResponseHead& head, const FieldE
 /// the edits (may be null) remove.
 FieldList forwardable_trailers(const FieldList& trailers, const Head& head, const FieldEdits* edits);
 
-/// The framing of a response towards a client of this version: what has no known end becomes chunked for
-/// HTTP/1.1 and until_close for HTTP/1.0 (RFC 9112 6.3, 7).
-Framing framing_towards(Version client, const Framing& from_backend);
+/// The framing of a message towards a receiver of this protocol: what has no known end becomes chunked for
+/// HTTP/1.1, until_close for HTTP/1.0 (RFC 9112 6.3, 7), and stream_end for HTTP/2.
+Framing framing_towards(Protocol receiver, const Framing& from_sender);
 
 /// Appends "1a2b\r\n" for a chunk of `size` bytes (> 0); the chunk itself and kChunkEnd follow.
 void write_chunk_start(std::string& out, size_t size);

@@ -1,4 +1,5 @@
-// The head of a message: its bytes in one owned buffer, its parts as views into them.
+// The head of a message: its bytes in one owned buffer, its parts as views into them. What HTTP/2 has brought
+// looks the same: HeadBuilder makes it.
 #pragma once
 
 #include <sluice/http/field_list.h>
@@ -10,16 +11,18 @@
 
 namespace sluice::http {
 
-/// Only 1.0 and 1.1 ever come out of a decoder.
-struct Version {
-  uint8_t major = 1;
-  uint8_t minor = 1;
-  bool operator==(const Version&) const = default;
-};
+/// What a message came by.
+enum class Protocol : uint8_t { http1_0, http1_1, http2 };
 
 /// How the end of a message's body is known (RFC 9112 6.3).
 struct Framing {
-  enum class Kind : uint8_t { none, length, chunked, until_close };
+  enum class Kind : uint8_t {
+    none,
+    length,
+    chunked,
+    until_close,
+    stream_end,  ///< of an HTTP/2 message without a length (RFC 9113 8.1)
+  };
   Kind kind = Kind::none;
   uint64_t length = 0;  ///< bytes, when kind is length
 
@@ -29,11 +32,7 @@ struct Framing {
 /// What request and response heads share. Reused: clear() keeps the capacity.
 class Head : public Fields {
  public:
-  std::string_view bytes() const { return all(); }
-  /// The line with its CRLF.
-  std::string_view line(const Field& field) const { return view(field.begin, field.end - field.begin); }
-
-  Version version;
+  Protocol protocol = Protocol::http1_1;
   Framing framing;
   /// Whether the sender lets the connection live on after this message (RFC 9112 9.3).
   bool keep_alive = false;
@@ -46,9 +45,11 @@ class Head : public Fields {
 
 class RequestHead final : public Head {
  public:
-  std::string_view method() const { return view(0, method_size); }
+  std::string_view method() const { return view(0, method_size_); }
   /// As the client sent it, byte for byte.
-  std::string_view target() const { return view(target_begin, target_size); }
+  std::string_view target() const { return view(target_begin_, target_size_); }
+  /// "http" or "https", as HTTP/2 or an absolute-form target says; else empty.
+  std::string_view scheme() const;
   /// The target's path: up to '?'; of an absolute-form target the part behind the authority ("/" when empty).
   std::string_view path() const;
   /// What follows the path, with its '?'; may be empty.
@@ -68,23 +69,41 @@ class RequestHead final : public Head {
   bool is_idempotent() const;
   bool expects_continue = false;
 
+  /// All of it has come. It may have been refused for what is in it, and the client may be told so.
+  bool is_whole() const { return method_size_ != 0; }
+  /// The first line, for people; of a head that is not whole, what has come of it.
+  std::string_view request_line() const { return all().substr(0, all().find("\r\n")); }
+  /// As it came, for another process to decode.
+  std::string text() const { return std::string(all()); }
+
   void clear();
 
-  uint32_t method_size = 0;
-  uint32_t target_begin = 0;
-  uint32_t target_size = 0;
+ private:
+  friend class HeadBuilder;
+  friend class HeadDecoder;
+  enum class Scheme : uint8_t { unknown, http, https };
+
+  uint32_t method_size_ = 0;
+  uint32_t target_begin_ = 0;
+  uint32_t target_size_ = 0;
+  Scheme scheme_ = Scheme::unknown;  // of HTTP/2
 };
 
 class ResponseHead final : public Head {
  public:
   int status = 0;
-  std::string_view reason() const { return view(reason_begin, reason_size); }
+  /// Empty when there is none, as always in HTTP/2.
+  std::string_view reason() const { return view(reason_begin_, reason_size_); }
   bool is_interim() const { return status >= 100 && status < 200; }
 
   void clear();
 
-  uint32_t reason_begin = 0;
-  uint32_t reason_size = 0;
+ private:
+  friend class HeadBuilder;
+  friend class HeadDecoder;
+
+  uint32_t reason_begin_ = 0;
+  uint32_t reason_size_ = 0;
 };
 
 }  // namespace sluice::http

@@ -61,7 +61,7 @@ class Response {
 
  private:
   const http::FieldEdits* edits();
-  std::string status() const;
+  std::string status_of_attempts() const;
   bool is_held() const;
   wire::BodySink& sink();
 
