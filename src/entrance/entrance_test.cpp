@@ -1,6 +1,5 @@
 // From an accepted socket to a connection that can be served, over in-memory transports.
 #include <sluice/entrance/entrance.h>
-#include <sluice/wire/http1_server.h>
 
 #include <list>
 #include <memory>

@@ -1,6 +1,4 @@
 // A client that ends its direction behind its request, over an in-memory transport.
-#include <sluice/wire/http1_server.h>
-
 #include "wire/test_owner.h"
 
 #include <doctest/doctest.h>
@@ -25,14 +23,14 @@ TEST_CASE("requests before the end are answered one after the other, the last on
   Owner owner;
   owner.transport->arrive("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
   owner.transport->end();
-  owner.connection->send_own({.status = 404, .explanation = "x"});
+  owner.stream->send_own({.status = 404, .explanation = "x"});
   CHECK(owner.transport->written.find("Connection: close") == std::string::npos);
-  owner.connection->finish();
+  owner.stream->finish();
   CHECK(owner.targets == "/1 /2 ");
   CHECK_FALSE(owner.is_over);
-  owner.connection->send_own({.status = 404, .explanation = "x"});
+  owner.stream->send_own({.status = 404, .explanation = "x"});
   CHECK(owner.transport->written.find("Connection: close") != std::string::npos);
-  owner.connection->finish();
+  owner.stream->finish();
   CHECK(owner.is_over);
 }
 
@@ -71,7 +69,7 @@ TEST_CASE("a body that nobody has taken yet counts as come when it is whole, and
     CHECK(owner.gone == gone);
     if (!gone.empty()) continue;
     KeepingReceiver receiver;
-    owner.connection->start_body(receiver);
+    owner.stream->start_body(receiver);
     CHECK(receiver.ended);
     CHECK(receiver.error == "");
     owner.answer();
@@ -95,7 +93,7 @@ TEST_CASE("an answer that is long in coming begins early, so that a client that 
   owner.transport->end();
   owner.pass(101);
   CHECK(owner.transport->written == "H");
-  CHECK_FALSE(owner.connection->is_committed());
+  CHECK_FALSE(owner.stream->is_committed());
   SUBCASE("it waits") {
     owner.pass(101);
     owner.pass(301);
@@ -110,11 +108,11 @@ TEST_CASE("an answer that is long in coming begins early, so that a client that 
     CHECK(owner.gone == "closed");
   }
   SUBCASE("the bytes are not sent twice, of an interim head either") {
-    owner.connection->send_interim(owner.response("HTTP/1.1 103 Early Hints\r\n\r\n"), nullptr);
+    owner.stream->send_interim(owner.response("HTTP/1.1 103 Early Hints\r\n\r\n"), nullptr);
     CHECK(owner.transport->written == "HTTP/1.1 103 Early Hints\r\n\r\n");
     owner.pass(1'000);
-    owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), nullptr,
-                                Follows::nothing_yet);
+    owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), nullptr,
+                            Follows::nothing_yet);
     owner.pass(10'000);
     CHECK(owner.transport->written.starts_with("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nDate: "));
     CHECK(owner.transport->written.ends_with(
@@ -123,7 +121,7 @@ TEST_CASE("an answer that is long in coming begins early, so that a client that 
   SUBCASE("however long it takes, it is no more than the first nine bytes") {
     for (int i = 0; i < 20; ++i) owner.pass(10'000'000);
     CHECK(owner.transport->written == "HTTP/1.1 ");
-    owner.connection->send_own({.status = 404, .explanation = "x"});
+    owner.stream->send_own({.status = 404, .explanation = "x"});
     CHECK(owner.transport->written.starts_with("HTTP/1.1 404 Not Found\r\n"));
   }
 }
@@ -133,11 +131,11 @@ TEST_CASE(
     "silent") {
   Owner owner;
   owner.transport->arrive(kGet);
-  owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\n\r\n"), nullptr, Follows::nothing_yet);
+  owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\n\r\n"), nullptr, Follows::nothing_yet);
   owner.transport->end();
   for (int i = 0; i < 5; ++i) {
     owner.pass(400);
-    owner.connection->write_body("more");
+    owner.stream->write_body("more");
   }
   owner.pass(400);
   CHECK(owner.gone.empty());
@@ -151,12 +149,12 @@ TEST_CASE(
     "first") {
   Owner owner;
   owner.transport->arrive(kGet + kWholePost + "hello");
-  owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"), nullptr,
-                              Follows::nothing_yet);
+  owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"), nullptr,
+                          Follows::nothing_yet);
   owner.transport->end();
-  owner.connection->write_body("x");
-  owner.connection->end_body({});
-  owner.connection->finish();
+  owner.stream->write_body("x");
+  owner.stream->end_body({});
+  owner.stream->finish();
   CHECK(owner.targets == "/ /p ");
   owner.pass(60'000);
   CHECK(owner.gone.empty());

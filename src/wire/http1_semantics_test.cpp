@@ -11,11 +11,11 @@ TEST_CASE("a client that waits for 100 has all the time until then, and gets one
   Owner owner;
   KeepingReceiver receiver;
   owner.transport->arrive(kPost + "Expect: 100-continue\r\n\r\n");
-  owner.connection->start_body(receiver);
+  owner.stream->start_body(receiver);
   owner.pass(100'000);
   CHECK_FALSE(receiver.ended);
-  owner.connection->send_continue();
-  owner.connection->send_interim(owner.response("HTTP/1.1 100 Continue\r\n\r\n"), nullptr);
+  owner.stream->send_continue();
+  owner.stream->send_interim(owner.response("HTTP/1.1 100 Continue\r\n\r\n"), nullptr);
   CHECK(owner.transport->written == "HTTP/1.1 100 Continue\r\n\r\n");
   owner.pass(30'001);
   CHECK(receiver.error == "the request's body took too long");
@@ -24,11 +24,11 @@ TEST_CASE("a client that waits for 100 has all the time until then, and gets one
 TEST_CASE("interim responses go on to HTTP/1.1 clients alone") {
   Owner modern;
   modern.transport->arrive(kGet);
-  modern.connection->send_interim(modern.response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), nullptr);
+  modern.stream->send_interim(modern.response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), nullptr);
   CHECK(modern.transport->written == "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
   Owner old;
   old.transport->arrive("GET / HTTP/1.0\r\n\r\n");
-  old.connection->send_interim(old.response("HTTP/1.1 103 Early Hints\r\n\r\n"), nullptr);
+  old.stream->send_interim(old.response("HTTP/1.1 103 Early Hints\r\n\r\n"), nullptr);
   CHECK(old.transport->written == "");
 }
 
@@ -36,10 +36,10 @@ TEST_CASE("trailers follow a chunked response, and are dropped where there is no
   for (const std::string version : {"1.1", "1.0"}) {
     Owner owner;
     owner.transport->arrive("GET / HTTP/" + version + "\r\nHost: h\r\n\r\n");
-    owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-                                nullptr, Follows::nothing_yet);
-    owner.connection->write_body("x");
-    owner.connection->end_body({{"A", "b"}});
+    owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), nullptr,
+                            Follows::nothing_yet);
+    owner.stream->write_body("x");
+    owner.stream->end_body({{"A", "b"}});
     const bool passed = owner.transport->written.ends_with("\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n");
     CHECK(passed == (version == "1.1"));
     CHECK((owner.transport->written.find("A: b") != std::string::npos) == passed);
@@ -52,9 +52,9 @@ TEST_CASE("a request's trailers are there when its body has ended") {
   KeepingReceiver receiver;
   owner.transport->arrive(
       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n");
-  owner.connection->start_body(receiver);
+  owner.stream->start_body(receiver);
   CHECK(receiver.ended);
-  CHECK(owner.connection->trailers().lines() == "A: b\r\n");
+  CHECK(owner.stream->trailers().lines() == "A: b\r\n");
 }
 
 const std::string kUpgrade = "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
@@ -66,25 +66,25 @@ TEST_CASE("a tunnel carries bytes as they are, what came early included, and end
   KeepingReceiver receiver;
   owner.context.settings.body_bytes = 1;  // Of requests; a tunnel has no such bound.
   owner.transport->arrive(kUpgrade + "early");
-  owner.connection->switch_protocols(owner.response(kSwitching), nullptr);
+  owner.stream->switch_protocols(owner.response(kSwitching), nullptr);
   CHECK(owner.transport->written.find("Connection: upgrade\r\n") != std::string::npos);
   CHECK(owner.transport->written.find("Upgrade: websocket\r\n") != std::string::npos);
   owner.transport->written.clear();
-  owner.connection->start_body(receiver);
+  owner.stream->start_body(receiver);
   owner.transport->arrive("GET /none HTTP/1.1\r\n\r\n");
   CHECK(receiver.body == "earlyGET /none HTTP/1.1\r\n\r\n");
   owner.pass(1'000'000);  // Silence is not ours to judge.
-  owner.connection->write_body("0\r\n\r\n");
+  owner.stream->write_body("0\r\n\r\n");
   CHECK(owner.transport->written == "0\r\n\r\n");
   owner.transport->end();
   CHECK(receiver.ended);
   CHECK(receiver.error == "");
   CHECK(owner.gone == "");
   CHECK_FALSE(owner.transport->is_shut_down);
-  owner.connection->write_body("more");
-  owner.connection->end_body({});
+  owner.stream->write_body("more");
+  owner.stream->end_body({});
   CHECK(owner.transport->is_shut_down);
-  owner.connection->finish();
+  owner.stream->finish();
   CHECK(owner.is_over);
   CHECK(owner.targets == "/ ");
 }
@@ -99,12 +99,12 @@ TEST_CASE("without a 101 what follows an upgrade's head is the next request") {
 TEST_CASE("a connection that is to end while it answers rests a moment, so that no next request is lost") {
   Owner owner;
   owner.transport->arrive(kGet);
-  owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), nullptr,
-                              Follows::nothing_yet);
+  owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), nullptr,
+                          Follows::nothing_yet);
   owner.connection->retire(Duration{500});
-  owner.connection->write_body("ok");
-  owner.connection->end_body({});
-  owner.connection->finish();
+  owner.stream->write_body("ok");
+  owner.stream->end_body({});
+  owner.stream->finish();
   CHECK_FALSE(owner.is_over);  // The client has seen no Connection: close.
   owner.pass(499);
   owner.transport->arrive(kGet);
@@ -118,15 +118,15 @@ TEST_CASE("a client that takes nothing is given up, whatever it still sends") {
   Owner owner;
   KeepingReceiver receiver;
   owner.transport->arrive(kPost + "\r\n");
-  owner.connection->start_body(receiver);
+  owner.stream->start_body(receiver);
   owner.transport->blocked = true;
-  owner.connection->write_body("x");
-  const Wait wait = owner.connection->when_writable([](Result<void>) {});
+  owner.stream->write_body("x");
+  const Wait wait = owner.stream->when_writable([](Result<void>) {});
   for (int i = 0; i < 4; ++i) {
     owner.pass(4000);
     owner.transport->arrive("y");
   }
-  owner.connection->pause_body();
+  owner.stream->pause_body();
   owner.pass(4001);
   CHECK(owner.gone == "timed_out");
 }
@@ -137,11 +137,11 @@ TEST_CASE("a body that comes too slowly on average is refused, and only the clie
     owner.context.settings.body_bytes_per_second = 100;
     KeepingReceiver receiver;
     owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-    owner.connection->start_body(receiver);
+    owner.stream->start_body(receiver);
     for (int i = 0; i < 8 && !receiver.ended; ++i) {
-      if (backend_pauses) owner.connection->pause_body();
+      if (backend_pauses) owner.stream->pause_body();
       owner.pass(5000);
-      if (backend_pauses) owner.connection->resume_body();
+      if (backend_pauses) owner.stream->resume_body();
       owner.transport->arrive("x");
     }
     return receiver.error;
@@ -154,8 +154,8 @@ TEST_CASE(
     "an early answer of the backend's ends the connection, since the rest of the request is no request") {
   Owner owner;
   owner.transport->arrive(kPost + "\r\nhel");
-  owner.connection->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), nullptr,
-                              Follows::nothing_yet);
+  owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), nullptr,
+                          Follows::nothing_yet);
   CHECK(owner.transport->written.find("Connection: close\r\n") != std::string::npos);
 }
 

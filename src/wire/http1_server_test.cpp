@@ -1,6 +1,4 @@
 // The client's side of HTTP/1, over an in-memory transport.
-#include <sluice/wire/http1_server.h>
-
 #include <atomic>
 
 #include "wire/test_owner.h"
@@ -62,13 +60,13 @@ TEST_CASE("a body goes to whoever wants it, what came with the head included") {
   Owner owner;
   KeepingReceiver receiver;
   owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello");
-  owner.connection->start_body(receiver);
+  owner.stream->start_body(receiver);
   CHECK(receiver.body == "hello");
-  owner.connection->pause_body();
+  owner.stream->pause_body();
   owner.transport->arrive("wor");
   CHECK(receiver.body == "hello");
   CHECK_FALSE(owner.transport->reading);  // The client feels it.
-  owner.connection->resume_body();
+  owner.stream->resume_body();
   CHECK(owner.transport->reading);
   owner.transport->arrive("ldGET /next");
   CHECK(receiver.body == "helloworld");
@@ -92,25 +90,25 @@ TEST_CASE("a body that nobody takes yet is read up to a bound, so that a client 
   }
   SUBCASE("beyond the bound the kernel knows") {
     owner.transport->hung_up = true;
-    CHECK_FALSE(owner.connection->has_left());  // It is still read from: reading shows when it has left.
+    CHECK_FALSE(owner.stream->has_left());  // It is still read from: reading shows when it has left.
     owner.transport->arrive(std::string(20'000, 'x'));
     CHECK_FALSE(owner.transport->reading);
-    CHECK_FALSE(owner.connection->has_left());  // It may have sent all of the body.
+    CHECK_FALSE(owner.stream->has_left());  // It may have sent all of the body.
     owner.pass(101);
     CHECK(owner.transport->written == "H");
     owner.transport->broken = true;
-    CHECK(owner.connection->has_left());
+    CHECK(owner.stream->has_left());
   }
   SUBCASE("nothing of it is lost") {
     KeepingReceiver receiver;
-    owner.connection->start_body(receiver);
+    owner.stream->start_body(receiver);
     CHECK(receiver.body == "helloand more");
-    owner.connection->pause_body();
+    owner.stream->pause_body();
     owner.transport->arrive("!");
     CHECK_FALSE(owner.transport->reading);
-    owner.connection->stop_body();  // An attempt has failed, and the next one may have to wait.
+    owner.stream->stop_body();  // An attempt has failed, and the next one may have to wait.
     CHECK(owner.transport->reading);
-    owner.connection->start_body(receiver);
+    owner.stream->start_body(receiver);
     CHECK(receiver.body == "helloand more!");
   }
 }
@@ -121,15 +119,15 @@ TEST_CASE("a head and the first piece of its body leave in one write") {
   http::ResponseHead head;
   http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
   REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", head, false));
-  owner.connection->send_head(head, nullptr, Follows::body_at_once);
-  CHECK_FALSE(owner.connection->is_committed());
-  owner.connection->write_body("hello");
-  CHECK(owner.connection->is_committed());
+  owner.stream->send_head(head, nullptr, Follows::body_at_once);
+  CHECK_FALSE(owner.stream->is_committed());
+  owner.stream->write_body("hello");
+  CHECK(owner.stream->is_committed());
   CHECK(owner.transport->writes == 1);
   CHECK(owner.transport->written.starts_with("HTTP/1.1 200 OK\r\nDate: "));
   CHECK(owner.transport->written.ends_with(" GMT\r\nVia: 1.1 sluice\r\nContent-Length: 5\r\n\r\nhello"));
-  owner.connection->end_body({});
-  owner.connection->finish();
+  owner.stream->end_body({});
+  owner.stream->finish();
   CHECK(owner.transport->writes == 1);
 }
 
@@ -155,9 +153,9 @@ TEST_CASE("a response without a known end is chunked, and ends with the last chu
   http::ResponseHead head;
   http::HeadDecoder decoder(http::HeadDecoder::Of::response, {});
   REQUIRE(decoder.decode("HTTP/1.1 200 OK\r\n\r\n", head, false));
-  owner.connection->send_head(head, nullptr, Follows::nothing_yet);
-  owner.connection->write_body("0123456789abcdef");
-  owner.connection->end_body({});
+  owner.stream->send_head(head, nullptr, Follows::nothing_yet);
+  owner.stream->write_body("0123456789abcdef");
+  owner.stream->end_body({});
   CHECK(owner.transport->written.ends_with(
       "Transfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"));
 }
@@ -234,7 +232,7 @@ TEST_CASE("an idle client is let go, a dribbling head is answered 408, and a sil
   Owner silent;
   KeepingReceiver receiver;
   silent.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
-  silent.connection->start_body(receiver);
+  silent.stream->start_body(receiver);
   silent.pass(30'001);
   CHECK(receiver.error == "the request's body took too long");
 }
@@ -243,8 +241,8 @@ TEST_CASE("a client that takes nothing is given up") {
   Owner owner;
   owner.transport->arrive(kGet);
   owner.transport->blocked = true;
-  owner.connection->send_own({.status = 404, .explanation = "x"});
-  const Wait wait = owner.connection->when_writable([](Result<void>) {});
+  owner.stream->send_own({.status = 404, .explanation = "x"});
+  const Wait wait = owner.stream->when_writable([](Result<void>) {});
   owner.pass(20'001);
   CHECK(owner.gone == "timed_out");
 }
@@ -254,7 +252,7 @@ TEST_CASE("a client that leaves in the middle of an exchange is told of, and an 
   owner.transport->arrive(kGet);
   owner.transport->end(Error{.code = ErrorCode::reset, .message = ""});
   CHECK(owner.gone == "reset");
-  owner.connection->abort();
+  owner.stream->abort();
   CHECK(owner.is_over);
   CHECK(owner.resets);
 }
@@ -263,9 +261,9 @@ TEST_CASE("a connection that is to end does so with its response, or when nothin
   Owner asked;
   asked.connection->retire(Duration{500});
   asked.transport->arrive(kGet);
-  asked.connection->send_own({.status = 404, .explanation = "x"});
+  asked.stream->send_own({.status = 404, .explanation = "x"});
   CHECK(asked.transport->written.find("Connection: close\r\n") != std::string::npos);
-  asked.connection->finish();
+  asked.stream->finish();
   asked.transport->end();  // The client, which meant to stay, is given the time to read that.
   CHECK(asked.is_over);
   Owner quiet;
@@ -283,7 +281,7 @@ TEST_CASE("a body over the limit is refused, at once when its length says so") {
   chunked.context.settings.body_bytes = 5;
   KeepingReceiver receiver;
   chunked.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-  chunked.connection->start_body(receiver);
+  chunked.stream->start_body(receiver);
   chunked.transport->arrive("6\r\nhellos\r\n");
   CHECK(receiver.error == "the request body is over the limit");
 }

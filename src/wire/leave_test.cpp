@@ -75,7 +75,7 @@ TEST_CASE("an answer that is given in the middle of a read leaves the rest of it
   before.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
   before.connection->suspend_when_idle();
   AnswerAtEnd receiver(before);
-  before.connection->start_body(receiver);
+  before.stream->start_body(receiver);
   before.transport->arrive("abc" + kGet + "GET");
   REQUIRE(before.left);
   CHECK(before.left->bytes == kGet + "GET");
@@ -129,8 +129,8 @@ TEST_CASE("a head that said close and was taken back does not count: the connect
   owner.transport->arrive(kGet);
   owner.connection->retire(Duration{500});
   const auto head = owner.response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
-  owner.connection->send_head(head, nullptr, Follows::body_at_once);
-  owner.connection->discard_head();
+  owner.stream->send_head(head, nullptr, Follows::body_at_once);
+  owner.stream->discard_head();
   owner.connection->stay();
   owner.answer();
   CHECK(owner.transport->written.find("Connection: close") == std::string::npos);
@@ -140,9 +140,9 @@ TEST_CASE("what has said close, or has another reason to end, ends although it i
   Owner said;
   said.transport->arrive(kGet);
   said.connection->retire(Duration{500});
-  said.connection->send_own({.status = 404, .explanation = "x"});
+  said.stream->send_own({.status = 404, .explanation = "x"});
   said.connection->stay();
-  said.connection->finish();
+  said.stream->finish();
   CHECK(said.transport->is_shut_down);
   Owner last;
   last.context.settings.requests_per_connection = 1;
@@ -157,14 +157,16 @@ TEST_CASE("what has said close, or has another reason to end, ends although it i
 TEST_CASE("a tunnel goes on at its next owner with what was read and not passed on") {
   const std::string head = "GET /t HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
   Owner owner(Owner::Start::later);
-  REQUIRE(owner.connection->start_tunnel(owner, head, "early "));
-  CHECK(owner.connection->request().target() == "/t");
+  const auto stream = owner.connection->start_tunnel(owner, head, "early ");
+  REQUIRE(stream);
+  owner.stream = *stream;
+  CHECK(owner.stream->request().target() == "/t");
   CHECK_FALSE(owner.transport->reading);
   KeepingReceiver receiver;
-  owner.connection->start_body(receiver);
+  owner.stream->start_body(receiver);
   owner.transport->arrive("GET / HTTP/1.1\r\n");
   CHECK(receiver.body == "early GET / HTTP/1.1\r\n");
-  owner.connection->write_body("down");
+  owner.stream->write_body("down");
   CHECK(owner.transport->written == "down");
   owner.transport->end();
   CHECK(receiver.ended);

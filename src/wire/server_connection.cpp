@@ -1,7 +1,8 @@
-#include <sluice/wire/http1_server.h>
 #include <sluice/wire/server_connection.h>
 
 #include <utility>
+
+#include "wire/http1_server_connection.h"
 
 namespace sluice::wire {
 

@@ -1,11 +1,10 @@
 // The owner of a client's connection, for the tests of wire/.
 #pragma once
 
-#include <sluice/wire/http1_server.h>
-
 #include <memory>
 #include <string>
 
+#include "wire/http1_server_connection.h"
 #include "wire/http1_test_tools.h"
 
 #include <doctest/doctest.h>
@@ -35,15 +34,17 @@ struct Owner final : ServerHandler, StreamHandler {
     connection = std::make_unique<Http1ServerConnection>(std::move(made), std::move(from), context);
     connection->start(*this);
   }
-  void on_request(ServerStream& stream) override {
-    stream.set_handler(*this);
-    targets += std::string(connection->request().target()) + " ";
+  void on_request(ServerStream& request) override {
+    stream = &request;
+    stream->set_handler(*this);
+    targets += std::string(stream->request().target()) + " ";
     if (answer_at_once) answer();
   }
-  void on_bad_request(ServerStream&, const Error& error) override {
+  void on_bad_request(ServerStream& request, const Error& error) override {
+    stream = &request;
     bad_status = error.status;
-    connection->send_own({.status = error.status, .explanation = error.message});
-    connection->finish();
+    stream->send_own({.status = error.status, .explanation = error.message});
+    stream->finish();
   }
   void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
   void on_idle() override {
@@ -67,8 +68,8 @@ struct Owner final : ServerHandler, StreamHandler {
     return head;
   }
   void answer() {
-    connection->send_own({.status = 404, .explanation = "x"});
-    connection->finish();
+    stream->send_own({.status = 404, .explanation = "x"});
+    stream->finish();
   }
   void pass(int milliseconds) {
     clock.advance(Duration{milliseconds});
@@ -81,6 +82,7 @@ struct Owner final : ServerHandler, StreamHandler {
       .deadlines = deadlines, .settings = {}, .readings = FreeList<wire::RequestReading>(), .out = {}};
   MemoryTransport* transport = nullptr;
   std::unique_ptr<Http1ServerConnection> connection;
+  ServerStream* stream = nullptr;  // of the last request
   std::string targets;
   std::string gone;
   int bad_status = 0;
