@@ -19,6 +19,17 @@ namespace sluice::proxy {
 using observe::Cause;
 using wire::Flow;
 
+namespace {
+
+/// A backend that answers errors quickly is not quick.
+void measure(const InFlight& flight, upstream::Backend& backend) {
+  if (flight.settings->balance.policy != config::BalancePolicy::random_two || flight.status >= 500) return;
+  const TimePoint now = flight.context->deadlines.clock().now();
+  backend.answered(now, now - flight.sent_at);
+}
+
+}  // namespace
+
 /// One for all attempts.
 Response& Exchange::response() {
   return response_ ? *response_ : response_.emplace(flight_, static_cast<ResponseOwner&>(*this));
@@ -27,15 +38,9 @@ Response& Exchange::response() {
 void Exchange::respond(const http::ResponseHead& head) {
   flight_.status = head.status;
   flight_.trace.response_came(head.fields().size());
-  measure(head.status);
-  response().start(head, *current_->stream(), heed(head));
-}
-
-/// A backend that answers errors quickly is not quick.
-void Exchange::measure(int status) {
-  if (flight_.settings->balance.policy != config::BalancePolicy::random_two || status >= 500) return;
-  const TimePoint now = flight_.context->deadlines.clock().now();
-  current_->backend().answered(now, now - flight_.sent_at);
+  const Attempt& attempt = *attempts_.current();
+  measure(flight_, attempt.backend());
+  response().start(head, *attempt.stream(), heed(head));
 }
 
 /// The drain header is for Sluice: the client does not see it.
@@ -45,9 +50,9 @@ Response::Facts Exchange::heed(const http::ResponseHead& head) {
     const DrainSignal word = drain_signal(head, field);
     facts.has_drain_header = word != DrainSignal::none;
     is_last_response_ = word == DrainSignal::drains;
-    if (is_last_response_) current_->backend().signalled_drain();
+    if (is_last_response_) attempts_.current()->backend().signalled_drain();
   }
-  facts.sticky_id = flight_.pool->new_sticky_id(current_->backend(), key_);
+  facts.sticky_id = flight_.pool->new_sticky_id(attempts_.current()->backend(), plan_.key);
   return facts;
 }
 
@@ -55,14 +60,15 @@ void Exchange::on_response_end(Result<void> how) {
   if (!how) {
     const Error error = std::move(how).error();
     if (error.origin == Origin::downstream) return client_gone(error);
-    return on_attempt_over(*current_, {.error = error, .was_connected = true});
+    return attempt_failed({.error = error, .was_connected = true});
   }
   const Flow flow = response_->end();
-  current_->backend().answered_whole(flight_.status);
+  Attempt& attempt = *attempts_.current();
+  attempt.backend().answered_whole(flight_.status);
   // If the request body has not been read whole, the client's stream deals with the rest.
   if (body_) body_->drop();
-  current_->finish(response_->head(), !is_last_response_);
-  drop(*current_);
+  attempt.finish(response_->head(), !is_last_response_);
+  attempts_.drop_current();
   flight_.cause = Cause::ok;
   if (flow == Flow::blocked) return flush();
   over(Cause::ok, Ending::finish);
@@ -88,11 +94,12 @@ void Exchange::upgrade(const http::ResponseHead& head) {
   // The body is whole once on_body_sent() has run. A client that waits for a 100 would never send it.
   upgrades_late_ = body_ && body_->is_under_way() ? &head : nullptr;
   if (upgrades_late_ != nullptr) return flight_.client->send_continue();
-  current_->stream()->switch_protocols();
+  Attempt& attempt = *attempts_.current();
+  attempt.stream()->switch_protocols();
   const Flow flow = response().switch_protocols(head, heed(head));
-  current_->backend().answered_whole(101);
-  TunnelBackend backend = current_->release();
-  drop(*current_);
+  attempt.backend().answered_whole(101);
+  TunnelBackend backend = attempt.release();
+  attempts_.drop_current();
   owner_.on_upgraded(std::move(backend), flow);
 }
 
@@ -103,8 +110,8 @@ void Exchange::attempt_failed(const AttemptOutcome& outcome) {
   const Error& error = outcome.error;
   const int received_status = flight_.status;
   const Cause cause = cause_of_attempt(error, received_status);
-  observe::Tally& tally = this->tally();  // Of the backend that it still has.
-  learn_from(*current_, outcome, cause);
+  observe::Tally& tally = attempts_.tally();  // Of the backend that it still has.
+  attempts_.learn(outcome, cause);
   drop_attempts();
   flight_.trace.attempt_ends(flight_.backend, cause, received_status, flight_.sent_at,
                              flight_.context->deadlines.clock().now());
@@ -135,13 +142,6 @@ void Exchange::attempt_failed(const AttemptOutcome& outcome) {
   pick_backend();
 }
 
-/// A response that broke a rule: another request to the same backend would get the same one.
-void Exchange::note_refusal(const Error& error, Cause cause) {
-  if (error.code != ErrorCode::malformed && error.code != ErrorCode::too_large) return;
-  flight_.refused = error.message;
-  refused_by_ = cause;
-}
-
 void Exchange::client_gone(const Error& error) {
   over(error.code == ErrorCode::timed_out ? Cause::client_timeout : Cause::client_gone, Ending::abort);
 }
@@ -149,27 +149,23 @@ void Exchange::client_gone(const Error& error) {
 // ---- the end
 
 void Exchange::drop_attempts() {
-  if (hedge_due_) hedge_due_->disarm();
   if (queued_) queued_->client_look.disarm();
   wait_.cancel();
   if (body_) body_->stop();
   if (response_) response_->stop();
-  current_ = nullptr;
-  hedged_ = nullptr;
-  first_.reset();
-  second_.reset();
+  attempts_.drop_all();
 }
 
 void Exchange::reply(Cause cause, std::string_view explanation, int received_status) {
   if (flight_.request_id.empty()) {  // It ended before it got an id.
-    flight_.is_trusted_client = is_trusted(config().forwarding, flight_.client->client().address);
+    flight_.is_trusted_client = is_trusted(flight_.config().forwarding, flight_.client->client().address);
     flight_.choose_request_id();
   }
   const StatusFacts facts{.cause = cause,
                           .details = explanation,
                           .next_hop = flight_.was_tried ? &flight_.backend : nullptr,
                           .received_status = received_status};
-  answer(error_reply(config(), facts, flight_.request_id));
+  answer(error_reply(flight_.config(), facts, flight_.request_id));
 }
 
 void Exchange::answer(const LocalReply& reply) {
@@ -195,39 +191,28 @@ void Exchange::over(Cause cause, Ending ending) {
   owner_.on_exchange_over(ending);
 }
 
-std::string_view Exchange::version() const {
-  return current_ != nullptr ? std::string_view(current_->backend().version()) : std::string_view();
-}
-
-observe::Tally& Exchange::tally() const {
-  return flight_.tally(version());
-}
-
 /// The only place where an exchange gets its outcome.
 void Exchange::end(Cause cause) {
   flight_.end({.cause = cause,
-               .version = version(),
-               .is_cut = current_ != nullptr && flight_.client->is_committed()});
+               .version = attempts_.version(),
+               .is_cut = attempts_.current() != nullptr && flight_.client->is_committed()});
 }
 
 // ---- reports
 
 std::string Exchange::backend() const {
-  return current_ != nullptr ? current_->address().text() : std::string();
+  const Attempt* const attempt = attempts_.current();
+  return attempt != nullptr ? attempt->address().text() : std::string();
 }
 
 bool Exchange::is_at(const upstream::BackendState& backend) const {
-  const auto leads_there = [&](const Attempt& attempt) {
-    return attempt.backend().state().get() == &backend;
-  };
-  return (first_ && leads_there(*first_)) || (second_ && leads_there(*second_)) ||
-         (body_ && body_->is_at(backend));
+  return attempts_.is_at(backend) || (body_ && body_->is_at(backend));
 }
 
 std::string_view Exchange::phase() const {
   if (flight_.client->is_committed()) return "response";
-  if (current_ == nullptr) return "queued";
-  if (current_->stream() == nullptr) return "connecting";
+  if (attempts_.current() == nullptr) return "queued";
+  if (attempts_.current()->stream() == nullptr) return "connecting";
   return body_ && body_->is_sending() ? "upload" : "waiting";
 }
 

@@ -9,7 +9,9 @@
 #include <sluice/upstream/pool.h>
 #include <sluice/wire/stream.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,8 @@ struct TunnelBackend;
 struct RequestPlan {
   std::string target{};                ///< to ask for, when it is not the client's
   std::string_view upgrade{};          ///< the protocol that the client may switch to
+  std::optional<uint64_t> key{};       ///< what the balance goes by
+  RequestBody* body = nullptr;         ///< null: the request has none
   bool may_replay = false;             ///< the method, or the pool, allows a second attempt
   bool logs_in = false;                ///< its connection becomes the client's alone
   LoginConnections* logins = nullptr;  ///< the client connection's; null: none is kept

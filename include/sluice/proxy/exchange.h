@@ -5,7 +5,7 @@
 #include <sluice/base/deadlines.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/cause.h>
-#include <sluice/proxy/attempt.h>
+#include <sluice/proxy/attempts.h>
 #include <sluice/proxy/in_flight.h>
 #include <sluice/proxy/request_body.h>
 #include <sluice/proxy/response.h>
@@ -44,7 +44,7 @@ class ExchangeOwner {
 /// One request's way to a backend, and its response's way back. Each step ends by calling the next, or by
 /// setting `wait_`: the only thing the exchange waits for. Bodies move in pumps beside it. Dropping the
 /// exchange drops its waits: no callback can reach it.
-class Exchange final : private AttemptOwner, private RequestBodyOwner, private ResponseOwner {
+class Exchange final : private AttemptsOwner, private RequestBodyOwner, private ResponseOwner {
  public:
   /// `flight` has begun: its client holds a whole request. `logins` are the client connection's; null: none
   /// is kept. All outlive the exchange.
@@ -73,52 +73,33 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
 
  private:
   // The request, in the order of its steps.
-  void redirect();
-  const WeightedTarget* target_of_login(const WeightedTargets& ways) const;
-  void rewrite_target(const RequestPath& path);
   void pick_backend();
   upstream::PickRequest ask() const;
   void wait_for_backend();
   void look_for_client();
   void on_lease(Result<upstream::Lease> lease);
 
-  // Its attempts: one, or two at a time when it is hedged.
-  void start_attempt(upstream::Lease lease);
-  Attempt& add_attempt(upstream::Lease lease);
-  Attempt* attempt_beside(const Attempt& attempt);
-  void drop(Attempt& attempt);
-  void follow(Attempt& attempt);
-  void settle_on(Attempt& attempt);
-  bool may_be_repeated() const;
+  // Its attempts.
   bool is_body_replayable() const { return !body_ || body_->is_replayable(); }
-  void on_sending(Attempt& attempt) override;
-  void on_interim(Attempt& attempt, const http::ResponseHead& head) override;
-  void on_head(Attempt& attempt, const http::ResponseHead& head) override;
-  void on_attempt_over(Attempt& attempt, AttemptOutcome outcome) override;
+  void on_interim(const http::ResponseHead& head) override;
+  void on_head(const http::ResponseHead& head) override;
+  void on_attempts_failed(const AttemptOutcome& outcome) override;
   bool waits_for_client() const override;
   void attempt_failed(const AttemptOutcome& outcome);
   void connect_failed(const AttemptOutcome& outcome);
-  void learn_from(const Attempt& attempt, const AttemptOutcome& outcome, observe::Cause cause);
-  void pass_over(const upstream::Backend& backend);
-  void note_refusal(const Error& error, observe::Cause cause);
-  void lost_beside(Attempt& attempt, const AttemptOutcome& outcome);
-  void arm_hedge(const Attempt& attempt);
-  void start_hedge();
 
   // Its body.
-  void on_body_moved() override { current_->restart_deadline(); }
+  void on_body_moved() override { attempts_.current()->restart_deadline(); }
   void on_body_sent() override;
   void on_body_refused(const Error& error) override;
   void on_body_lost(observe::Cause cause, std::string_view explanation) override;
-  bool is_given_back(const http::ResponseHead& head) const;
   void take_back(const http::ResponseHead& head);
 
   // The response.
   Response& response();
   void respond(const http::ResponseHead& head);
   Response::Facts heed(const http::ResponseHead& head);
-  void measure(int status);
-  void on_response_moved() override { current_->restart_deadline(); }
+  void on_response_moved() override { attempts_.current()->restart_deadline(); }
   void on_response_end(Result<void> how) override;
   void flush();
   void upgrade(const http::ResponseHead& head);
@@ -129,9 +110,6 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   void answer(const LocalReply& reply);
   void over(observe::Cause cause, Ending ending);
   void end(observe::Cause cause);
-  std::string_view version() const;
-  observe::Tally& tally() const;
-  const config::Config& config() const;
 
   struct Queued {
     explicit Queued(std::function<void()> look) : client_look(std::move(look)) {}
@@ -146,21 +124,13 @@ class Exchange final : private AttemptOwner, private RequestBodyOwner, private R
   InFlight& flight_;
   ExchangeOwner& owner_;
   RequestPlan plan_;
-  Attempt* current_ = nullptr;  // which logs and reports name; null: none is under way
+  Attempts attempts_{flight_, plan_, static_cast<AttemptsOwner&>(*this)};
   const http::ResponseHead* upgrades_late_ =
-      nullptr;                   // a 101, while the request's body is sent (RFC 9110 7.8)
-  std::optional<uint64_t> key_;  // what the balance goes by
+      nullptr;  // a 101, while the request's body is sent (RFC 9110 7.8)
   Wait wait_;
   std::unique_ptr<Queued> queued_;  // once no backend could take it
-  std::unique_ptr<Deadline> hedge_due_;
-  std::vector<const upstream::Backend*> tried_;
-  observe::Tally* hedged_ = nullptr;  // of the first attempt, until the second one is sent
-  Duration waited_{};                 // for a backend, in the queue and in connects that failed
-  observe::Cause refused_by_{};       // of the last response that broke a rule
-  bool fresh_only_ = false;           // a connection that was used again has failed
-  bool is_last_response_ = false;     // its backend says that it drains
-  std::unique_ptr<Attempt> second_;   // beside the first one
-  std::optional<Attempt> first_;
+  Duration waited_{};               // for a backend, in the queue and in connects that failed
+  bool is_last_response_ = false;   // its backend says that it drains
 };
 
 }  // namespace sluice::proxy
