@@ -43,7 +43,7 @@ struct Hall final : EntranceOwner, wire::ServerHandler {
   void on_request(wire::ServerStream& stream) override { targets += stream.request().target(); }
   void on_bad_request(wire::ServerStream& stream, const Error& error) override {
     bad_status = error.status;
-    stream.send_own({.status = error.status});
+    stream.send_reply({.status = error.status});
     stream.finish();
   }
   void on_over() override { connection.reset(); }

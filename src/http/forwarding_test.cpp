@@ -244,9 +244,9 @@ TEST_CASE("a response without a Date gets one, unless its route has a word on th
   CHECK(answered("", &removed).find(date) == std::string::npos);
   const FieldEdits added{.added{{"A", "b"}, {"DATE", "y"}}};
   CHECK(answered("", &added).find(date) == std::string::npos);
-  CHECK(own_response({.status = 404}, {.date = &field}).bytes.find(date) != std::string::npos);
+  CHECK(local_response({.status = 404}, {.date = &field}).bytes.find(date) != std::string::npos);
   const FieldList other{{"date", "y"}};
-  CHECK(own_response({.status = 404, .extra_fields = &other}, {.date = &field}).bytes.find(date) ==
+  CHECK(local_response({.status = 404, .extra_fields = &other}, {.date = &field}).bytes.find(date) ==
         std::string::npos);
 }
 

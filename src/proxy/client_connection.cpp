@@ -214,7 +214,7 @@ void ClientConnection::on_bad_request(wire::ServerStream& stream, const Error& e
   counters.end(entry(cause).disposition);
   counters.tallies.of({}, {}).add(observe::Event::failed, cause);
   const LocalReply reply = error_reply(config(), {.cause = cause, .details = error.message});
-  const wire::OwnSent own = stream.send_own(reply.response());
+  const wire::ReplySent own = stream.send_reply(reply.response());
   if (context_.exchange.access.is_on()) log_refusal(stream, cause, own.content_size);
   stream.finish();  // Lingers until what is kept has left.
 }

@@ -173,7 +173,7 @@ void Exchange::answer(const LocalReply& reply) {
   if (body_) body_->drop();
   flight_.cause = reply.cause;
   flight_.status = reply.status;
-  const wire::OwnSent own = flight_.client->send_own(reply.response());
+  const wire::ReplySent own = flight_.client->send_reply(reply.response());
   flight_.sent = own.content_size;
   if (own.flow == Flow::blocked) return flush();
   over(reply.cause, Ending::finish);

@@ -31,7 +31,7 @@ std::string location(const config::Redirect& redirect, const http::RequestHead& 
 
 }  // namespace
 
-http::OwnResponse LocalReply::response() const {
+http::LocalResponse LocalReply::response() const {
   return {.status = status,
           .explanation = explanation,
           .extra_fields = &fields,

@@ -25,8 +25,8 @@ struct LocalReply {
   std::string_view page{};          ///< or one of the configuration
   bool has_body = false;            ///< of its own, even an empty one; else the short body
 
-  /// For ServerStream::send_own(); borrows this.
-  http::OwnResponse response() const;
+  /// For ServerStream::send_reply(); borrows this.
+  http::LocalResponse response() const;
 };
 
 /// For a TRACE or OPTIONS that is to go no further (RFC 9110 7.6.2).

@@ -144,7 +144,7 @@ class TestStream : public Stream {
   TestSink sink;
   /// Those of the body that the peer sends.
   http::FieldList peer_trailers{};
-  /// Whether leave_tunnel() succeeds.
+  /// Whether suspend_tunnel() succeeds.
   bool may_leave = true;
   /// The number of the descriptor that it has given.
   int left_as = -1;
@@ -161,7 +161,7 @@ class TestStream : public Stream {
   Wait when_writable(std::function<void(Result<void>)> callback) override {
     return sink.when_writable(std::move(callback));
   }
-  Result<wire::TunnelEnd> leave_tunnel() override {
+  Result<wire::TunnelEnd> suspend_tunnel() override {
     if (!may_leave) return wire::cannot_be_left();
     net::Descriptor connection(::open("/dev/null", O_RDWR | O_CLOEXEC));
     left_as = connection.get();
@@ -203,10 +203,10 @@ class TestClient final : public TestStream<wire::ServerStream> {
     http::write_response_head(sink.taken()->head, head, {.framing = head.framing, .edits = edits});
     return sink.write({});
   }
-  wire::OwnSent send_own(const http::OwnResponse& response) override {
+  wire::ReplySent send_reply(const http::LocalResponse& response) override {
     status = response.status;
     is_own = true;
-    const auto own = http::own_response(response, {});
+    const auto own = http::local_response(response, {});
     const size_t head_size = own.bytes.size() - own.content_size;
     sink.taken()->head += own.bytes.substr(0, head_size);
     write_body(std::string_view(own.bytes).substr(head_size));

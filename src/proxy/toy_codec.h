@@ -48,7 +48,7 @@ class ToyStream final : public wire::ServerStream {
     status_ = head.status;
     return wire::Flow::open;
   }
-  wire::OwnSent send_own(const http::OwnResponse& response) override {
+  wire::ReplySent send_reply(const http::LocalResponse& response) override {
     status_ = response.status;
     say("body", response.explanation);
     end_body({});

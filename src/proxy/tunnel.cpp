@@ -108,9 +108,9 @@ bool Tunnel::is_at(const upstream::BackendState& backend) const {
 
 std::optional<SuspendedTunnel> Tunnel::suspend() {
   if ((up_.has_ended && down_.has_ended) || drain_.is_told()) return std::nullopt;
-  auto client = flight_.client->leave_tunnel();
+  auto client = flight_.client->suspend_tunnel();
   if (!client) return std::nullopt;
-  auto backend = backend_->leave_tunnel();
+  auto backend = backend_->suspend_tunnel();
   if (!backend) return std::nullopt;
   const Duration age = flight_.context->deadlines.clock().now() - flight_.started;
   SuspendedTunnel left{

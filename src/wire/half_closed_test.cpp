@@ -23,12 +23,12 @@ TEST_CASE("requests before the end are answered one after the other, the last on
   Owner owner;
   owner.transport->arrive("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
   owner.transport->end();
-  owner.stream->send_own({.status = 404, .explanation = "x"});
+  owner.stream->send_reply({.status = 404, .explanation = "x"});
   CHECK(owner.transport->written.find("Connection: close") == std::string::npos);
   owner.stream->finish();
   CHECK(owner.targets == "/1 /2 ");
   CHECK_FALSE(owner.is_over);
-  owner.stream->send_own({.status = 404, .explanation = "x"});
+  owner.stream->send_reply({.status = 404, .explanation = "x"});
   CHECK(owner.transport->written.find("Connection: close") != std::string::npos);
   owner.stream->finish();
   CHECK(owner.is_over);
@@ -121,7 +121,7 @@ TEST_CASE("an answer that is long in coming begins early, so that a client that 
   SUBCASE("however long it takes, it is no more than the first nine bytes") {
     for (int i = 0; i < 20; ++i) owner.pass(10'000'000);
     CHECK(owner.transport->written == "HTTP/1.1 ");
-    owner.stream->send_own({.status = 404, .explanation = "x"});
+    owner.stream->send_reply({.status = 404, .explanation = "x"});
     CHECK(owner.transport->written.starts_with("HTTP/1.1 404 Not Found\r\n"));
   }
 }

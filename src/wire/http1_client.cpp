@@ -218,7 +218,7 @@ void Http1ClientConnection::become_tunnel() {
   out_framing_ = {.kind = http::Framing::Kind::until_close};
 }
 
-Result<TunnelEnd> Http1ClientConnection::leave_tunnel() {
+Result<TunnelEnd> Http1ClientConnection::suspend_tunnel() {
   CHECK(is_tunnel_);
   auto connection = transport_->duplicate();
   if (!connection) return std::move(connection).error();

@@ -191,7 +191,7 @@ Flow Http1ServerStream::switch_protocols(const http::ResponseHead& head, const h
   return flow;
 }
 
-Result<TunnelEnd> Http1ServerStream::leave_tunnel() {
+Result<TunnelEnd> Http1ServerStream::suspend_tunnel() {
   CHECK(is_tunnel_);
   auto connection = connection_.transport().duplicate();
   if (!connection) return std::move(connection).error();
@@ -206,7 +206,7 @@ void Http1ServerStream::discard_head() {
   said_close_ = false;  // The client has not seen it.
 }
 
-OwnSent Http1ServerStream::send_own(const http::OwnResponse& response) {
+ReplySent Http1ServerStream::send_reply(const http::LocalResponse& response) {
   CHECK(!committed_);
   out_head_.clear();
   // There is a whole request to answer, not just bytes that were refused.
@@ -215,7 +215,7 @@ OwnSent Http1ServerStream::send_own(const http::OwnResponse& response) {
     connection_.end_with_answer();
   }
   said_close_ = connection_.is_to_end();
-  const http::OwnResponseBytes own = http::own_response(
+  const http::LocalResponseBytes own = http::local_response(
       response,
       {.to_head = request != nullptr && request->is_head(),
        .close = said_close_,

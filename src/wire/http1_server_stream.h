@@ -58,9 +58,9 @@ class Http1ServerStream final : public ServerStream {
   void send_interim(const http::ResponseHead& head, const http::FieldEdits* edits) override;
   void send_continue() override;
   Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) override;
-  OwnSent send_own(const http::OwnResponse& response) override;
+  ReplySent send_reply(const http::LocalResponse& response) override;
   Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) override;
-  Result<TunnelEnd> leave_tunnel() override;
+  Result<TunnelEnd> suspend_tunnel() override;
   bool has_left() override;
   bool is_committed() const override { return committed_; }
   void discard_head() override;

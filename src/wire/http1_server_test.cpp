@@ -241,7 +241,7 @@ TEST_CASE("a client that takes nothing is given up") {
   Owner owner;
   owner.transport->arrive(kGet);
   owner.transport->blocked = true;
-  owner.stream->send_own({.status = 404, .explanation = "x"});
+  owner.stream->send_reply({.status = 404, .explanation = "x"});
   const Wait wait = owner.stream->when_writable([](Result<void>) {});
   owner.pass(20'001);
   CHECK(owner.gone == "timed_out");
@@ -261,7 +261,7 @@ TEST_CASE("a connection that is to end does so with its response, or when nothin
   Owner asked;
   asked.connection->retire(Duration{500});
   asked.transport->arrive(kGet);
-  asked.stream->send_own({.status = 404, .explanation = "x"});
+  asked.stream->send_reply({.status = 404, .explanation = "x"});
   CHECK(asked.transport->written.find("Connection: close\r\n") != std::string::npos);
   asked.stream->finish();
   asked.transport->end();  // The client, which meant to stay, is given the time to read that.

@@ -140,7 +140,7 @@ TEST_CASE("what has said close, or has another reason to end, ends although it i
   Owner said;
   said.transport->arrive(kGet);
   said.connection->retire(Duration{500});
-  said.stream->send_own({.status = 404, .explanation = "x"});
+  said.stream->send_reply({.status = 404, .explanation = "x"});
   said.connection->stay();
   said.stream->finish();
   CHECK(said.transport->is_shut_down);

@@ -43,7 +43,7 @@ struct Owner final : ServerHandler, StreamHandler {
   void on_bad_request(ServerStream& request, const Error& error) override {
     stream = &request;
     bad_status = error.status;
-    stream->send_own({.status = error.status, .explanation = error.message});
+    stream->send_reply({.status = error.status, .explanation = error.message});
     stream->finish();
   }
   void on_client_gone(const Error& error) override { gone = std::string(name(error.code)); }
@@ -68,7 +68,7 @@ struct Owner final : ServerHandler, StreamHandler {
     return head;
   }
   void answer() {
-    stream->send_own({.status = 404, .explanation = "x"});
+    stream->send_reply({.status = 404, .explanation = "x"});
     stream->finish();
   }
   void pass(int milliseconds) {

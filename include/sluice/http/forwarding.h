@@ -101,7 +101,7 @@ inline constexpr std::string_view kLastChunkStart = "0\r\n";
 std::string_view reason_phrase(int status);
 
 /// A response of Sluice's own, before it is written.
-struct OwnResponse {
+struct LocalResponse {
   int status = 500;
   std::string_view explanation{};           ///< for the short body: "404 Not Found: <explanation>\n"
   const FieldList* extra_fields = nullptr;  ///< borrowed; may be null
@@ -111,7 +111,7 @@ struct OwnResponse {
 };
 
 /// How it reaches the client.
-struct OwnResponseForwarding {
+struct LocalResponseForwarding {
   bool to_head = false;             ///< the body is left out
   bool close = false;               ///< says Connection: close
   bool say_keep_alive = false;      ///< says Connection: keep-alive
@@ -120,13 +120,13 @@ struct OwnResponseForwarding {
 };
 
 /// One as it is written.
-struct OwnResponseBytes {
+struct LocalResponseBytes {
   std::string bytes;        ///< head and content
   size_t content_size = 0;  ///< of the content in `bytes`: 0 in the answer to HEAD, in a 204 and in a 304
 };
 
 /// Head and body. No body and no Content-Length for 204 and 304 (RFC 9110 8.6).
-OwnResponseBytes own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding);
+LocalResponseBytes local_response(const LocalResponse& response, const LocalResponseForwarding& forwarding);
 
 /// The client would rather have JSON than text: Accept names application/json (or application/*+json) with a
 /// weight above that of text/* and */* (RFC 9110 12.5.1).

@@ -43,7 +43,7 @@ class Http1ClientConnection final : public ClientStream, public ClientConnection
                  Follows follows) override;
   Wait read_head(OnHead on_head) override;
   void switch_protocols() override;
-  Result<TunnelEnd> leave_tunnel() override;
+  Result<TunnelEnd> suspend_tunnel() override;
   bool has_answered() const override { return answered_; }
   bool has_taken_nothing() const override { return taken_nothing_; }
   void end_sending() override;

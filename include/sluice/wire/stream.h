@@ -27,7 +27,7 @@ struct Client {
 };
 
 /// What became of a response of our own.
-struct OwnSent {
+struct ReplySent {
   Flow flow = Flow::open;
   size_t content_size = 0;  ///< bytes of content: 0 in the answer to HEAD, in a 204 and in a 304
 };
@@ -79,13 +79,13 @@ class ServerStream : public BodySource, public BodySink {
   /// may be null.
   virtual Flow send_head(const http::ResponseHead& head, const http::FieldEdits* edits, Follows follows) = 0;
   /// A whole response of our own. One of an error ends the connection when its request was not read whole.
-  virtual OwnSent send_own(const http::OwnResponse& response) = 0;
+  virtual ReplySent send_reply(const http::LocalResponse& response) = 0;
   /// Answers the request's Upgrade with the backend's 101: from now on the body, both ways, is the bytes of
   /// the connection. Ending the body ends one direction alone; the connection ends with finish().
   virtual Flow switch_protocols(const http::ResponseHead& head, const http::FieldEdits* edits) = 0;
   /// For the tunnel's next owner: this owner has only to destroy the stream then. An error when that cannot
   /// be, and the tunnel goes on here.
-  virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
+  virtual Result<TunnelEnd> suspend_tunnel() { return cannot_be_left(); }
   /// The client has gone, and no callback has said so yet. Asks the kernel, but only about a client that has
   /// ended its direction, or is not read from for now.
   virtual bool has_left() { return false; }
@@ -121,7 +121,7 @@ class ClientStream : public BodySource, public BodySink {
   virtual void switch_protocols() = 0;
   /// For the tunnel's next owner: this owner has only to destroy the stream then. An error when that cannot
   /// be, and the tunnel goes on here.
-  virtual Result<TunnelEnd> leave_tunnel() { return cannot_be_left(); }
+  virtual Result<TunnelEnd> suspend_tunnel() { return cannot_be_left(); }
   /// A byte has come back for this request.
   virtual bool has_answered() const = 0;
 

@@ -10,30 +10,31 @@ namespace {
 
 TEST_CASE("an answer of our own is whole, and says what happened") {
   const FieldList later{{"Retry-After", "1"}};
-  CHECK(own_response({.status = 503, .explanation = "no backend is available", .extra_fields = &later},
-                     {.close = true})
+  CHECK(local_response({.status = 503, .explanation = "no backend is available", .extra_fields = &later},
+                       {.close = true})
             .bytes ==
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 49\r\nConnection: "
         "close\r\n"
         "Retry-After: 1\r\n\r\n503 Service Unavailable: no backend is available\n");
-  CHECK(own_response({.status = 404, .explanation = "x"}, {.to_head = true}).bytes.ends_with("\r\n\r\n"));
+  CHECK(local_response({.status = 404, .explanation = "x"}, {.to_head = true}).bytes.ends_with("\r\n\r\n"));
 }
 
 TEST_CASE("an answer has the body it is given, or one in JSON, or none where there can be none") {
-  CHECK(own_response({.status = 200, .content_type = "text/html", .body = "<p>", .has_body = true},
-                     {.say_keep_alive = true})
+  CHECK(local_response({.status = 200, .content_type = "text/html", .body = "<p>", .has_body = true},
+                       {.say_keep_alive = true})
             .bytes ==
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\nConnection: "
         "keep-alive\r\n\r\n<p>");
-  CHECK(own_response({.status = 404, .explanation = "say \"x\"\n"}, {.as_json = true})
+  CHECK(local_response({.status = 404, .explanation = "say \"x\"\n"}, {.as_json = true})
             .bytes.ends_with(
                 "{\"status\":404,\"error\":\"Not Found\",\"message\":\"say \\\"x\\\"\\u000a\"}\n"));
-  CHECK(own_response({.status = 204, .has_body = true}, {}).bytes == "HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(local_response({.status = 204, .has_body = true}, {}).bytes == "HTTP/1.1 204 No Content\r\n\r\n");
 }
 
 TEST_CASE("the content's size is that of the bytes behind the head") {
-  const auto check = [](const OwnResponse& response, const OwnResponseForwarding& forwarding, bool is_empty) {
-    const OwnResponseBytes own = own_response(response, forwarding);
+  const auto check = [](const LocalResponse& response, const LocalResponseForwarding& forwarding,
+                        bool is_empty) {
+    const LocalResponseBytes own = local_response(response, forwarding);
     CHECK(own.content_size == own.bytes.size() - own.bytes.find("\r\n\r\n") - 4);
     CHECK((own.content_size == 0) == is_empty);
   };

@@ -139,7 +139,7 @@ bool prefers_json(const RequestHead& head) {
   return json > text;
 }
 
-OwnResponseBytes own_response(const OwnResponse& response, const OwnResponseForwarding& forwarding) {
+LocalResponseBytes local_response(const LocalResponse& response, const LocalResponseForwarding& forwarding) {
   const std::string code = std::to_string(response.status);
   const auto phrase = reason_phrase(response.status);
   std::string made;
