@@ -254,7 +254,7 @@ TEST_CASE("a response of HTTP/2 has the head that it would have in HTTP/1") {
       ResponseHead decoded;
       ResponseHead built;
       REQUIRE(decode_response(text + "\r\n", decoded, to_head).error == "");
-      REQUIRE(build_response(pairs, built, to_head, to_head));
+      REQUIRE(build_response(pairs, built, to_head && !decoded.is_interim(), to_head));
       CHECK(built.status == decoded.status);
       CHECK(built.reason() == "");
       CHECK(built.is_interim() == decoded.is_interim());
@@ -277,10 +277,76 @@ TEST_CASE("a response whose status or body is not what it says is refused") {
   }
   CHECK_FALSE(build_response({{":path", "/"}}, head));
   CHECK_FALSE(build_response({{":status", "200"}, {"content-length", "5"}}, head, true));
-  REQUIRE(build_response({{":status", "200"}}, head, true));
-  CHECK_FALSE(head.framing.has_body());
+  CHECK_FALSE(build_response({{":status", "103"}}, head, true));
+  CHECK_FALSE(build_response({{":status", "101"}}, head));
   REQUIRE(build_response({{":status", "200"}}, head));
   CHECK(head.framing.kind == Framing::Kind::stream_end);
+}
+
+TEST_CASE("a response that ends with its head has a length, so that a client of HTTP/1 waits for nothing") {
+  ResponseHead head;
+  REQUIRE(build_response({{":status", "200"}}, head, true));
+  CHECK_FALSE(head.framing.has_body());
+  CHECK(to_client_of(head).find("Content-Length: 0\r\n") != std::string::npos);
+  REQUIRE(build_response({{":status", "304"}}, head, true));
+  CHECK(to_client_of(head).find("Content-Length") == std::string::npos);
+}
+
+TEST_CASE("the authority is the Host, and a Host may only say the same") {
+  RequestHead head;
+  for (const std::string host : {"h", "H", "h:443", "h:"}) {
+    REQUIRE(build_request(get_with({{"a", "b"}, {"host", host}}), head));
+    CHECK(fields_of(head) == Pairs{{"host", "h"}, {"a", "b"}});
+  }
+  for (const std::string host : {"h:80", "h:8443", "", "h.", "other"}) {
+    CHECK(status_of(get_with({{"host", host}})) == 400);
+  }
+  CHECK(status_of({{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"host", ""}}) == 400);
+}
+
+TEST_CASE("what comes of a cookie in several fields is one field") {
+  RequestHead head;
+  Pairs crumbs = kGet;
+  for (int i = 0; i < 20; ++i) crumbs.emplace_back("cookie", "c=" + std::to_string(i));
+  REQUIRE(build_request(crumbs, head));  // Ten fields are allowed.
+  CHECK(head.fields().size() == 2);
+  REQUIRE(build_request(get_with({{"cookie", ""}}), head));
+  CHECK(fields_of(head) == Pairs{{"host", "h"}, {"cookie", ""}});
+  Pairs late = kGet;
+  late.insert(late.begin() + 2, {"cookie", ""});
+  CHECK(status_of(late) == 400);  // A pseudo-field behind a field.
+}
+
+TEST_CASE("a TRACE has no body, whether or not it says its length") {
+  Pairs trace = kGet;
+  trace[0].second = "TRACE";
+  CHECK(status_of(trace) == 0);
+  CHECK(status_of(trace, false) == 400);
+}
+
+TEST_CASE("a trailer section has no pseudo-fields, and what may not be passed on is left out") {
+  HeadBuilder builder(HeadDecoder::Of::request, {});
+  FieldList trailers;
+  REQUIRE(builder.add("sum", "1"));
+  REQUIRE(builder.add("content-length", "5"));
+  REQUIRE(builder.finish(trailers));
+  CHECK(trailers.lines() == "sum: 1\r\n");
+  REQUIRE(builder.finish(trailers));
+  CHECK(trailers.empty());
+  REQUIRE(builder.add(":path", "/"));
+  CHECK_FALSE(builder.finish(trailers));
+  builder.clear();
+  CHECK_FALSE(builder.add("Sum", "1"));
+}
+
+TEST_CASE("errors have the codes of the same errors in HTTP/1") {
+  RequestHead head;
+  const auto code_of = [&](const Pairs& fields) { return build_request(fields, head).error().code; };
+  CHECK(code_of({{":method", "CONNECT"}, {":scheme", "https"}, {":path", "/"}, {":authority", "h"}}) ==
+        ErrorCode::unsupported);
+  CHECK(code_of({{":path", "/" + std::string(2000, 'x')}}) == ErrorCode::too_large);
+  CHECK(code_of(get_with({{"a", std::string(1000, 'x')}})) == ErrorCode::too_large);
+  CHECK(code_of(get_with({{"A", "x"}})) == ErrorCode::malformed);
 }
 
 TEST_CASE("a builder makes one head after the other") {

@@ -21,9 +21,8 @@ constexpr unsigned kMostInterims = 100;
 
 }  // namespace
 
-Attempt::Attempt(InFlight& flight, const RequestPlan& plan, RequestBody* body, AttemptOwner& owner,
-                 upstream::Lease lease)
-    : flight_(flight), plan_(plan), body_(body), owner_(owner), lease_(std::move(lease)) {}
+Attempt::Attempt(InFlight& flight, const RequestPlan& plan, AttemptOwner& owner, upstream::Lease lease)
+    : flight_(flight), plan_(plan), body_(plan.body), owner_(owner), lease_(std::move(lease)) {}
 
 Attempt::~Attempt() = default;
 

@@ -25,8 +25,8 @@ void Attempts::start(upstream::Lease lease) {
 Attempt& Attempts::add(upstream::Lease lease) {
   ++flight_.attempts;
   auto& owner = static_cast<AttemptOwner&>(*this);
-  if (!first_) return first_.emplace(flight_, plan_, plan_.body, owner, std::move(lease));
-  second_ = std::make_unique<Attempt>(flight_, plan_, plan_.body, owner, std::move(lease));
+  if (!first_) return first_.emplace(flight_, plan_, owner, std::move(lease));
+  second_ = std::make_unique<Attempt>(flight_, plan_, owner, std::move(lease));
   return *second_;
 }
 

@@ -24,15 +24,16 @@ struct TestAttempt final : AttemptOwner, RequestBodyOwner {
     worker.begin(flight, client);
     flight.attempts = 1;
     plan.logins = &logins;
-    if (client.request().framing.has_body()) body.emplace(flight, static_cast<RequestBodyOwner&>(*this));
+    if (client.request().framing.has_body()) {
+      plan.body = &body.emplace(flight, static_cast<RequestBodyOwner&>(*this));
+    }
     begin(worker.members[0]);
   }
 
   void begin(const std::shared_ptr<upstream::Backend>& at) {
     auto lease = upstream::Backend::lease(at);
     REQUIRE(lease);
-    attempt.emplace(flight, plan, body ? &*body : nullptr, static_cast<AttemptOwner&>(*this),
-                    *std::move(lease));
+    attempt.emplace(flight, plan, static_cast<AttemptOwner&>(*this), *std::move(lease));
   }
   /// A connection to the first backend that has served two requests, and rests for so long.
   TestBackend* rest(Duration idle = {}) {

@@ -29,7 +29,7 @@ class ClientTimeouts {
 
   class Handler {
    public:
-    /// The client has not done it in time. May destroy the connection.
+    /// The time is over, and the client has not done it. May destroy the connection.
     virtual void on_timeout(For what) = 0;
 
    protected:
@@ -40,7 +40,7 @@ class ClientTimeouts {
   ClientTimeouts(ServerContext& context, Handler& handler)
       : context_(context), handler_(handler), reading_([this] { handler_.on_timeout(for_); }) {}
 
-  // Each replaces the one before, and so does stop().
+  // Each replaces the deadline before it, and stop() does so with none.
 
   void await_request() { arm(For::request, ends_soon() ? quiet_ : settings().idle_timeout); }
   void await_head() { arm(For::head, settings().head_timeout); }

@@ -37,10 +37,15 @@ void HalfClosedClient::skip_sent(std::string_view& first, bool is_final) {
   first.remove_prefix(std::exchange(sent_, 0));
 }
 
+void HalfClosedClient::report_gone() {
+  const auto on_gone = on_gone_;  // Outlives this object.
+  on_gone();
+}
+
 void HalfClosedClient::look() {
-  if (transport_.has_broken()) return on_gone_();
+  if (transport_.has_broken()) return report_gone();
   if (in_answer_) {
-    if (is_silent_ && transport_.pending_bytes() == 0) return on_gone_();
+    if (is_silent_ && transport_.pending_bytes() == 0) return report_gone();
     is_silent_ = true;
     return deadlines_.arm(next_, interval_);
   }

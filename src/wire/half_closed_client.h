@@ -17,7 +17,8 @@ namespace sluice::wire {
 /// stream that is silent would hold its backend for a client that has long left, so it ends.
 class HalfClosedClient {
  public:
-  /// Calls `on_gone` when the client turns out to have left; that may destroy this object.
+  /// Calls `on_gone` when the client turns out to have left; that may destroy this object. No byte of the
+  /// answer has been written, or expect_answer_to_flow() is next.
   HalfClosedClient(Deadlines& deadlines, net::Transport& transport, std::function<void()> on_gone);
 
   /// The client ended its direction when its answer had begun.
@@ -27,6 +28,7 @@ class HalfClosedClient {
 
  private:
   void look();
+  void report_gone();
 
   Deadlines& deadlines_;
   net::Transport& transport_;

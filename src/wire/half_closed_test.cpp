@@ -160,5 +160,39 @@ TEST_CASE(
   CHECK(owner.gone.empty());
 }
 
+TEST_CASE(
+    "a 101 to a client that has ended its direction comes once, and nothing is sent ahead in its tunnel") {
+  Owner owner;
+  owner.transport->arrive("GET /chat HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+  owner.transport->end();
+  owner.pass(101);
+  CHECK(owner.transport->written == "H");
+  owner.stream->switch_protocols(
+      owner.response("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+      nullptr);
+  const std::string head = owner.transport->written;
+  CHECK(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+  for (int i = 0; i < 100; ++i) owner.pass(10'000);
+  CHECK_FALSE(owner.stream->has_left());
+  CHECK(owner.transport->written == head);
+  CHECK(owner.gone.empty());
+}
+
+TEST_CASE("whether a client has left can be asked within an answer, which stays as it is") {
+  Owner owner;
+  owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" +
+                          std::string(20'000, 'x'));
+  CHECK_FALSE(owner.transport->reading);
+  owner.transport->hung_up = true;
+  owner.stream->send_head(owner.response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), nullptr,
+                          Follows::nothing_yet);
+  const std::string head = owner.transport->written;
+  CHECK_FALSE(owner.stream->has_left());
+  owner.pass(1000);
+  CHECK(owner.transport->written == head);
+  owner.transport->broken = true;
+  CHECK(owner.stream->has_left());
+}
+
 }  // namespace
 }  // namespace sluice::wire

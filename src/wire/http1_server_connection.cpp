@@ -8,10 +8,6 @@ namespace {
 
 constexpr size_t kMaxBuffered = size_t{16} * 1024;
 
-Error client_error(ErrorCode code, std::string message, int status) {
-  return {.code = code, .message = std::move(message), .origin = Origin::downstream, .status = status};
-}
-
 }  // namespace
 
 Http1ServerConnection::Http1ServerConnection(std::unique_ptr<net::Transport> transport, BetweenRequests from,
@@ -198,7 +194,8 @@ void Http1ServerConnection::watch_client() {
 }
 
 bool Http1ServerConnection::has_left() {
-  if (half_closed_) return transport_->has_broken();
+  // Nothing is sent ahead within an answer, or a tunnel.
+  if (half_closed_ || stream_.is_committed()) return transport_->has_broken();
   if (ended_ || !reading_stopped_ || !transport_->has_hung_up()) return false;
   if (transport_->has_broken()) return true;
   watch_client();
@@ -221,8 +218,7 @@ void Http1ServerConnection::on_timeout(ClientTimeouts::For what) {
       return stream_.end_body_read(
           client_error(ErrorCode::timed_out, "the request's body took too long", 408));
     case ClientTimeouts::For::write:
-      closing_ = true;
-      return stream_.lose_client(client_error(ErrorCode::timed_out, "the client takes nothing", 0));
+      return lose_client(client_error(ErrorCode::timed_out, "the client takes nothing", 0));
     case ClientTimeouts::For::linger:
       // A client that has not got all must not take what it has for the whole.
       if (transport_->pending_bytes() > 0) transport_->reset_on_close();

@@ -60,8 +60,8 @@ class Http1ServerConnection final : public ServerConnection,
   /// The client has ended its direction, and sent no request behind this one.
   bool nothing_follows() const { return ended_ && buffered_.empty() && unread_.empty(); }
   bool has_left();
-  /// With this answer.
-  void end_with_answer() { closing_ = true; }
+  /// The connection ends after this answer.
+  void end_after_answer() { closing_ = true; }
   bool is_to_end() const { return closing_ || retires_; }
   /// The stream is a tunnel from now on.
   void begin_tunnel();

@@ -8,14 +8,6 @@
 #include "wire/slices.h"
 
 namespace sluice::wire {
-namespace {
-
-Error body_error(ErrorCode code, std::string message, int status) {
-  return {.code = code, .message = std::move(message), .origin = Origin::downstream, .status = status};
-}
-
-}  // namespace
-
 // ---- the request
 
 void Http1ServerStream::begin(FreeList<RequestReading>::Item reading) {
@@ -69,18 +61,18 @@ void Http1ServerStream::expect_body() {
 size_t Http1ServerStream::read_body(std::string_view bytes) {
   const auto pieces = body_.next_slices(bytes);
   if (!pieces) {
-    end_body_read(body_error(ErrorCode::malformed, pieces.error().message, 400));
+    end_body_read(client_error(ErrorCode::malformed, pieces.error().message, 400));
     return bytes.size();
   }
   const size_t used = pieces->used;
   connection_.set_unread(bytes.substr(used));
   body_read_ += pieces->bytes;
   if (!is_tunnel_ && context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
-    end_body_read(body_error(ErrorCode::too_large, "the request body is over the limit", 413));
+    end_body_read(client_error(ErrorCode::too_large, "the request body is over the limit", 413));
     return bytes.size();
   }
   if (!is_tunnel_ && !body_.is_complete() && connection_.timeouts().is_body_too_slow(body_read_)) {
-    end_body_read(body_error(ErrorCode::timed_out, "the request's body came too slowly", 408));
+    end_body_read(client_error(ErrorCode::timed_out, "the request's body came too slowly", 408));
     return bytes.size();
   }
   continue_awaited_ = false;
@@ -91,7 +83,7 @@ size_t Http1ServerStream::read_body(std::string_view bytes) {
 
 void Http1ServerStream::end_body_read(Result<void> how) {
   connection_.timeouts().stop();
-  if (!how) connection_.end_with_answer();
+  if (!how) connection_.end_after_answer();
   if (receiver_ == nullptr) return;
   std::exchange(receiver_, nullptr)->on_body_end(std::move(how));
 }
@@ -165,7 +157,7 @@ Flow Http1ServerStream::send_head(const http::ResponseHead& head, const http::Fi
   // read as the next request.
   if (out_framing_.kind == http::Framing::Kind::until_close || !request.keep_alive || !body_.is_complete() ||
       connection_.nothing_follows()) {
-    connection_.end_with_answer();
+    connection_.end_after_answer();
   }
   said_close_ = connection_.is_to_end();
   out_head_ = std::move(context_.out);
@@ -212,7 +204,7 @@ ReplySent Http1ServerStream::send_reply(const http::LocalResponse& response) {
   // There is a whole request to answer, not just bytes that were refused.
   const http::RequestHead* request = reading_ && reading_->head.is_whole() ? &reading_->head : nullptr;
   if (request == nullptr || !request->keep_alive || !body_.is_complete() || connection_.nothing_follows()) {
-    connection_.end_with_answer();
+    connection_.end_after_answer();
   }
   said_close_ = connection_.is_to_end();
   const http::LocalResponseBytes own = http::local_response(

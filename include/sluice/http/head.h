@@ -69,7 +69,7 @@ class RequestHead final : public Head {
   bool is_idempotent() const;
   bool expects_continue = false;
 
-  /// All of it has come. It may have been refused for what is in it, and the client may be told so.
+  /// All of it has come. It may have been refused for what is in it, and is answered all the same.
   bool is_whole() const { return method_size_ != 0; }
   /// The first line, for people; of a head that is not whole, what has come of it.
   std::string_view request_line() const { return all().substr(0, all().find("\r\n")); }

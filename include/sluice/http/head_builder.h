@@ -13,8 +13,8 @@
 namespace sluice::http {
 
 /// Makes one head at a time, by the rules of RFC 9113 8.2 and 8.3; pure. Errors are those of HeadDecoder. A
-/// field that cannot be passed on makes its message malformed, as in HTTP/1: nothing is repaired. The
-/// client's Host is its :authority, and what it sends of a cookie in several fields (8.2.3) is one field.
+/// field that cannot be passed on makes its message malformed, as in HTTP/1: nothing is repaired. The Host is
+/// what :authority says (8.3.1), and what comes of a cookie in several fields (8.2.3) is one field.
 class HeadBuilder {
  public:
   HeadBuilder(HeadDecoder::Of of, HeadLimits limits) : limits_(limits), of_(of) {}
@@ -25,14 +25,18 @@ class HeadBuilder {
   Result<void> finish(RequestHead& head, bool ends_stream);
   /// `to_head_request`: as in HeadDecoder::decode().
   Result<void> finish(ResponseHead& head, bool ends_stream, bool to_head_request);
+  /// ... of a trailer section: those that may be passed on.
+  Result<void> finish(FieldList& trailers);
   void clear();
 
  private:
   Result<void> add_pseudo(std::string_view name, std::string_view value);
   Result<void> take(std::string& part, std::string_view value);
   Result<void> count(std::string_view name, std::string_view value);
+  Result<void> add_host(std::string_view value);
   Result<void> check_request_parts() const;
   void write_fields(Head& head);
+  Error too_large(std::string message, int status) const;
   Error malformed(std::string message, int status = 400) const;
 
   HeadLimits limits_;
@@ -44,8 +48,10 @@ class HeadBuilder {
   std::string status_;
   std::string cookie_;
   FieldList fields_;
-  size_t bytes_ = 0;  // of names and values
-  size_t count_ = 0;
+  size_t bytes_ = 0;         // of names and values
+  size_t count_ = 0;         // of fields; a cookie is one
+  bool has_host_ = false;    // a field
+  bool has_cookie_ = false;  // cookie_ is set
 };
 
 }  // namespace sluice::http

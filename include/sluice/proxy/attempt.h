@@ -62,9 +62,8 @@ class AttemptOwner {
 /// In flight at its backend as long as it lives; dropping it drops its waits, and resets a stream in use.
 class Attempt {
  public:
-  /// All but the lease outlive it. `body` is sent with it; null: the request has none.
-  Attempt(InFlight& flight, const RequestPlan& plan, RequestBody* body, AttemptOwner& owner,
-          upstream::Lease lease);
+  /// All but the lease outlive it.
+  Attempt(InFlight& flight, const RequestPlan& plan, AttemptOwner& owner, upstream::Lease lease);
   ~Attempt();
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;

@@ -44,7 +44,7 @@ class Attempts final : private AttemptOwner {
 
   /// Makes an attempt there, which is the current one. May call the owner: the caller's last line.
   void start(upstream::Lease lease);
-  /// Which logs and reports name; null: none is under way.
+  /// The attempt that logs and reports name; null: none is under way.
   Attempt* current() const { return current_; }
   void drop_current() { drop(*current_); }
   /// Drops those under way.
@@ -58,7 +58,7 @@ class Attempts final : private AttemptOwner {
   /// Backends that are passed over as long as there is another.
   std::span<const upstream::Backend* const> tried() const { return tried_; }
   void pass_over(const upstream::Backend& backend);
-  /// What this failure of the current attempt says of its backend and of its connection.
+  /// What this failure of the current attempt says of its backend and of its connection. Before drop_all().
   void learn(const AttemptOutcome& outcome, observe::Cause cause) { learn_from(*current_, outcome, cause); }
   /// Of the last response that broke a rule (InFlight::refused says which).
   observe::Cause refused_by() const { return refused_by_; }

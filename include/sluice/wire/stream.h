@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sluice::wire {
 
@@ -47,6 +48,11 @@ inline Error cannot_be_left() {
 inline Error client_left() {
   return {
       .code = ErrorCode::closed, .message = "the client closed the connection", .origin = Origin::downstream};
+}
+
+/// What the client has done wrong, with the status that says so; 0: none can.
+inline Error client_error(ErrorCode code, std::string message, int status) {
+  return {.code = code, .message = std::move(message), .origin = Origin::downstream, .status = status};
 }
 
 /// What the client's side of an exchange reports to its owner.
