@@ -26,9 +26,9 @@ Error moved() {
           .message = "another process has taken over: ask that one, on the same socket"};
 }
 
-Session::Session(net::Loop& loop, std::unique_ptr<net::Transport> transport, Context context, Duration idle,
-                 std::function<void(Session&)> on_over)
-    : loop_(loop),
+Session::Session(Executor& executor, std::unique_ptr<net::Transport> transport, Context context,
+                 Duration idle, std::function<void(Session&)> on_over)
+    : executor_(executor),
       transport_(std::move(transport)),
       context_(std::move(context)),
       on_over_(std::move(on_over)),
@@ -44,8 +44,8 @@ Session::Session(net::Loop& loop, std::unique_ptr<net::Transport> transport, Con
 
 /// A half sent line is none: one byte now and then would keep the place for ever.
 void Session::note_progress() {
-  last_progress_ = loop_.clock().now();
-  loop_.deadlines().arm(idle_too_long_, idle_);
+  last_progress_ = executor_.clock().now();
+  executor_.deadlines().arm(idle_too_long_, idle_);
 }
 
 bool Session::is_idle() const {
@@ -177,7 +177,7 @@ void Session::run(std::string_view line) {
   CommandResult outcome = execute(context_, *command, [this](const Reply& reply) {
     busy_ = waits_for_verdict_ = false;
     answer(reply);
-    loop_.deadlines().arm(next_, Duration{1});  // Another process may be active from now on.
+    executor_.deadlines().arm(next_, Duration{1});  // Another process may be active from now on.
   });
   if (outcome.reply) return answer(*outcome.reply);
   busy_ = true;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
-#include <sluice/net/loop.h>
+#include <sluice/base/executor.h>
 #include <sluice/net/transport.h>
 
 #include <functional>
@@ -17,11 +17,11 @@ namespace sluice::admin {
 /// Nothing was done: another process answers on the same socket.
 Error moved();
 
-/// One loop's. The owner destroys it when `on_over` says so.
+/// One thread's. The owner destroys it when `on_over` says so.
 class Session final : private net::Reader {
  public:
   /// Without a command, or a reader of its answers, for `idle` it ends.
-  Session(net::Loop& loop, std::unique_ptr<net::Transport> transport, Context context, Duration idle,
+  Session(Executor& executor, std::unique_ptr<net::Transport> transport, Context context, Duration idle,
           std::function<void(Session&)> on_over);
 
   /// Takes no more commands. When an answer is due, it is this, and so it is to the next command that comes;
@@ -54,7 +54,7 @@ class Session final : private net::Reader {
   void leave_when_sent();
   void turn_over();
 
-  net::Loop& loop_;
+  Executor& executor_;
   std::unique_ptr<net::Transport> transport_;
   Context context_;  // What it has begun and not committed ends with it.
   std::function<void(Session&)> on_over_;

@@ -12,14 +12,18 @@ constexpr Duration kTellAgain{60'000};
 
 }  // namespace
 
-Sessions::Sessions(net::Loop& loop, Log& log, SessionLimits limits, std::function<void()> on_full,
+Sessions::Sessions(Executor& executor, Log& log, SessionLimits limits, std::function<void()> on_full,
                    std::function<void()> on_room)
-    : loop_(loop), log_(log), limits_(limits), on_full_(std::move(on_full)), on_room_(std::move(on_room)) {}
+    : executor_(executor),
+      log_(log),
+      limits_(limits),
+      on_full_(std::move(on_full)),
+      on_room_(std::move(on_room)) {}
 
 void Sessions::add(std::unique_ptr<net::Transport> transport, Context context) {
   context.may_wait = [this] { return may_wait(); };
-  sessions_.push_back(std::make_unique<Session>(loop_, std::move(transport), std::move(context), limits_.idle,
-                                                [this](Session& session) { remove(session); }));
+  sessions_.push_back(std::make_unique<Session>(executor_, std::move(transport), std::move(context),
+                                                limits_.idle, [this](Session& session) { remove(session); }));
   make_room();
 }
 
@@ -47,9 +51,9 @@ void Sessions::make_room() {
       tell("the admin socket's sessions all wait for something: end some", nullptr);
       break;
     }
-    const Duration idle = loop_.clock().now() - longest->idle_since();
+    const Duration idle = executor_.clock().now() - longest->idle_since();
     if (idle < limits_.at_least) {
-      loop_.deadlines().arm(look_again_, limits_.at_least - idle);
+      executor_.deadlines().arm(look_again_, limits_.at_least - idle);
       break;
     }
     ++cut_;
@@ -62,7 +66,7 @@ void Sessions::make_room() {
 
 /// Once a minute: a client that leaks sessions keeps doing it.
 void Sessions::tell(std::string_view what, const Session* session) {
-  const TimePoint now = loop_.clock().now();
+  const TimePoint now = executor_.clock().now();
   if (std::exchange(has_told_, true) && now - told_at_ < kTellAgain) return;
   told_at_ = now;
   std::string line = std::string(what) + field("sessions", static_cast<long long>(sessions_.size())) +

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 #include <sluice/base/log.h>
-#include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 
 #include <cstddef>
@@ -22,12 +22,12 @@ struct SessionLimits {
   Duration at_least{200};  ///< idle before one has to make room: a new client is about to send
 };
 
-/// One loop's. Beyond `most` sessions whichever has been idle for longest ends. Those that wait or follow
+/// One thread's. Beyond `most` sessions whichever has been idle for longest ends. Those that wait or follow
 /// stay, and leave the spare places to others.
 class Sessions {
  public:
   /// `on_full` and `on_room` run when no client is to be accepted, and when clients are again.
-  Sessions(net::Loop& loop, Log& log, SessionLimits limits, std::function<void()> on_full,
+  Sessions(Executor& executor, Log& log, SessionLimits limits, std::function<void()> on_full,
            std::function<void()> on_room);
 
   void add(std::unique_ptr<net::Transport> transport, Context context);
@@ -43,7 +43,7 @@ class Sessions {
   bool may_wait() const;
   void tell(std::string_view what, const Session* session);
 
-  net::Loop& loop_;
+  Executor& executor_;
   Log& log_;
   SessionLimits limits_;
   std::function<void()> on_full_;

@@ -17,10 +17,10 @@ constexpr Duration kLastAccepted{100};
 
 Draining::Draining(Needs needs)
     : needs_(std::move(needs)),
-      conditions_(needs_.loop.deadlines()),
+      conditions_(needs_.executor.deadlines()),
       succession_([this] {
         needs_.listening.yield_all();
-        needs_.loop.deadlines().arm(half_open_, listeners::kHalfOpen);
+        needs_.executor.deadlines().arm(half_open_, listeners::kHalfOpen);
       }),
       half_open_([this] { drain_workers(); }),
       drain_deadline_([this] { finish("the drain timeout is over"); }) {}
@@ -36,15 +36,15 @@ void Draining::begin(std::string_view why, Duration drain_timeout,
       is_left ? needs_.listening.leave_addresses() : needs_.listening.refuse_new_connections();
   drain_timeout_ = drain_timeout;
   if (more_may_come && is_left) {
-    needs_.loop.deadlines().arm(succession_, listeners::kSuccession);
+    needs_.executor.deadlines().arm(succession_, listeners::kSuccession);
     drain_timeout_ = std::max(drain_timeout, listeners::kSuccession + listeners::kHalfOpen + kLastAccepted);
   } else if (more_may_come) {
-    needs_.loop.deadlines().arm(half_open_, listeners::kHalfOpen);
+    needs_.executor.deadlines().arm(half_open_, listeners::kHalfOpen);
     drain_timeout_ = std::max(drain_timeout, listeners::kHalfOpen + kLastAccepted);
   } else {
-    needs_.loop.deadlines().arm(half_open_, Duration{1});
+    needs_.executor.deadlines().arm(half_open_, Duration{1});
   }
-  needs_.loop.deadlines().arm(drain_deadline_, drain_timeout_);
+  needs_.executor.deadlines().arm(drain_deadline_, drain_timeout_);
 }
 
 void Draining::request_stop(Duration drain_timeout) {

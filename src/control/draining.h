@@ -2,9 +2,9 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 #include <sluice/base/log.h>
 #include <sluice/listeners/listeners.h>
-#include <sluice/net/loop.h>
 #include <sluice/workers/conditions.h>
 #include <sluice/workers/workers.h>
 
@@ -17,7 +17,7 @@ namespace sluice::control {
 class Draining {
  public:
   struct Needs {
-    net::Loop& loop;
+    Executor& executor;
     Log& log;
     listeners::Listeners& listening;
     workers::Workers& workers;

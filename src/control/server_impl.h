@@ -45,7 +45,7 @@ struct Server::Impl {
         conditions(loop.deadlines()),
         started(loop.clock().now()),
         listening(loop, log, workers),
-        draining({.loop = loop,
+        draining({.executor = loop,
                   .log = log,
                   .listening = listening,
                   .workers = workers,

@@ -11,7 +11,7 @@ void Watchdog::stop() {
 }
 
 void Watchdog::look() {
-  loop_.deadlines().arm(next_, *manager_.watchdog() / 3);
+  executor_.deadlines().arm(next_, *manager_.watchdog() / 3);
   if (is_asking_) return;
   is_asking_ = true;
   server_.ask_workers([this] {

@@ -32,7 +32,7 @@ bool Client::stop() {
   if (step_ == Step::hanging) return true;
   if (step_ != Step::reading || requests_.is_amid_request() || transport_->is_stale()) return false;
   if (has_asked_) return true;
-  shared_.loop.deadlines().arm(deadline_, kFirstRequest);
+  shared_.executor.deadlines().arm(deadline_, kFirstRequest);
   return false;
 }
 
@@ -174,7 +174,7 @@ void Client::end_response() {
   }
   transport_->shutdown();
   step_ = Step::closing;
-  shared_.loop.deadlines().arm(deadline_, kPeerCloses);
+  shared_.executor.deadlines().arm(deadline_, kPeerCloses);
 }
 
 void Client::refuse(const Error& error) {
@@ -203,12 +203,12 @@ void Client::wait_until_taken() {
 void Client::watch_progress() {
   if (deadline_.is_armed() || transport_->pending_bytes() == 0) return;
   kept_bytes_ = transport_->pending_bytes();
-  shared_.loop.deadlines().arm(deadline_, shared_.options.patience);
+  shared_.executor.deadlines().arm(deadline_, shared_.options.patience);
 }
 
 void Client::pause(Duration duration) {
   step_ = Step::delaying;
-  shared_.loop.deadlines().arm(deadline_, duration);
+  shared_.executor.deadlines().arm(deadline_, duration);
 }
 
 void Client::break_off() {
@@ -218,7 +218,7 @@ void Client::break_off() {
 
 void Client::bound_reading() {
   const auto& options = shared_.options;
-  shared_.loop.deadlines().arm(deadline_, requests_.is_amid_request() ? options.patience : options.idle);
+  shared_.executor.deadlines().arm(deadline_, requests_.is_amid_request() ? options.patience : options.idle);
 }
 
 void Client::pause_or_resume_reading() {

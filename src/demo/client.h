@@ -1,6 +1,7 @@
 // One connection to the demo application: requests in, responses out, one after the other.
 #pragma once
 
+#include <sluice/base/executor.h>
 #include <sluice/demo/demo_app.h>
 #include <sluice/net/transport.h>
 
@@ -26,7 +27,7 @@ struct Shared {
     lingering,  ///< still accepts and serves, but every response is its connection's last
     stopped,    ///< accepts nothing any more; what is in flight is finished
   };
-  net::Loop& loop;
+  Executor& executor;
   DemoAppOptions options;
   std::function<void(Client&)> on_over{};  ///< destroys the client
   FILE* log = nullptr;                     ///< borrowed

@@ -32,7 +32,7 @@ Result<File> open_log(const std::string& path) {
 struct DemoApp::Impl {
   Impl(net::Loop& loop, DemoAppOptions options, net::ListeningSocket the_socket, File the_log)
       : log(std::move(the_log)),
-        shared{.loop = loop,
+        shared{.executor = loop,
                .options = std::move(options),
                .on_over = [this](Client& client) { end(client); },
                .log = log.get()},
@@ -50,7 +50,7 @@ struct DemoApp::Impl {
     if (shared.phase != Shared::Phase::serving) return;
     shared.phase = Shared::Phase::lingering;
     on_done = std::move(callback);
-    shared.loop.deadlines().arm(linger, std::max(Duration{1}, shared.options.linger));
+    shared.executor.deadlines().arm(linger, std::max(Duration{1}, shared.options.linger));
   }
 
   void stop() {
@@ -73,7 +73,7 @@ struct DemoApp::Impl {
 
   void finish_if_empty() {
     if (shared.phase != Shared::Phase::stopped || !clients.empty() || !on_done) return;
-    shared.loop.post(std::exchange(on_done, nullptr));
+    shared.executor.post(std::exchange(on_done, nullptr));
   }
 
   File log;

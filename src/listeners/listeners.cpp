@@ -216,9 +216,9 @@ void Listeners::retire(const std::string& id, const std::shared_ptr<ListenerSock
     if (leaving->refuses || has_yielded(*leaving->listener)) return close(*leaving);
     yield(*leaving->listener);
     leaving->refuses = true;
-    loop_.deadlines().arm(leaving->half_open_over, kHalfOpen);
+    executor_.deadlines().arm(leaving->half_open_over, kHalfOpen);
   });
-  loop_.deadlines().arm(leaving->half_open_over, is_left ? kSuccession : kHalfOpen);
+  executor_.deadlines().arm(leaving->half_open_over, is_left ? kSuccession : kHalfOpen);
   leaving_.push_back(std::move(leaving));
 }
 

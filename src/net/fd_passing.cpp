@@ -1,7 +1,6 @@
 #include <sluice/base/alive.h>
 #include <sluice/base/text.h>
 #include <sluice/net/fd_passing.h>
-#include <sluice/net/later.h>
 
 #include <fcntl.h>
 #include <sys/socket.h>

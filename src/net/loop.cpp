@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "net/handle.h"
-#include "net/later_queue.h"
+#include "net/later_turn.h"
 
 namespace sluice::net {
 namespace {
@@ -50,7 +50,7 @@ struct Loop::Impl {
   int init_status = uv_loop_init(&loop);
   LoopClock clock{loop};
   Deadlines deadlines{clock};
-  LaterQueue later{&loop};
+  LaterTurn later{&loop};
   Handle<uv_async_t> posted;
   Handle<uv_timer_t> timer;
   std::mutex mutex;
@@ -120,7 +120,9 @@ void Loop::Impl::start_timer(TimePoint when) const {
   CHECK(uv_timer_start(timer.get(), on_timer, wait, 0) == 0);
 }
 
-Loop::Loop() : impl_(std::make_unique<Impl>()) {}
+Loop::Loop() : Loop(std::make_unique<Impl>()) {}
+
+Loop::Loop(std::unique_ptr<Impl> impl) : Executor(impl->deadlines), impl_(std::move(impl)) {}
 
 Loop::~Loop() {
   impl_->end();
@@ -160,14 +162,6 @@ void Loop::post(Task task) {
   // One wake-up is enough for all that is posted before the loop takes it. Sent under the lock: else
   // a task could end the loop first, and the wake-up would come after it.
   if (impl_->tasks.size() == 1) uv_async_send(impl_->posted.get());
-}
-
-const Clock& Loop::clock() const {
-  return impl_->clock;
-}
-
-Deadlines& Loop::deadlines() {
-  return impl_->deadlines;
 }
 
 std::span<char> Loop::scratch() {

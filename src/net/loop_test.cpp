@@ -1,5 +1,5 @@
 // A loop: turns, time, deadlines, and what other threads post.
-#include <sluice/net/later.h>
+#include <sluice/base/later.h>
 #include <sluice/net/loop.h>
 
 #include <atomic>

@@ -1,5 +1,4 @@
 #include <sluice/net/descriptor.h>
-#include <sluice/net/later.h>
 #include <sluice/net/process.h>
 
 #include <poll.h>

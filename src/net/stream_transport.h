@@ -1,7 +1,7 @@
 // A transport over a libuv stream: TCP or a Unix socket.
 #pragma once
 
-#include <sluice/net/later.h>
+#include <sluice/base/later.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 

@@ -13,9 +13,9 @@ constexpr Duration kBetweenWords{1000};
 
 }  // namespace
 
-ClientBound::ClientBound(net::Loop& loop, const ServiceSettings& settings, wire::RestingConnections& resting,
-                         std::function<void(bool)> on_pause)
-    : loop_(loop),
+ClientBound::ClientBound(Executor& executor, const ServiceSettings& settings,
+                         wire::RestingConnections& resting, std::function<void(bool)> on_pause)
+    : executor_(executor),
       settings_(settings),
       room_(settings.client_room),
       resting_(resting),
@@ -59,7 +59,7 @@ void ClientBound::close_longest() {
 }
 
 TimePoint ClientBound::latest_rest() const {
-  return loop_.clock().now() - kLeastRest;
+  return executor_.clock().now() - kLeastRest;
 }
 
 /// At the bound the next client may still come if another's connection can be closed for it.
@@ -75,7 +75,7 @@ void ClientBound::make_room() {
   const auto worker = is_over ? room_.longest_resting(latest_rest()) : std::nullopt;
   if (worker == settings_.worker) close_longest();
   const bool is_other = worker && *worker != settings_.worker;
-  const TimePoint now = loop_.clock().now();
+  const TimePoint now = executor_.clock().now();
   if (!is_other && told_full_ && now - *told_full_ < kBetweenWords) return;
   told_full_ = now;
   settings_.on_full(is_other ? worker : std::nullopt);
@@ -83,7 +83,7 @@ void ClientBound::make_room() {
 
 void ClientBound::pause() {
   if (std::exchange(paused_, true)) return;
-  loop_.deadlines().arm(look_, kLookForRoom);
+  executor_.deadlines().arm(look_, kLookForRoom);
   on_pause_(true);
 }
 
@@ -99,7 +99,7 @@ void ClientBound::look_for_room() {
   note_room();
   if (owes_room_) make_room();
   resume();
-  if (paused_) loop_.deadlines().arm(look_, kLookForRoom);
+  if (paused_) executor_.deadlines().arm(look_, kLookForRoom);
 }
 
 }  // namespace sluice::proxy

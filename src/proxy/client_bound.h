@@ -2,7 +2,7 @@
 // closed for a new client, and while none is idle no client is accepted.
 #pragma once
 
-#include <sluice/net/loop.h>
+#include <sluice/base/executor.h>
 #include <sluice/proxy/service.h>
 #include <sluice/wire/resting.h>
 
@@ -14,7 +14,7 @@ namespace sluice::proxy {
 class ClientBound {
  public:
   /// `on_pause` stops accepting, or goes on.
-  ClientBound(net::Loop& loop, const ServiceSettings& settings, wire::RestingConnections& resting,
+  ClientBound(Executor& executor, const ServiceSettings& settings, wire::RestingConnections& resting,
               std::function<void(bool paused)> on_pause);
 
   void set_most(uint64_t most);
@@ -38,7 +38,7 @@ class ClientBound {
   void resume();
   void look_for_room();
 
-  net::Loop& loop_;
+  Executor& executor_;
   const ServiceSettings& settings_;
   ClientRoom& room_;
   wire::RestingConnections& resting_;

@@ -11,9 +11,9 @@ constexpr Duration kBeat{200};
 
 }  // namespace
 
-Probation::Probation(net::Loop& loop, Log& log, control::Server& server, Takeover& takeover,
+Probation::Probation(Executor& executor, Log& log, control::Server& server, Takeover& takeover,
                      std::function<void()> on_passed)
-    : loop_(loop),
+    : executor_(executor),
       log_(log),
       server_(server),
       takeover_(takeover),
@@ -32,7 +32,7 @@ Probation::Probation(net::Loop& loop, Log& log, control::Server& server, Takeove
   });
   log_.info("on probation" + field("time_ms", server.config().server.probation.time.count()) +
             words(before_, "before_"));
-  loop_.deadlines().arm(next_look_, Duration{1});
+  executor_.deadlines().arm(next_look_, Duration{1});
 }
 
 Probation::~Probation() {
@@ -50,7 +50,7 @@ std::optional<Probation::Info> Probation::info() const {
 /// The heartbeat says that all workers have answered, so it waits for them.
 void Probation::look() {
   if (is_over_) return;
-  loop_.deadlines().arm(next_look_, kBeat);
+  executor_.deadlines().arm(next_look_, kBeat);
   if (server_.is_stopping()) stop();
   if (!is_asking_workers_) {
     is_asking_workers_ = true;
@@ -114,7 +114,7 @@ void Probation::ask(const std::string& why) {
   log_.warning("handing back" + field("cause", why) + figures());
   takeover_.send_verdict(Verdict::roll_back, concat({why, ":", figures()}));
   is_asked_back_ = true;
-  loop_.deadlines().arm(patience_, server_.config().server.takeover_timeout);
+  executor_.deadlines().arm(patience_, server_.config().server.takeover_timeout);
 }
 
 /// It is judged anew once patience_ is over.

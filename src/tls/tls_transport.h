@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sluice/base/alive.h>
-#include <sluice/net/later.h>
+#include <sluice/base/later.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 #include <sluice/tls/client.h>
@@ -86,7 +86,7 @@ class TlsTransport final : public net::Transport, private net::Reader {
   std::optional<Result<void>> plain_end_;  // how it ended below
   std::optional<Result<void>> end_;        // how it ended, for every reader
   Pending<Result<void>> writable_;         // waited for after an error of TLS only
-  net::Later later_;
+  Later later_;
   Alive alive_;
 };
 

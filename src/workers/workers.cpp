@@ -31,7 +31,7 @@ void Workers::release_surplus() {
     post(i, [this, i, leaves, leave = slot.leave](proxy::Service& service) {
       if (!leaves) return service.when_empty(nullptr);
       service.migrate_all();
-      service.when_empty([this, i, leave] { loop_.post([this, i, leave] { on_empty(i, leave); }); });
+      service.when_empty([this, i, leave] { executor_.post([this, i, leave] { on_empty(i, leave); }); });
     });
   }
 }
@@ -64,7 +64,7 @@ void Workers::ask_all(std::function<void()> all_answered) {
   const auto answer = [left, all_answered = std::move(all_answered)] {
     if (--*left == 0) all_answered();
   };
-  post_all([&loop = loop_, answer](proxy::Service&) { loop.post(answer); });
+  post_all([&executor = executor_, answer](proxy::Service&) { executor.post(answer); });
 }
 
 void Workers::dispatch(proxy::MigratedConnection connection,
@@ -73,7 +73,7 @@ void Workers::dispatch(proxy::MigratedConnection connection,
   const auto shared = std::make_shared<proxy::MigratedConnection>(std::move(connection));
   post(next_++ % accepting_, [this, shared, how](proxy::Service& service) {
     (service.*how)(std::move(*shared));
-    loop_.post([this] { --dispatching_; });
+    executor_.post([this] { --dispatching_; });
   });
 }
 

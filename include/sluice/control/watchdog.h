@@ -2,19 +2,19 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 #include <sluice/control/server.h>
-#include <sluice/net/loop.h>
 #include <sluice/net/service_manager.h>
 
 namespace sluice::control {
 
-/// Control's loop's. A worker that does not answer silences it, and the manager then does what it is
+/// Control's. A worker that does not answer silences it, and the manager then does what it is
 /// configured to do.
 class Watchdog {
  public:
   /// Once the server has started.
-  Watchdog(net::Loop& loop, Server& server, const net::ServiceManager& manager)
-      : loop_(loop), server_(server), manager_(manager), next_([this] { look(); }) {}
+  Watchdog(Executor& executor, Server& server, const net::ServiceManager& manager)
+      : executor_(executor), server_(server), manager_(manager), next_([this] { look(); }) {}
 
   /// Nothing happens when the manager does not watch.
   void start();
@@ -23,7 +23,7 @@ class Watchdog {
  private:
   void look();
 
-  net::Loop& loop_;
+  Executor& executor_;
   Server& server_;
   const net::ServiceManager& manager_;
   Deadline next_;

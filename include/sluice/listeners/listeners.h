@@ -2,10 +2,10 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 #include <sluice/base/log.h>
 #include <sluice/listeners/leaving.h>
 #include <sluice/listeners/listener_sockets.h>
-#include <sluice/net/loop.h>
 #include <sluice/workers/workers.h>
 
 #include <map>
@@ -29,8 +29,8 @@ class Listeners {
   /// Whether another socket may get the clients of an address that goes, from now on.
   enum class Addresses { keep, release };
 
-  Listeners(net::Loop& loop, Log& log, workers::Workers& workers)
-      : loop_(loop), log_(log), workers_(workers) {}
+  Listeners(Executor& executor, Log& log, workers::Workers& workers)
+      : executor_(executor), log_(log), workers_(workers) {}
 
   /// The manager, which outlives this, keeps the sockets for the next process: even a crash loses none.
   void keep_with(const net::ServiceManager& manager) { manager_ = &manager; }
@@ -117,7 +117,7 @@ class Listeners {
 
   void keep(const std::string& id, ListenerSockets& listener) const;
 
-  net::Loop& loop_;
+  Executor& executor_;
   Log& log_;
   workers::Workers& workers_;
   const net::ServiceManager* manager_ = nullptr;

@@ -1,8 +1,8 @@
-// One thread's event loop over libuv: turns, time, deadlines, and tasks posted by other threads.
+// One thread's event loop over libuv: the executor of the real program, which sleeps until a socket, a timer
+// or another thread has something for it.
 #pragma once
 
-#include <sluice/base/clock.h>
-#include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 
 #include <functional>
 #include <memory>
@@ -12,17 +12,13 @@ struct uv_loop_s;
 
 namespace sluice::net {
 
-class Later;
-
 /// One thread's, but for post(). Everything on it is destroyed before it: its destructor runs the loop until
 /// the last handle has closed and CHECKs that none is left, so every test of something on a loop is a leak
 /// test.
-class Loop {
+class Loop final : public Executor {
  public:
   Loop();
   ~Loop();
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
 
   /// Runs until stop(). May be run again.
   void run();
@@ -31,17 +27,9 @@ class Loop {
   /// Makes run() return after this turn.
   void stop();
 
-  /// Runs `task` on the loop's thread in a later turn, in order of posting. Any thread. Tasks that were not
-  /// run when the loop is destroyed are dropped.
-  void post(std::function<void()> task);
+  void post(std::function<void()> task) override;
+  void run_later(Later& later) override;
 
-  /// Runs `later` once, in a later turn, at no cost. Does nothing when it is to run already.
-  void run_later(Later& later);
-
-  /// The time of this turn; does not move within it.
-  const Clock& clock() const;
-  /// All deadlines on this loop, swept by one timer.
-  Deadlines& deadlines();
   /// The loop's one read buffer (64 KiB): valid until the next read on this loop.
   std::span<char> scratch();
 
@@ -50,6 +38,7 @@ class Loop {
 
  private:
   struct Impl;
+  explicit Loop(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

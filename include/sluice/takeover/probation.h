@@ -3,10 +3,10 @@
 #pragma once
 
 #include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 #include <sluice/base/log.h>
 #include <sluice/base/wait.h>
 #include <sluice/control/server.h>
-#include <sluice/net/loop.h>
 #include <sluice/takeover/error_rate.h>
 #include <sluice/takeover/takeover.h>
 
@@ -16,7 +16,7 @@
 
 namespace sluice::takeover {
 
-/// Control's loop's.
+/// Control's.
 class Probation {
  public:
   struct Info {
@@ -27,7 +27,7 @@ class Probation {
 
   /// `takeover` is complete, and the predecessor is on standby. `on_passed` runs once the probation is over
   /// and this process goes on alone; never from the constructor.
-  Probation(net::Loop& loop, Log& log, control::Server& server, Takeover& takeover,
+  Probation(Executor& executor, Log& log, control::Server& server, Takeover& takeover,
             std::function<void()> on_passed);
   ~Probation();
   Probation(const Probation&) = delete;
@@ -53,7 +53,7 @@ class Probation {
   void ask(const std::string& why);
   std::string figures() const;
 
-  net::Loop& loop_;
+  Executor& executor_;
   Log& log_;
   control::Server& server_;
   Takeover& takeover_;

@@ -3,10 +3,10 @@
 // ends.
 #pragma once
 
+#include <sluice/base/executor.h>
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
 #include <sluice/entrance/client_counts.h>
-#include <sluice/net/loop.h>
 #include <sluice/observe/account.h>
 #include <sluice/observe/totals.h>
 #include <sluice/observe/worker_counters.h>
@@ -29,8 +29,8 @@ class Workers {
   using Settings = std::function<proxy::ServiceSettings(unsigned worker)>;
 
   /// `on_gone` runs when a worker has ended.
-  Workers(net::Loop& loop, Log& log, Settings settings, std::function<void(unsigned worker)> on_gone)
-      : loop_(loop), log_(log), settings_(std::move(settings)), on_gone_(std::move(on_gone)) {}
+  Workers(Executor& executor, Log& log, Settings settings, std::function<void(unsigned worker)> on_gone)
+      : executor_(executor), log_(log), settings_(std::move(settings)), on_gone_(std::move(on_gone)) {}
 
   /// Starts what is missing of the first `count`; on error none of them stays. They do nothing yet.
   Result<void> start(unsigned count);
@@ -77,7 +77,7 @@ class Workers {
   };
   void on_empty(unsigned worker, uint64_t leave);
 
-  net::Loop& loop_;
+  Executor& executor_;
   Log& log_;
   Settings settings_;
   std::function<void(unsigned)> on_gone_;

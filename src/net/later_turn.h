@@ -1,16 +1,16 @@
-// The callbacks of one loop that are to run in a later turn.
+// The turns in which a loop runs what is for later.
 #pragma once
 
-#include <sluice/net/later.h>
+#include <sluice/base/later.h>
 
 #include "net/handle.h"
 
 namespace sluice::net {
 
-/// Run in the order in which they were added.
-class LaterQueue {
+/// A loop's.
+class LaterTurn {
  public:
-  explicit LaterQueue(uv_loop_t* loop);
+  explicit LaterTurn(uv_loop_t* loop);
 
   /// Runs `later` once, in a later turn. Does nothing when it is to run already.
   void add(Later& later);
@@ -18,10 +18,8 @@ class LaterQueue {
   void close() { idle_.close(); }
 
  private:
-  void run();
-
   Handle<uv_idle_t> idle_;  // Active while something waits: the loop then does not sleep.
-  List<Later, &Later::hook_> waiting_;
+  LaterQueue waiting_;
 };
 
 }  // namespace sluice::net
