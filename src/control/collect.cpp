@@ -56,7 +56,7 @@ Result<HandoffState> collect(const listeners::SocketsById& sockets, const desire
       if (!added) return std::move(added).error();
     }
   }
-  if (const desired::DurableFile* file = durable.file()) {
+  if (const desired::StateStore::File* file = durable.file()) {
     auto added = add_copy(handoff, {Kind::state_lock, file->path()}, file->lock());
     if (!added) return std::move(added).error();
   }
@@ -124,8 +124,8 @@ void inherit_health(const std::vector<HandedHealth>& known, const config::Config
 }
 
 Result<std::unique_ptr<desired::DurableState>> open_state(config::Config config, HandoffState* handoff,
-                                                          Log& log) {
-  if (handoff == nullptr) return desired::DurableState::open(std::move(config), log);
+                                                          desired::StateStore* store, Log& log) {
+  if (handoff == nullptr) return desired::DurableState::open(std::move(config), store, log);
   auto lock = handoff->take(Kind::state_lock);
   return desired::DurableState::inherit(std::move(config),
                                         {.saved = std::move(handoff->state.saved),
@@ -133,7 +133,7 @@ Result<std::unique_ptr<desired::DurableState>> open_state(config::Config config,
                                          .path = std::move(lock.what.name),
                                          .lock = std::move(lock.descriptor),
                                          .reads = handoff->state.reads},
-                                        log);
+                                        store, log);
 }
 
 }  // namespace sluice::control

@@ -32,6 +32,6 @@ void inherit_health(const std::vector<HandedHealth>& known, const config::Config
 
 /// From the handoff state, or without one from the state file.
 Result<std::unique_ptr<desired::DurableState>> open_state(config::Config config, HandoffState* handoff,
-                                                          Log& log);
+                                                          desired::StateStore* store, Log& log);
 
 }  // namespace sluice::control

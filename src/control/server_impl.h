@@ -88,7 +88,7 @@ struct Server::Impl {
         static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
     if (auto running = workers.start(count); !running) return running;
     workers.set_accepting(count);
-    auto opened_state = open_state(std::move(config), handoff, log);
+    auto opened_state = open_state(std::move(config), handoff, origin.store, log);
     if (!opened_state) return std::move(opened_state).error();
     durable = *std::move(opened_state);
     newest = durable->last_generation();

@@ -189,4 +189,14 @@ Result<std::string> DurableFile::set_aside() {
   return aside;
 }
 
+Result<std::unique_ptr<StateStore::File>> DiskStore::open(std::string path) {
+  auto opened = DurableFile::open(std::move(path));
+  if (!opened) return std::move(opened).error();
+  return std::unique_ptr<File>(*std::move(opened));
+}
+
+std::unique_ptr<StateStore::File> DiskStore::adopt(std::string path, net::Descriptor lock) {
+  return DurableFile::adopt(std::move(path), std::move(lock));
+}
+
 }  // namespace sluice::desired

@@ -15,8 +15,13 @@ Error cannot_start(Error error) {
   return error;
 }
 
+/// Empty: nothing is kept.
+std::string path_in(const StateStore* store, const config::Config& config) {
+  return store == nullptr ? std::string() : config.server.state_file;
+}
+
 /// What the file says; nothing when it is damaged, and it is set aside then.
-Result<SavedState> load(DurableFile& file, Log& log) {
+Result<SavedState> load(StateStore::File& file, Log& log) {
   const auto damaged = [&](const std::string& cause) {
     const auto aside = file.set_aside();
     log.error("state file damaged, starting without admin changes" + field("state_file", file.path()) +
@@ -38,12 +43,12 @@ Result<SavedState> load(DurableFile& file, Log& log) {
 
 }  // namespace
 
-Result<std::unique_ptr<DurableState>> DurableState::open(config::Config config, Log& log) {
-  const std::string path = config.server.state_file;
-  std::unique_ptr<DurableFile> file;
+Result<std::unique_ptr<DurableState>> DurableState::open(config::Config config, StateStore* store, Log& log) {
+  const std::string path = path_in(store, config);
+  std::unique_ptr<StateStore::File> file;
   SavedState saved;
   if (!path.empty()) {
-    auto opened = DurableFile::open(path);
+    auto opened = store->open(path);
     if (!opened) return cannot_start(std::move(opened).error());
     file = *std::move(opened);
     auto loaded = load(*file, log);
@@ -60,13 +65,14 @@ Result<std::unique_ptr<DurableState>> DurableState::open(config::Config config, 
       new DurableState(std::move(desired), std::move(file), saved.generation, log));
 }
 
-Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config config, Inherited from, Log& log) {
-  const std::string path = config.server.state_file;
-  std::unique_ptr<DurableFile> file;
+Result<std::unique_ptr<DurableState>> DurableState::inherit(config::Config config, Inherited from,
+                                                            StateStore* store, Log& log) {
+  const std::string path = path_in(store, config);
+  std::unique_ptr<StateStore::File> file;
   if (!path.empty() && path == from.path && from.lock.is_open()) {
-    file = DurableFile::adopt(path, std::move(from.lock));
+    file = store->adopt(path, std::move(from.lock));
   } else if (!path.empty()) {
-    auto opened = DurableFile::open(path);
+    auto opened = store->open(path);
     if (!opened) return cannot_start(std::move(opened).error());
     file = *std::move(opened);
     // Acknowledged changes are in another file as yet, which the next start will not read.

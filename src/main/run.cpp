@@ -6,6 +6,7 @@
 #include <sluice/control/load_config.h>
 #include <sluice/control/server.h>
 #include <sluice/control/watchdog.h>
+#include <sluice/desired/durable_file.h>
 #include <sluice/net/descriptors.h>
 #include <sluice/net/service_manager.h>
 #include <sluice/net/signals.h>
@@ -191,7 +192,7 @@ class Running {
   }
 
   control::StartOptions origin(control::HandoffState* handoff) {
-    return {.handoff = handoff, .manager = &manager_, .log = &writer_, .events = &log_};
+    return {.handoff = handoff, .store = &store_, .manager = &manager_, .log = &writer_, .events = &log_};
   }
 
   Result<void> start_anew(config::Config config) {
@@ -271,6 +272,7 @@ class Running {
   std::string admin_path_;
   observe::LogWriter& writer_;
   net::ServiceManager manager_;
+  desired::DiskStore store_;
   net::Loop loop_;
   observe::Events log_{writer_, loop_.deadlines()};
   std::unique_ptr<admin::AdminServer> admin_;

@@ -12,6 +12,7 @@
 #include <sluice/control/predecessors.h>
 #include <sluice/desired/desired_state.h>
 #include <sluice/desired/state_file.h>
+#include <sluice/desired/state_store.h>
 #include <sluice/listeners/leaving.h>
 #include <sluice/net/loop.h>
 #include <sluice/net/service_manager.h>
@@ -75,6 +76,7 @@ struct HandoffState;
 /// What a process may begin with; all outlive the Server.
 struct StartOptions {
   HandoffState* handoff = nullptr;         ///< of the process that it takes over from
+  desired::StateStore* store = nullptr;    ///< where admin changes outlive the process; null: they do not
   net::ServiceManager* manager = nullptr;  ///< gives and keeps sockets, is notified of reload and stop
   observe::LogWriter* log = nullptr;  ///< whose settings change with the configuration's; null: they stay
   observe::Events* events = nullptr;  ///< continued from the last process, and in the next; may be null

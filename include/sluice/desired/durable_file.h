@@ -4,6 +4,7 @@
 
 #include <sluice/base/clock.h>
 #include <sluice/base/result.h>
+#include <sluice/desired/state_store.h>
 #include <sluice/net/descriptor.h>
 
 #include <memory>
@@ -15,7 +16,7 @@ namespace sluice::desired {
 
 /// Locked for as long as it lives, by a file of the same name with ".lock" behind it (its own name belongs to
 /// another file after each write). Errors say which path and why.
-class DurableFile {
+class DurableFile final : public StateStore::File {
  public:
   /// A process that is killed closes one descriptor after the other: the next may already be starting.
   static constexpr Duration kPatience{1000};
@@ -24,25 +25,18 @@ class DurableFile {
   static Result<std::unique_ptr<DurableFile>> open(std::string path, Duration patience = kPatience);
   /// Another process has taken the lock and passed it on.
   static std::unique_ptr<DurableFile> adopt(std::string path, net::Descriptor lock);
-  ~DurableFile();
+  ~DurableFile() override;
   DurableFile(const DurableFile&) = delete;
   DurableFile& operator=(const DurableFile&) = delete;
 
-  /// What it says; nothing when there is none. An error of code too_large when it is longer than we write.
-  Result<std::optional<std::string>> read();
+  Result<std::optional<std::string>> read() override;
+  /// Written beside, synced, renamed, its directory synced.
+  Result<void> write(std::string_view text) override;
+  Result<void> prove(std::string_view text) const override;
+  Result<std::string> set_aside() override;
 
-  /// Replaces it: written beside, synced, renamed, its directory synced. An error leaves what was there.
-  Result<void> write(std::string_view text);
-
-  /// An error when write() could not do it now. Leaves what was there.
-  Result<void> prove(std::string_view text) const;
-
-  /// Renames it out of the way; its new path.
-  Result<std::string> set_aside();
-
-  const std::string& path() const { return path_; }
-  /// A process that has a copy of it has the lock, too, until the last copy is closed.
-  int lock() const { return lock_; }
+  const std::string& path() const override { return path_; }
+  int lock() const override { return lock_; }
 
  private:
   DurableFile(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
@@ -54,6 +48,13 @@ class DurableFile {
   std::string path_;
   int lock_;
   std::optional<std::string> content_;  // what is known to be there
+};
+
+/// State files on disk.
+class DiskStore final : public StateStore {
+ public:
+  Result<std::unique_ptr<File>> open(std::string path) override;
+  std::unique_ptr<File> adopt(std::string path, net::Descriptor lock) override;
 };
 
 }  // namespace sluice::desired

@@ -4,8 +4,8 @@
 #include <sluice/base/log.h>
 #include <sluice/base/result.h>
 #include <sluice/desired/desired_state.h>
-#include <sluice/desired/durable_file.h>
 #include <sluice/desired/state_file.h>
+#include <sluice/desired/state_store.h>
 
 #include <cstdint>
 #include <memory>
@@ -15,13 +15,13 @@
 
 namespace sluice::desired {
 
-/// Control's. Without a path for the file the changes live in memory alone.
+/// Control's. Without a store, or a path for the file, the changes live in memory alone.
 class DurableState {
  public:
-  /// `file` is the configuration, which names the path. A damaged file is set aside and logged, and the start
-  /// goes on without it. An error when it cannot be opened or read, another process has it, or a newer Sluice
-  /// wrote it: to go on would forget what was acknowledged.
-  static Result<std::unique_ptr<DurableState>> open(config::Config file, Log& log);
+  /// `file` is the configuration, which names the path in `store`. A damaged file is set aside and logged,
+  /// and the start goes on without it. An error when it cannot be opened or read, another process has it, or
+  /// a newer Sluice wrote it: to go on would forget what was acknowledged.
+  static Result<std::unique_ptr<DurableState>> open(config::Config file, StateStore* store, Log& log);
 
   /// What the process before this one leaves: its changes, and the lock of the file that it keeps them in.
   struct Inherited {
@@ -34,7 +34,8 @@ class DurableState {
   /// Nothing is written before the first advance() or write(), but a file other than the predecessor's has to
   /// be writable: an error otherwise. With a probation, redundant changes are kept, and changes that the
   /// predecessor could not read are refused.
-  static Result<std::unique_ptr<DurableState>> inherit(config::Config file, Inherited from, Log& log);
+  static Result<std::unique_ptr<DurableState>> inherit(config::Config file, Inherited from, StateStore* store,
+                                                       Log& log);
 
   const DesiredState& desired() const { return desired_; }
   /// The newest one of the process before this one; 0 when nothing is known of it.
@@ -57,17 +58,18 @@ class DurableState {
   std::optional<SavedState> reload();
 
   /// Null: there is none.
-  const DurableFile* file() const { return file_.get(); }
+  const StateStore::File* file() const { return file_.get(); }
   /// The file is another process's from now on.
   void release_file() { file_.reset(); }
 
  private:
-  DurableState(DesiredState desired, std::unique_ptr<DurableFile> file, uint64_t last_generation, Log& log)
+  DurableState(DesiredState desired, std::unique_ptr<StateStore::File> file, uint64_t last_generation,
+               Log& log)
       : log_(log), file_(std::move(file)), desired_(std::move(desired)), last_generation_(last_generation) {}
   Result<void> save(const DesiredState& next, uint64_t number);
 
   Log& log_;
-  std::unique_ptr<DurableFile> file_;
+  std::unique_ptr<StateStore::File> file_;
   DesiredState desired_;
   uint64_t last_generation_;
   uint64_t other_reads_ = kNewestState;  // the newest version that a predecessor on standby can read

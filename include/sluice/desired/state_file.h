@@ -1,4 +1,4 @@
-// The text of the state file: what outlives the process. Pure; DurableFile puts it on disk.
+// The text of the state file: what outlives the process. Pure; a StateStore keeps it.
 #pragma once
 
 #include <sluice/base/result.h>
