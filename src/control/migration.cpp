@@ -1,6 +1,6 @@
 #include <sluice/base/check.h>
 #include <sluice/control/migration.h>
-#include <sluice/net/fd_passing.h>
+#include <sluice/net/message_channel.h>
 
 #include <algorithm>
 #include <utility>

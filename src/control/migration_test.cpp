@@ -1,6 +1,6 @@
 // Which process has a connection while it moves: always one of the two, whatever happens between them.
 #include <sluice/control/migration.h>
-#include <sluice/net/fd_passing.h>
+#include <sluice/net/message_channel.h>
 
 #include <fcntl.h>
 

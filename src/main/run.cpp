@@ -97,7 +97,7 @@ class Running {
   int run() {
     watch_signals();
     if (takeover_) {
-      if (auto taken = takeover_->complete(server_); !taken) return leave(taken.error());
+      if (auto taken = takeover_->complete(loop_, server_); !taken) return leave(taken.error());
     }
     if (takeover_ && takeover_->stands_by()) {
       probation_.emplace(loop_, log_, server_, *takeover_, [this] { be_main(); });
@@ -149,7 +149,9 @@ class Running {
     using From = TakeoverFrom::From;
     if (wish.from == From::nobody) return {};
     const std::string& socket = wish.from == From::this_one ? wish.socket : admin_path_;
-    auto asked = takeover::Takeover::ask(loop_, log_, socket, bound);
+    auto channel = takeover::open_channel(loop_, socket);
+    auto asked = channel ? takeover::Takeover::ask(loop_, log_, *std::move(channel), bound)
+                         : Result<std::unique_ptr<takeover::Takeover>>(std::move(channel).error());
     if (asked) {
       takeover_ = *std::move(asked);
       return {};

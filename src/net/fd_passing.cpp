@@ -72,7 +72,7 @@ Error no_message(std::string_view received) {
 
 }  // namespace
 
-struct MessageChannel::Impl {
+struct SocketChannel::Impl {
   Impl(Loop& loop_used, Descriptor the_connection, std::string_view received_before)
       : loop(loop_used),
         connection(std::move(the_connection)),
@@ -221,22 +221,22 @@ Result<Descriptor> connect_local(const std::string& path) {
   return error_of(concat({"cannot connect to ", path}), -errno);
 }
 
-MessageChannel::MessageChannel(Loop& loop, Descriptor connection, std::string_view received)
+SocketChannel::SocketChannel(Loop& loop, Descriptor connection, std::string_view received)
     : impl_(std::make_unique<Impl>(loop, std::move(connection), received)) {}
 
-MessageChannel::~MessageChannel() = default;
+SocketChannel::~SocketChannel() = default;
 
-Result<Peer> MessageChannel::peer() const {
+Result<Peer> SocketChannel::peer() const {
   return peer_of(impl_->connection.get());
 }
 
-void MessageChannel::start_reading(MessageReader& reader) {
+void SocketChannel::start_reading(MessageReader& reader) {
   if (impl_->is_over) return;
   impl_->reader = &reader;
   impl_->watch();
 }
 
-void MessageChannel::send(std::string_view text, std::vector<Descriptor> descriptors) {
+void SocketChannel::send(std::string_view text, std::vector<Descriptor> descriptors) {
   if (impl_->is_over || impl_->failure) return;
   if (text.size() > kLongestMessage || descriptors.size() > kMostDescriptorsInMessage) {
     impl_->failure = Error{.code = ErrorCode::too_large, .message = "a message over its bounds"};
@@ -251,11 +251,11 @@ void MessageChannel::send(std::string_view text, std::vector<Descriptor> descrip
   impl_->watch();
 }
 
-bool MessageChannel::is_broken() const {
+bool SocketChannel::is_broken() const {
   return impl_->is_over || impl_->failure;
 }
 
-bool MessageChannel::has_sent_all() const {
+bool SocketChannel::has_sent_all() const {
   return impl_->outgoing.empty();
 }
 

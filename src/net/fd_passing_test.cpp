@@ -58,8 +58,8 @@ std::string framed(std::string_view text, char descriptors = 0) {
 
 TEST_CASE("messages arrive whole and in order, each with its own descriptors, closed on exec") {
   Ends ends;
-  MessageChannel sender(ends.loop, std::move(ends.left));
-  MessageChannel receiver(ends.loop, std::move(ends.right));
+  SocketChannel sender(ends.loop, std::move(ends.left));
+  SocketChannel receiver(ends.loop, std::move(ends.right));
   Inbox inbox;
   receiver.start_reading(inbox);
   std::vector<uint64_t> sent;
@@ -83,11 +83,11 @@ TEST_CASE("messages arrive whole and in order, each with its own descriptors, cl
 
 TEST_CASE("what the kernel does not take at once is sent when the other side reads") {
   Ends ends;
-  MessageChannel sender(ends.loop, std::move(ends.left));
+  SocketChannel sender(ends.loop, std::move(ends.left));
   const std::string text = test::pattern(size_t{4} << 20);
   for (int i = 0; i < 3; ++i) sender.send(text, pipes(100));
   CHECK_FALSE(sender.has_sent_all());
-  MessageChannel receiver(ends.loop, std::move(ends.right));
+  SocketChannel receiver(ends.loop, std::move(ends.right));
   Inbox inbox;
   receiver.start_reading(inbox);
   REQUIRE(ends.until([&] { return inbox.messages.size() == 3; }));
@@ -102,7 +102,7 @@ TEST_CASE("the last words of one who hangs up are heard, even though nothing can
   for (const bool leaves_unread : {false, true}) {
     CAPTURE(leaves_unread);
     Ends ends;
-    MessageChannel channel(ends.loop, std::move(ends.left));
+    SocketChannel channel(ends.loop, std::move(ends.left));
     if (leaves_unread) channel.send("hello");
     REQUIRE(::send(ends.right.get(), framed("no").data(), framed("no").size(), 0) == 10);
     ends.right = Descriptor();
@@ -118,7 +118,7 @@ TEST_CASE("the last words of one who hangs up are heard, even though nothing can
 TEST_CASE("a message may come byte by byte, and begin before the channel does") {
   Ends ends;
   const std::string bytes = framed("hello") + framed("again");
-  MessageChannel receiver(ends.loop, std::move(ends.right), std::string_view(bytes).substr(0, 7));
+  SocketChannel receiver(ends.loop, std::move(ends.right), std::string_view(bytes).substr(0, 7));
   const RawSocket raw(ends.left.release());
   Inbox inbox;
   receiver.start_reading(inbox);
@@ -133,7 +133,7 @@ TEST_CASE("a message may come byte by byte, and begin before the channel does") 
 
 TEST_CASE("whole messages that came before are delivered though nothing follows") {
   Ends ends;
-  MessageChannel receiver(ends.loop, std::move(ends.right), framed("hello"));
+  SocketChannel receiver(ends.loop, std::move(ends.right), framed("hello"));
   Inbox inbox;
   receiver.start_reading(inbox);
   CHECK(inbox.messages.empty());
@@ -142,7 +142,7 @@ TEST_CASE("whole messages that came before are delivered though nothing follows"
 
 TEST_CASE("the end of the other side is told, after what it has said") {
   Ends ends;
-  MessageChannel receiver(ends.loop, std::move(ends.right));
+  SocketChannel receiver(ends.loop, std::move(ends.right));
   Inbox inbox;
   receiver.start_reading(inbox);
   RawSocket raw(ends.left.release());
@@ -156,7 +156,7 @@ TEST_CASE("the end of the other side is told, after what it has said") {
 TEST_CASE("what is no message ends the channel, in the other side's own words when it has some") {
   const auto told = [](const std::string& bytes) {
     Ends ends;
-    MessageChannel receiver(ends.loop, std::move(ends.right));
+    SocketChannel receiver(ends.loop, std::move(ends.right));
     Inbox inbox;
     receiver.start_reading(inbox);
     const RawSocket raw(ends.left.release());
@@ -173,7 +173,7 @@ TEST_CASE("what is no message ends the channel, in the other side's own words wh
 
 TEST_CASE("a message over its bounds is not sent, and told") {
   Ends ends;
-  MessageChannel sender(ends.loop, std::move(ends.left));
+  SocketChannel sender(ends.loop, std::move(ends.left));
   Inbox inbox;
   sender.start_reading(inbox);
   sender.send("x", pipes(kMostDescriptorsInMessage + 1));
@@ -183,7 +183,7 @@ TEST_CASE("a message over its bounds is not sent, and told") {
 
 TEST_CASE("a message to who is gone is an end, too") {
   Ends ends;
-  MessageChannel sender(ends.loop, std::move(ends.left));
+  SocketChannel sender(ends.loop, std::move(ends.left));
   Inbox inbox;
   sender.start_reading(inbox);
   { const Descriptor closed = std::move(ends.right); }
@@ -193,7 +193,7 @@ TEST_CASE("a message to who is gone is an end, too") {
 
 TEST_CASE("the kernel tells who is at the other end") {
   Ends ends;
-  const MessageChannel channel(ends.loop, std::move(ends.left));
+  const SocketChannel channel(ends.loop, std::move(ends.left));
   const auto peer = channel.peer();
   REQUIRE(peer);
   CHECK(peer->process == ::getpid());
@@ -206,8 +206,8 @@ TEST_CASE("a listening socket that was passed on is the same socket, with its qu
     auto given = std::make_unique<ListeningSocket>(test::listen(address));
     const RawSocket waiting = RawSocket::connect(given->address());
     Ends ends;
-    MessageChannel sender(ends.loop, std::move(ends.left));
-    MessageChannel receiver(ends.loop, std::move(ends.right));
+    SocketChannel sender(ends.loop, std::move(ends.left));
+    SocketChannel receiver(ends.loop, std::move(ends.right));
     Inbox inbox;
     receiver.start_reading(inbox);
     std::vector<Descriptor> descriptors;

@@ -1,7 +1,7 @@
 // Descriptors in a message's ancillary data (SCM_RIGHTS).
 #pragma once
 
-#include <sluice/net/fd_passing.h>
+#include <sluice/net/message_channel.h>
 
 #include <sys/socket.h>
 

@@ -148,7 +148,7 @@ TEST_CASE("a channel of messages ends, and its reader is told") {
   ReadingEnd ends;
   const Full full(loop);
   Received inbox;
-  MessageChannel channel(loop, std::move(ends.here));
+  SocketChannel channel(loop, std::move(ends.here));
   channel.start_reading(inbox);
   CHECK_FALSE(inbox.end);
   REQUIRE(loop.run_until([&] { return inbox.end.has_value(); }, kLong));

@@ -1,4 +1,5 @@
 #include <sluice/base/text.h>
+#include <sluice/net/fd_passing.h>
 
 #include <unistd.h>
 
@@ -69,8 +70,7 @@ void Handover::Impl::begin_step() {
   loop.deadlines().arm(too_late, bound());
 }
 
-void Handover::Impl::begin(net::Descriptor connection, std::string_view received) {
-  auto asking = std::make_unique<net::MessageChannel>(loop, std::move(connection), received);
+void Handover::Impl::begin(std::unique_ptr<net::MessageChannel> asking) {
   const auto peer = asking->peer();
   if (!peer || peer->user != ::geteuid()) {
     return refuse(*asking,
@@ -292,7 +292,7 @@ void Handover::upgrade_on_signal() {
 }
 
 void Handover::begin(net::Descriptor connection, std::string_view received) {
-  impl_->begin(std::move(connection), received);
+  impl_->begin(std::make_unique<net::SocketChannel>(impl_->loop, std::move(connection), received));
 }
 
 bool Handover::forward_signal(int signal_number) {

@@ -3,7 +3,7 @@
 
 #include <sluice/base/deadlines.h>
 #include <sluice/control/handoff_state.h>
-#include <sluice/net/fd_passing.h>
+#include <sluice/net/message_channel.h>
 #include <sluice/net/process.h>
 #include <sluice/takeover/handover.h>
 
@@ -72,7 +72,7 @@ struct Handover::Impl final : net::MessageReader {
   Result<void> check_may_take(bool stood_by) const;
   Result<void> start_process(const std::string& binary);
   void begin_step();
-  void begin(net::Descriptor connection, std::string_view received);
+  void begin(std::unique_ptr<net::MessageChannel> asking);
   /// The answer reaches the process that asks, even though the connection ends with it.
   static void refuse(net::MessageChannel& asking, const Error& error);
 

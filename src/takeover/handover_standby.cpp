@@ -13,10 +13,10 @@ namespace sluice::takeover {
 void Handover::Impl::begin_standby() {
   stops = 0;
   standby.emplace(StandbyMonitor::Needs{
-      .loop = loop,
+      .executor = loop,
       .log = log,
       .server = server,
-      .admin_path = settings.admin_path,
+      .open_channel = [this] { return open_channel(loop, settings.admin_path); },
       .silence = 3 * bound(),  // To end it costs every client that it has.
       .kill = [this] { pass_on(SIGKILL); },
       .on_over = [this](Verdict verdict, const std::string& why) { stop_standing_by(verdict, why); },

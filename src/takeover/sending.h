@@ -3,7 +3,7 @@
 
 #include <sluice/base/result.h>
 #include <sluice/control/handoff_state.h>
-#include <sluice/net/fd_passing.h>
+#include <sluice/net/message_channel.h>
 #include <sluice/proxy/migrated_connection.h>
 
 #include <cstddef>

@@ -27,7 +27,7 @@ void StandbyMonitor::hear(const HeartbeatMessage& beat) {
 
 void StandbyMonitor::expect_beat() {
   is_doubtful_ = false;
-  needs_.loop.deadlines().arm(silence_, needs_.silence / 2);
+  needs_.executor.deadlines().arm(silence_, needs_.silence / 2);
 }
 
 void StandbyMonitor::hear(const VerdictMessage& verdict) {
@@ -56,10 +56,10 @@ void StandbyMonitor::on_taken() {
 /// Not before it is known which of the last connections the new process has taken.
 void StandbyMonitor::come_back() {
   if (!wanted_back_ || asked_ || !needs_.server.migration().is_acknowledged()) return;
-  auto asked = Takeover::come_back(needs_.loop, needs_.log, needs_.admin_path, needs_.server,
-                                   [this](const Result<void>& result) { on_asked(result); });
-  if (!asked) return on_asked(asked.error());
-  asked_ = *std::move(asked);
+  auto channel = needs_.open_channel();
+  if (!channel) return on_asked(channel.error());
+  asked_ = Takeover::come_back(needs_.log, *std::move(channel), needs_.server,
+                               [this](const Result<void>& result) { on_asked(result); });
 }
 
 void StandbyMonitor::on_asked(const Result<void>& result) {
@@ -68,7 +68,7 @@ void StandbyMonitor::on_asked(const Result<void>& result) {
     wanted_back_.reset();
     noted_.clear();
     // It is in the middle of a call.
-    needs_.loop.post([gone = std::make_shared<std::unique_ptr<Takeover>>(std::move(asked_))] {});
+    needs_.executor.post([gone = std::make_shared<std::unique_ptr<Takeover>>(std::move(asked_))] {});
     return needs_.server.migration().pause(false);
   }
   needs_.on_back(*std::move(wanted_back_), std::move(asked_));
@@ -84,7 +84,8 @@ void StandbyMonitor::process_gone(const std::string& cause) {
 
 /// It may be this process that was held up. What has come meanwhile is read before the second half is over.
 void StandbyMonitor::be_silent() {
-  if (!std::exchange(is_doubtful_, true)) return needs_.loop.deadlines().arm(silence_, needs_.silence / 2);
+  if (!std::exchange(is_doubtful_, true))
+    return needs_.executor.deadlines().arm(silence_, needs_.silence / 2);
   needs_.log.error("the new process is silent" + field("for_ms", needs_.silence.count()));
   needs_.kill();
   // A process that is not ours to kill is not waited for.

@@ -1,10 +1,10 @@
 // What a process on standby does: it hears from the new process, and ends, or takes back what it had left.
 #pragma once
 
-#include <sluice/base/deadlines.h>
+#include <sluice/base/executor.h>
 #include <sluice/base/log.h>
 #include <sluice/control/server.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/message_channel.h>
 #include <sluice/takeover/takeover.h>
 
 #include <functional>
@@ -21,10 +21,11 @@ namespace sluice::takeover {
 class StandbyMonitor {
  public:
   struct Needs {
-    net::Loop& loop;
+    Executor& executor;
     Log& log;
     control::Server& server;
-    std::string admin_path;
+    /// To the process that answers on the admin socket.
+    std::function<Result<std::unique_ptr<net::MessageChannel>>()> open_channel;
     Duration silence;            ///< after which the new process counts as hung
     std::function<void()> kill;  ///< ends it, if that is ours to do: process_gone() follows
     /// These may drop this.

@@ -30,20 +30,6 @@ bool was_left_behind(const std::string& admin_socket, const Error& why) {
   return why.code == ErrorCode::refused && std::filesystem::is_socket(admin_socket, failure);
 }
 
-Result<net::Descriptor> connect(const std::string& admin_socket) {
-  auto connection = net::connect_local(admin_socket);
-  if (!connection) {
-    Error error = std::move(connection).error();
-    error.code = was_left_behind(admin_socket, error) ? ErrorCode::reset : ErrorCode::unreachable;
-    return error;
-  }
-  if (::send(connection->get(), kLine.data(), kLine.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(kLine.size())) {
-    return Error{.code = ErrorCode::reset, .message = concat({admin_socket, " takes no commands"})};
-  }
-  return connection;
-}
-
 HelloMessage hello(bool comes_back) {
   HelloMessage message{.sluice = SLUICE_VERSION,
                        .binary = net::binary_of_this_process(),
@@ -55,6 +41,21 @@ HelloMessage hello(bool comes_back) {
 
 }  // namespace
 
+Result<std::unique_ptr<net::MessageChannel>> open_channel(net::Loop& loop, const std::string& admin_socket) {
+  auto connection = net::connect_local(admin_socket);
+  if (!connection) {
+    Error error = std::move(connection).error();
+    error.code = was_left_behind(admin_socket, error) ? ErrorCode::reset : ErrorCode::unreachable;
+    return error;
+  }
+  if (::send(connection->get(), kLine.data(), kLine.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(kLine.size())) {
+    return Error{.code = ErrorCode::reset, .message = concat({admin_socket, " takes no commands"})};
+  }
+  return std::unique_ptr<net::MessageChannel>(
+      std::make_unique<net::SocketChannel>(loop, *std::move(connection)));
+}
+
 struct Takeover::Impl final : net::MessageReader {
   /// Connections, as they came.
   struct Batch {
@@ -62,8 +63,8 @@ struct Takeover::Impl final : net::MessageReader {
     std::vector<net::Descriptor> descriptors;
   };
 
-  Impl(net::Loop& the_loop, Log& the_log, net::Descriptor connection)
-      : loop(the_loop), log(the_log), channel(std::in_place, the_loop, std::move(connection)) {
+  Impl(Log& the_log, std::unique_ptr<net::MessageChannel> the_channel)
+      : log(the_log), channel(std::move(the_channel)) {
     if (const auto peer = channel->peer()) running = peer->process;
     channel->start_reading(*this);
   }
@@ -235,9 +236,8 @@ struct Takeover::Impl final : net::MessageReader {
     if (!text) fail(text.error());
   }
 
-  net::Loop& loop;
   Log& log;
-  std::optional<net::MessageChannel> channel;
+  std::unique_ptr<net::MessageChannel> channel;
   control::Server* server = nullptr;
   control::HandoffState handoff;
   bool has_admin_socket = false;  // taken
@@ -263,11 +263,10 @@ struct Takeover::Impl final : net::MessageReader {
   std::function<void(Result<void>)> on_back;
 };
 
-Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log, const std::string& admin_socket,
+Result<std::unique_ptr<Takeover>> Takeover::ask(net::Loop& loop, Log& log,
+                                                std::unique_ptr<net::MessageChannel> channel,
                                                 Duration bound) {
-  auto connection = connect(admin_socket);
-  if (!connection) return std::move(connection).error();
-  auto impl = std::make_unique<Impl>(loop, log, *std::move(connection));
+  auto impl = std::make_unique<Impl>(log, std::move(channel));
   impl->send(hello(false));
   if (!loop.run_until([&] { return impl->is_complete || impl->is_lost || impl->error; }, bound)) {
     return Error{.code = ErrorCode::timed_out,
@@ -317,7 +316,7 @@ bool wants_probation(const config::Server& settings, uint64_t version, bool same
 
 }  // namespace
 
-Result<void> Takeover::complete(control::Server& server) {
+Result<void> Takeover::complete(net::Loop& loop, control::Server& server) {
   Impl& impl = *impl_;
   const bool on_probation =
       wants_probation(server.config().server, impl.version, impl.has_admin_socket, impl.state_file, impl.log);
@@ -327,7 +326,7 @@ Result<void> Takeover::complete(control::Server& server) {
                          .admin = impl.has_admin_socket,
                          .room = server.connection_capacity(),
                          .probation = on_probation});
-  impl.loop.run_until([&] { return impl.is_ours || impl.error; }, kNoBound);
+  loop.run_until([&] { return impl.is_ours || impl.error; }, kNoBound);
   if (impl.error) return *impl.error;
   if (!impl.is_ours)
     return Error{.code = ErrorCode::timed_out, .message = "the running process says nothing"};
@@ -340,13 +339,10 @@ Result<void> Takeover::complete(control::Server& server) {
   return {};
 }
 
-Result<std::unique_ptr<Takeover>> Takeover::come_back(net::Loop& loop, Log& log,
-                                                      const std::string& admin_socket,
-                                                      control::Server& server,
-                                                      std::function<void(Result<void>)> on_done) {
-  auto connection = connect(admin_socket);
-  if (!connection) return std::move(connection).error();
-  auto impl = std::make_unique<Impl>(loop, log, *std::move(connection));
+std::unique_ptr<Takeover> Takeover::come_back(Log& log, std::unique_ptr<net::MessageChannel> channel,
+                                              control::Server& server,
+                                              std::function<void(Result<void>)> on_done) {
+  auto impl = std::make_unique<Impl>(log, std::move(channel));
   impl->going_on = &server;
   impl->on_back = std::move(on_done);
   impl->send(hello(true));
@@ -391,11 +387,10 @@ void Takeover::send_verdict(Verdict verdict, const std::string& why) {
 }
 
 void Takeover::send_refused(const std::string& admin_socket, const Error& why) {
-  auto connection = connect(admin_socket);
-  const auto text = takeover_text(RefusedMessage{why.code, why.message});
-  if (!connection || !text) return;
   net::Loop loop;
-  net::MessageChannel(loop, *std::move(connection)).send(*text);
+  const auto channel = open_channel(loop, admin_socket);
+  const auto text = takeover_text(RefusedMessage{why.code, why.message});
+  if (channel && text) (*channel)->send(*text);
 }
 
 void Takeover::send_refused(const Error& why) {

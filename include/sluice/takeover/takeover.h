@@ -6,6 +6,7 @@
 #include <sluice/control/server.h>
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
+#include <sluice/net/message_channel.h>
 #include <sluice/observe/account.h>
 #include <sluice/takeover/error_rate.h>
 
@@ -23,14 +24,16 @@ enum class Verdict {
   stopping,   ///< neither goes on
 };
 
-/// Control's loop's.
+/// To the process that answers on the admin socket, for messages in place of commands. An error of code
+/// unreachable: no process answers there; of code reset: the process that did has died.
+Result<std::unique_ptr<net::MessageChannel>> open_channel(net::Loop& loop, const std::string& admin_socket);
+
+/// Control's.
 class Takeover {
  public:
-  /// Asks the process that answers on the admin socket, and runs the loop until all has come, for `bound` at
-  /// most. An error of code unreachable: no process answers there; of code reset: the process that did has
-  /// died.
-  static Result<std::unique_ptr<Takeover>> ask(net::Loop& loop, Log& log, const std::string& admin_socket,
-                                               Duration bound);
+  /// Asks the process at the other end, and runs the loop until all has come, for `bound` at most.
+  static Result<std::unique_ptr<Takeover>> ask(net::Loop& loop, Log& log,
+                                               std::unique_ptr<net::MessageChannel> channel, Duration bound);
   ~Takeover();
   Takeover(const Takeover&) = delete;
   Takeover& operator=(const Takeover&) = delete;
@@ -45,14 +48,13 @@ class Takeover {
 
   /// Says ready, and runs the loop until the old process has stopped accepting: all is the server's own then.
   /// On error it is not, and the old process goes on.
-  Result<void> complete(control::Server& server);
+  Result<void> complete(net::Loop& loop, control::Server& server);
 
-  /// For a process on standby: takes back what it had left, from the process that answers on the admin
-  /// socket. Resumes the server, and then runs `on_done`, which may not drop this; on error nothing has
-  /// happened. An error at once when no process answers there.
-  static Result<std::unique_ptr<Takeover>> come_back(net::Loop& loop, Log& log,
-                                                     const std::string& admin_socket, control::Server& server,
-                                                     std::function<void(Result<void>)> on_done);
+  /// For a process on standby: takes back what it had left, from the process at the other end. Resumes the
+  /// server, and then runs `on_done`, which may not drop this; on error nothing has happened.
+  static std::unique_ptr<Takeover> come_back(Log& log, std::unique_ptr<net::MessageChannel> channel,
+                                             control::Server& server,
+                                             std::function<void(Result<void>)> on_done);
   /// The other process is gone: nothing comes any more.
   bool is_over() const;
 
