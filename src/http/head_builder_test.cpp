@@ -116,7 +116,8 @@ const std::vector<SameRequest> kSameRequests = {
       {"cookie", "a=1"},
       {"cookie", "b=2; c=3"},
       {"x-request-id", "7"},
-      {"x-forwarded-for", "1.2.3.4"}}}};
+      {"x-forwarded-for", "1.2.3.4"}}},
+};
 
 TEST_CASE("a request of HTTP/2 has the head that it would have in HTTP/1") {
   for (const SameRequest& same : kSameRequests) {
@@ -239,8 +240,9 @@ TEST_CASE("each pseudo-field has to be there once, with what HTTP/1 would take")
 TEST_CASE("a response of HTTP/2 has the head that it would have in HTTP/1") {
   const std::string fields = "set-cookie: a\r\nx-secret: 1\r\nset-cookie: b\r\n";
   const Pairs same = {{"set-cookie", "a"}, {"x-secret", "1"}, {"set-cookie", "b"}};
-  for (const auto& [status, length] :
-       Pairs{{"200", ""}, {"200", "5"}, {"404", "0"}, {"304", "5"}, {"103", ""}}) {
+  for (const auto& each : Pairs{{"200", ""}, {"200", "5"}, {"404", "0"}, {"304", "5"}, {"103", ""}}) {
+    const std::string& status = each.first;
+    const std::string& length = each.second;
     for (const bool to_head : {false, true}) {
       CAPTURE(status);
       CAPTURE(length);
