@@ -21,6 +21,9 @@ namespace {
 
 constexpr Duration kAccessLogFlush{200};
 constexpr uint64_t kManyConnections = 1000;
+/// Backends and pools close idle connections after seconds, or a minute or so.
+constexpr Duration kGiveBackFirst{15'000};
+constexpr Duration kGiveBackLast{60'000};
 
 }  // namespace
 
@@ -199,9 +202,19 @@ struct Service::Impl {
       // In steps, down to the last few: blocks in use hold back the free memory around them.
       give_back_below = connections / 4;
       loop.post(give_back_free_memory);
+      give_back_after = kGiveBackFirst;
+      loop.deadlines().arm(give_back_later, give_back_after);
     }
     if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
     client_bound.leave();
+  }
+
+  /// The connections to backends that so many clients needed are among those blocks, and go after their idle
+  /// time alone.
+  void give_back_again() {
+    give_back_free_memory();
+    give_back_after *= 2;
+    if (give_back_after <= kGiveBackLast) loop.deadlines().arm(give_back_later, give_back_after);
   }
 
   void log_access_to(std::shared_ptr<observe::AccessSink> sink) {
@@ -240,6 +253,8 @@ struct Service::Impl {
   std::function<void()> on_empty;
   uint64_t connections = 0;
   uint64_t give_back_below = 0;  // so few left after there were many: memory goes back to the system
+  Duration give_back_after{};    // ... and once more
+  Deadline give_back_later{[this] { give_back_again(); }};
   ClientBound client_bound{loop, settings, wire.resting,
                            [this](bool paused) { paused ? listeners.pause() : listeners.resume(); }};
 };
