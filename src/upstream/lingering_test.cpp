@@ -105,34 +105,5 @@ TEST_CASE("a probe of a connection alone resets it: nothing was sent, and nothin
   CHECK(seen.origin.end() == "connection reset by peer");
 }
 
-TEST_CASE("connections that linger are bounded: beyond that the oldest is reset") {
-  struct Connection final : Lingering::Connection {
-    Connection(std::string the_name, std::string& the_log) : name(std::move(the_name)), log(the_log) {}
-    ~Connection() override { log += name + (is_reset ? " reset " : " closed "); }
-    void reset_on_close() override { is_reset = true; }
-    const std::string name;
-    std::string& log;
-    bool is_reset = false;
-  };
-  std::string log;
-  Lingering lingering;
-  const auto add = [&](const std::string& name) {
-    auto made = std::make_unique<Connection>(name, log);
-    Connection& connection = *made;
-    lingering.add(std::move(made));
-    return &connection;
-  };
-  add("first");
-  Connection* const second = add("second");
-  for (size_t i = 2; i < Lingering::kMost; ++i) add(std::to_string(i));
-  CHECK(log == "");
-  add("last");
-  CHECK(log == "first reset ");
-  lingering.remove(*second);
-  CHECK(log == "first reset second closed ");
-  add("another");
-  CHECK(log == "first reset second closed ");
-}
-
 }  // namespace
 }  // namespace sluice::upstream

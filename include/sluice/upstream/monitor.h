@@ -8,9 +8,9 @@
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/evidence.h>
 #include <sluice/upstream/health_record.h>
-#include <sluice/upstream/lingering.h>
 #include <sluice/upstream/probe_schedule.h>
 #include <sluice/upstream/transition.h>
+#include <sluice/wire/lingering.h>
 
 #include <cstdint>
 #include <functional>
@@ -88,7 +88,7 @@ class Monitor {
   bool is_at_work_ = false;     // watch() has been called
   TimePoint next_complaint_{};  // that a backend could not be asked
   ProbeSchedule schedule_;      // outlives the backends that have a turn in it
-  Lingering lingering_;         // outlives the probes
+  wire::Lingering lingering_;   // outlives the probes
   Questions questions_;
   ByState watched_;
 };

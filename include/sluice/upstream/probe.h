@@ -7,7 +7,7 @@
 #include <sluice/net/loop.h>
 #include <sluice/tls/client.h>
 #include <sluice/upstream/health.h>
-#include <sluice/upstream/lingering.h>
+#include <sluice/wire/lingering.h>
 
 #include <functional>
 #include <memory>
@@ -15,6 +15,8 @@
 #include <string_view>
 
 namespace sluice::upstream {
+
+using wire::Lingering;
 
 /// What all probes of a pool's backends have in common; made once for its settings.
 class ProbeSpec {

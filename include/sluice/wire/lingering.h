@@ -1,4 +1,5 @@
-// Connections of probes that have their verdict, read on until the backend closes them: a lingering close.
+// Connections that have served their purpose, read on until the peer closes them: a lingering close (RFC
+// 9112 9.6).
 #pragma once
 
 #include <cstddef>
@@ -7,9 +8,9 @@
 #include <memory>
 #include <utility>
 
-namespace sluice::upstream {
+namespace sluice::wire {
 
-/// Control's loop's, and gone before it.
+/// Owns them. One thread's, and gone before that thread's loop.
 class Lingering {
  public:
   /// Destroying it closes it.
@@ -24,7 +25,7 @@ class Lingering {
     std::list<std::unique_ptr<Connection>>::iterator place_;
   };
 
-  /// So many at a time, however many backends leave their connections open: beyond it the oldest is reset.
+  /// So many at a time, however many peers leave their connections open: beyond it the oldest is reset.
   static constexpr size_t kMost = 1024;
 
   void add(std::unique_ptr<Connection> connection) {
@@ -43,4 +44,4 @@ class Lingering {
   std::list<std::unique_ptr<Connection>> connections_;  // the oldest first
 };
 
-}  // namespace sluice::upstream
+}  // namespace sluice::wire
