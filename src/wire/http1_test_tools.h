@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 
+#include <functional>
 #include <string>
 
 namespace sluice::wire {
@@ -13,6 +14,9 @@ namespace sluice::wire {
 /// What is written to it is kept for the test to see; what the test says arrives.
 class MemoryTransport final : public net::Transport {
  public:
+  ~MemoryTransport() override {
+    if (at_close) at_close(*this);
+  }
   void start_reading(net::Reader& reader) override { reader_ = &reader, reading = true; }
   void stop_reading() override { reading = false; }
   net::Flow write(std::span<const std::string_view> pieces) override {
@@ -54,6 +58,7 @@ class MemoryTransport final : public net::Transport {
   bool hung_up = false;
   bool broken = false;
   Pending<Result<void>> writable;
+  std::function<void(const MemoryTransport&)> at_close;  // may be empty
 
  private:
   static Error has_no_descriptor() {
