@@ -51,6 +51,7 @@ bool is_of_one_connection(int why) {
 struct Acceptor::Impl {
   Impl(Loop& loop_used, const ListeningSocket& socket, OnConnection callback, Reserve reserve)
       : loop(loop_used),
+        deadlines(loop_used.deadlines()),
         descriptor(socket.descriptor()),
         is_local(socket.address().is_local()),
         keeps_reserve(reserve == Reserve::keep),
@@ -130,10 +131,11 @@ struct Acceptor::Impl {
   /// Out of descriptors, memory or places in the loop: the kernel's queue holds the clients meanwhile.
   void pause_at_limit() {
     watching.stop();
-    if (!paused) loop.deadlines().arm(again, kPauseAtLimit);
+    if (!paused) deadlines.arm(again, kPauseAtLimit);
   }
 
   Loop& loop;
+  Deadlines& deadlines;
   int descriptor;
   bool is_local;
   bool keeps_reserve;

@@ -64,7 +64,9 @@ class Origin {
       if (request.ends_with("\r\n\r\n") || origin.answers_ == Answers::anything) answer();
     }
     void on_end(Result<void> how) override {
-      end = how ? "in order" : std::string(how.error().message);
+      // A reset is reported once: to a write that was under way, after which the end looks like one in order.
+      const bool was_reset = how && !closed_first && transport->has_broken();
+      end = was_reset ? "connection reset by peer" : how ? "in order" : std::string(how.error().message);
       transport.reset();
     }
     void answer() {
