@@ -212,6 +212,7 @@ struct Service::Impl {
   /// The connections to backends that so many clients needed are among those blocks, and go after their idle
   /// time alone.
   void give_back_again() {
+    if (connections >= kManyConnections / 4) return;  // Clients have come back, and would wait for it.
     give_back_free_memory();
     give_back_after *= 2;
     if (give_back_after <= kGiveBackLast) loop.deadlines().arm(give_back_later, give_back_after);
@@ -253,7 +254,7 @@ struct Service::Impl {
   std::function<void()> on_empty;
   uint64_t connections = 0;
   uint64_t give_back_below = 0;  // so few left after there were many: memory goes back to the system
-  Duration give_back_after{};    // ... and once more
+  Duration give_back_after{};    // ... and again, so much later
   Deadline give_back_later{[this] { give_back_again(); }};
   ClientBound client_bound{loop, settings, wire.resting,
                            [this](bool paused) { paused ? listeners.pause() : listeners.resume(); }};

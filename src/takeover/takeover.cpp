@@ -39,9 +39,8 @@ HelloMessage hello(bool comes_back) {
   return message;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<net::MessageChannel>> open_channel(net::Loop& loop, const std::string& admin_socket) {
+/// To the process that answers there, and asks it for a conversation.
+Result<net::Descriptor> connect(const std::string& admin_socket) {
   auto connection = net::connect_local(admin_socket);
   if (!connection) {
     Error error = std::move(connection).error();
@@ -52,6 +51,14 @@ Result<std::unique_ptr<net::MessageChannel>> open_channel(net::Loop& loop, const
       static_cast<ssize_t>(kLine.size())) {
     return Error{.code = ErrorCode::reset, .message = concat({admin_socket, " takes no commands"})};
   }
+  return connection;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<net::MessageChannel>> open_channel(net::Loop& loop, const std::string& admin_socket) {
+  auto connection = connect(admin_socket);
+  if (!connection) return std::move(connection).error();
   return std::unique_ptr<net::MessageChannel>(
       std::make_unique<net::SocketChannel>(loop, *std::move(connection)));
 }
@@ -387,10 +394,11 @@ void Takeover::send_verdict(Verdict verdict, const std::string& why) {
 }
 
 void Takeover::send_refused(const std::string& admin_socket, const Error& why) {
-  net::Loop loop;
-  const auto channel = open_channel(loop, admin_socket);
+  auto connection = connect(admin_socket);
   const auto text = takeover_text(RefusedMessage{why.code, why.message});
-  if (channel && text) (*channel)->send(*text);
+  if (!connection || !text) return;
+  net::Loop loop;  // Only now: this process may be short of descriptors, and has an error to print.
+  net::SocketChannel(loop, *std::move(connection)).send(*text);
 }
 
 void Takeover::send_refused(const Error& why) {
