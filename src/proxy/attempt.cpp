@@ -21,6 +21,10 @@ constexpr unsigned kMostInterims = 100;
 
 }  // namespace
 
+bool RequestPlan::is_body_replayable() const {
+  return body == nullptr || body->is_replayable();
+}
+
 Attempt::Attempt(InFlight& flight, const RequestPlan& plan, AttemptOwner& owner, upstream::Lease lease)
     : flight_(flight), plan_(plan), body_(plan.body), owner_(owner), lease_(std::move(lease)) {}
 
@@ -135,8 +139,7 @@ bool Attempt::is_bounded() const {
   const config::Retry& retry = flight_.settings->retry;
   const bool is_less = retry.attempt_timeout < flight_.settings->timeouts.response;
   if (has_head_ || retry.attempt_timeout == Duration::zero() || !is_less) return false;
-  return plan_.may_replay && (body_ == nullptr || body_->is_replayable()) &&
-         flight_.attempts < retry.attempts;
+  return plan_.may_replay && plan_.is_body_replayable() && flight_.attempts < retry.attempts;
 }
 
 void Attempt::on_deadline() {

@@ -32,7 +32,7 @@ Attempt& Attempts::add(upstream::Lease lease) {
 
 /// Whether another attempt can be made if the next one fails.
 bool Attempts::may_be_repeated() const {
-  return plan_.may_replay && (plan_.body == nullptr || plan_.body->is_replayable()) &&
+  return plan_.may_replay && plan_.is_body_replayable() &&
          flight_.attempts < flight_.settings->retry.attempts &&
          surely_fits(flight_.client->request().framing, flight_.settings->retry);
 }

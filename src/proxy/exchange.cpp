@@ -222,7 +222,7 @@ void Exchange::take_back(const http::ResponseHead& head) {
   Attempt& attempt = *attempts_.current();
   attempts_.pass_over(attempt.backend());
   attempt.backend().returned_request();
-  if (!is_body_replayable()) {
+  if (!plan_.is_body_replayable()) {
     TunnelBackend backend = attempt.release();
     body_->take_back(std::move(backend.lease), std::move(backend.stream));
   }

@@ -45,7 +45,7 @@ void Exchange::respond(const http::ResponseHead& head) {
 
 /// The drain header is for Sluice: the client does not see it.
 Response::Facts Exchange::heed(const http::ResponseHead& head) {
-  Response::Facts facts{.may_be_held = plan_.may_replay && is_body_replayable()};
+  Response::Facts facts{.may_be_held = plan_.may_replay && plan_.is_body_replayable()};
   if (const std::string& field = flight_.settings->drain_header.name; !field.empty()) {
     const DrainSignal word = drain_signal(head, field);
     facts.has_drain_header = word != DrainSignal::none;
@@ -127,7 +127,7 @@ void Exchange::attempt_failed(const AttemptOutcome& outcome) {
   const bool again = may_retry({.nothing_sent = outcome.has_taken_nothing,
                                 .idempotent = plan_.may_replay,
                                 .non_idempotent_allowed = flight_.settings->retry.non_idempotent,
-                                .body_replayable = is_body_replayable(),
+                                .body_replayable = plan_.is_body_replayable(),
                                 .timed_out = error.code == ErrorCode::timed_out && !outcome.was_cut,
                                 .attempts = flight_.attempts,
                                 .attempts_allowed = flight_.settings->retry.attempts});

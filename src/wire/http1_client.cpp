@@ -46,8 +46,7 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   body_paused_ = false;
   to_head_request_ = head.is_head();
   upgrade_asked_ = !forwarding.upgrade.empty();
-  out_framing_ = head.framing;
-  if (out_framing_.kind == http::Framing::Kind::stream_end) out_framing_.kind = http::Framing::Kind::chunked;
+  out_framing_ = http::framing_towards(http::Protocol::http1_1, head.framing);
   declared_ = head.framing.kind == http::Framing::Kind::length ? head.framing.length : 0;
   request_sent_ = !head.framing.has_body();
   head_.clear();

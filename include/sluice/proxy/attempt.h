@@ -31,6 +31,9 @@ struct RequestPlan {
   bool may_replay = false;             ///< the method, or the pool, allows a second attempt
   bool logs_in = false;                ///< its connection becomes the client's alone
   LoginConnections* logins = nullptr;  ///< the client connection's; null: none is kept
+
+  /// What was sent of the body can be sent again, or there is none.
+  bool is_body_replayable() const;
 };
 
 /// How an attempt failed.

@@ -13,14 +13,12 @@
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace sluice::proxy {
 
@@ -80,7 +78,6 @@ class Exchange final : private AttemptsOwner, private RequestBodyOwner, private 
   void on_lease(Result<upstream::Lease> lease);
 
   // Its attempts.
-  bool is_body_replayable() const { return !body_ || body_->is_replayable(); }
   void on_interim(const http::ResponseHead& head) override;
   void on_head(const http::ResponseHead& head) override;
   void on_attempts_failed(const AttemptOutcome& outcome) override;
