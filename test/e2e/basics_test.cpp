@@ -6,6 +6,7 @@
 #include "fixtures.h"
 #include "plain_socket.h"
 #include "raw_client.h"
+#include "unanswered.h"
 
 #include <doctest/doctest.h>
 
@@ -180,18 +181,6 @@ TEST_CASE("sluice demo serves without any configuration, until it is told to end
   CHECK(demo.wait(10s) == 0);
 }
 
-/// What each client is told whose request a stopping process cannot answer.
-void check_told_of_stop(const Response& response) {
-  CHECK_MESSAGE(response.status == 503, response.error);
-  for (const char* part :
-       {"Connection: close\r\n",
-        "Proxy-Status: sluice; error=proxy_internal_error; details=\"the process stopped before there was a "
-        "response\"\r\n",
-        "Retry-After: 1\r\n"}) {
-    CHECK_MESSAGE(response.head.find(part) != std::string::npos, response.head);
-  }
-}
-
 TEST_CASE(
     "what has no answer when a process stops is told so, whether its time is over or a second signal comes") {
   const DemoApp app;
@@ -199,18 +188,11 @@ TEST_CASE(
     CAPTURE(twice);
     Proxy proxy(Proxy::pool({&app}));
     proxy.set_in_server_table("drain_timeout", twice ? "\"1m\"" : "\"300ms\"");
-    proxy.write_config(Proxy::pool({&app}) +
-                       "[pool.empty]\nbackends = []\nqueue = { timeout = \"1m\" }\n"
-                       "[[route]]\npool = \"shop\"\n[[route]]\npath = \"/queued\"\npool = \"empty\"\n");
+    proxy.write_config(with_queue(app));
     REQUIRE(proxy.admin("reload").exit_code == 0);
     REQUIRE(proxy.wait_for_healthy(1));
-    RawClient waiting(proxy.port());
-    RawClient queued(proxy.port());
-    RawClient uploading(proxy.port());
+    Unanswered clients(proxy.port());
     PlainSocket half_closed(proxy.port());
-    waiting.send(get_request("/slow/60000"));
-    queued.send(get_request("/queued"));
-    uploading.send("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nsome");
     half_closed.send(get_request("/slow/60000"));
     ::shutdown(half_closed.descriptor(), SHUT_WR);
     REQUIRE(eventually([&] { return proxy.json("dispositions")["process"]["in_flight"] == 4; }));
@@ -219,10 +201,7 @@ TEST_CASE(
       REQUIRE(eventually([&] { return proxy.log().find("stopping") != std::string::npos; }));
       proxy.process().send_signal(SIGINT);
     }
-    for (RawClient* client : {&waiting, &queued, &uploading}) {
-      check_told_of_stop(client->receive());
-      client->close();
-    }
+    clients.check_stopped();
     CHECK(half_closed.receive_to_end().bytes.starts_with("HTTP/1.1 503 "));
     CHECK(proxy.process().wait(10s) == 0);
     CHECK(proxy.log().find("requests accounted accepted=4 stopped=4 balanced=yes") != std::string::npos);

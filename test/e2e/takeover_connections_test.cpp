@@ -167,6 +167,25 @@ TEST_CASE("clients of a Unix socket move, too") {
   CHECK(eventually([&] { return proxy.requests_ok() == 1; }));
 }
 
+/// What would be closed in silence would be within this time: rather less than it takes to be idle.
+void check_all_stay(const std::vector<RawClient>& clients) {
+  const auto all_stay = [&] {
+    return std::ranges::all_of(clients, [](const auto& client) { return client.is_open(); });
+  };
+  CHECK_FALSE(eventually([&] { return !all_stay(); }, 2s));
+}
+
+/// Each is answered; to those that stay in the old process the answer says that they end.
+size_t count_moved(std::vector<RawClient>& clients) {
+  size_t moved = 0;
+  for (auto& client : clients) {
+    const auto response = client.get("/hello");
+    CHECK(response.ok());
+    if (!says_close(response)) ++moved;
+  }
+  return moved;
+}
+
 TEST_CASE("connections that the new process has no room for end politely in the old one") {
   Setup at;
   auto clients = connect_many(at.port, 50);
@@ -174,17 +193,8 @@ TEST_CASE("connections that the new process has no room for end politely in the 
   at.proxy.add_to_server_table("max_connections = 20");
   at.proxy.write_config(Proxy::pool({&at.app}));
   REQUIRE(at.proxy.admin("upgrade").exit_code == 0);
-  // What would be closed in silence would be within this time: rather less than it takes to be idle.
-  const auto all_stay = [&] {
-    return std::ranges::all_of(clients, [](const auto& client) { return client.is_open(); });
-  };
-  CHECK_FALSE(eventually([&] { return !all_stay(); }, 2s));
-  size_t moved = 0;
-  for (auto& client : clients) {
-    const auto response = client.get("/hello");
-    CHECK(response.ok());
-    if (!says_close(response)) ++moved;
-  }
+  check_all_stay(clients);
+  const size_t moved = count_moved(clients);
   CHECK(moved > 0);
   CHECK(moved <= 20);
   CHECK(at.proxy.process().wait() == 0);
@@ -201,17 +211,9 @@ TEST_CASE("connections for which the new process has no descriptors end politely
        "ulimit -n 80 && exec " + sluice_binary() + " run -c " + at.proxy.config_path() + " --takeover"},
       directory.path("successor"));
   REQUIRE(eventually([&] { return pid_of(at.proxy) == successor.pid(); }));
-  const auto all_stay = [&] {
-    return std::ranges::all_of(clients, [](const auto& client) { return client.is_open(); });
-  };
-  CHECK_FALSE(eventually([&] { return !all_stay(); }, 2s));
+  check_all_stay(clients);
   CHECK(successor.descriptors() < 66);  // The last quarter is for backends, probes and commands.
-  size_t moved = 0;
-  for (auto& client : clients) {
-    const auto response = client.get("/hello");
-    CHECK(response.ok());
-    if (!says_close(response)) ++moved;
-  }
+  const size_t moved = count_moved(clients);
   CHECK(moved > 0);
   CHECK(moved < 60);
   CHECK(at.proxy.process().wait() == 0);

@@ -7,6 +7,7 @@
 #include "successors.h"
 #include "takeover_between.h"
 #include "takeover_peer.h"
+#include "unanswered.h"
 
 #include <doctest/doctest.h>
 
@@ -76,32 +77,16 @@ TEST_CASE("what has no answer when the time of a process that has handed over is
   Proxy proxy(Proxy::pool({&app}));
   const Successors successors(proxy);
   proxy.set_in_server_table("drain_timeout", "\"300ms\"");
-  proxy.write_config(Proxy::pool({&app}) +
-                     "[pool.empty]\nbackends = []\nqueue = { timeout = \"1m\" }\n"
-                     "[[route]]\npool = \"shop\"\n[[route]]\npath = \"/queued\"\npool = \"empty\"\n");
+  proxy.write_config(with_queue(app));
   REQUIRE(proxy.admin("reload").exit_code == 0);
   REQUIRE(proxy.wait_for_healthy(1));
-  RawClient waiting(proxy.port());
-  RawClient queued(proxy.port());
-  RawClient uploading(proxy.port());
+  Unanswered clients(proxy.port());
   RawClient begun(proxy.port());
-  REQUIRE(waiting.send(get_request("/slow/60000")));
-  REQUIRE(queued.send(get_request("/queued")));
-  REQUIRE(uploading.send("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nsome"));
   REQUIRE(begun.send(get_request("/bytes/104857600")));
   REQUIRE(eventually([&] { return proxy.json("dispositions")["process"]["in_flight"] == 4; }));
   REQUIRE(begun.receive_all(10s, 1000).starts_with("HTTP/1.1 200 "));
   REQUIRE(proxy.admin("upgrade").exit_code == 0);
-  for (RawClient* client : {&waiting, &queued, &uploading}) {
-    const Response response = client->receive();
-    CHECK_MESSAGE(response.status == 503, response.error);
-    CHECK(says_close(response));
-    CHECK_MESSAGE(has(response.head,
-                      "\r\nProxy-Status: sluice; error=proxy_internal_error; details=\"the process stopped "
-                      "before there was a response\"\r\n"),
-                  response.head);
-    client->close();
-  }
+  clients.check_stopped();
   CHECK(proxy.process().wait() == 0);
   CHECK(proxy.log().find("requests accounted accepted=4 stopped=4 balanced=yes") != std::string::npos);
   CHECK(RawClient(proxy.port()).get("/hello").ok());
