@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/drain_header.h"
 #include "proxy/login_connections.h"
 #include "proxy/tunnel.h"
 
@@ -126,6 +127,22 @@ void Attempt::on_head(Result<const http::ResponseHead*> head) {
   }
   owner_.on_interim(*this, **head);
   read_head();
+}
+
+/// A backend that answers errors quickly is not quick.
+void Attempt::measure(int status) {
+  if (flight_.settings->balance.policy != config::BalancePolicy::random_two || status >= 500) return;
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  backend().answered(now, now - sent_);
+}
+
+bool Attempt::heed_drain_header(const http::ResponseHead& head) {
+  const std::string& field = flight_.settings->drain_header.name;
+  if (field.empty()) return false;
+  const DrainSignal word = drain_signal(head, field);
+  is_last_ = word == DrainSignal::drains;
+  if (is_last_) backend().signalled_drain();
+  return word != DrainSignal::none;
 }
 
 void Attempt::restart_deadline() {

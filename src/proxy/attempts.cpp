@@ -111,8 +111,61 @@ void Attempts::on_head(Attempt& attempt, const http::ResponseHead& head) {
 
 void Attempts::on_attempt_over(Attempt& attempt, AttemptOutcome outcome) {
   if (hedge_due_) hedge_due_->disarm();
-  if (attempt_beside(attempt) != nullptr) return lost_beside(attempt, outcome);
-  owner_.on_attempts_failed(outcome);
+  attempt_beside(attempt) != nullptr ? lost_beside(attempt, outcome) : fail(outcome);
+}
+
+void Attempts::fail(const AttemptOutcome& outcome) {
+  owner_.on_attempts_failed(outcome.was_connected ? broken(outcome) : unsent(outcome));
+}
+
+/// Nothing was sent: another backend is always safe, and the attempt does not count. The pool's bound on
+/// waiting ends this.
+AttemptsFailure Attempts::unsent(const AttemptOutcome& outcome) {
+  const Cause cause = cause_of_connect(outcome.error);
+  if (cause == Cause::no_descriptors) return {.cause = cause, .is_final = true};  // Not the backend's fault.
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  flight_.trace.attempt_ends(flight_.backend, cause, 0, now, now);
+  flight_.note_retry(cause, version());
+  learn_from(*current_, outcome, cause);
+  flight_.waited += now - current_->dialed();
+  --flight_.attempts;
+  return {.cause = cause, .is_final = flight_.waited >= flight_.settings->queue.timeout};
+}
+
+/// Before the first byte of a response, and only then, another backend may be tried.
+AttemptsFailure Attempts::broken(const AttemptOutcome& outcome) {
+  const int received_status = flight_.status;
+  const Cause cause = cause_of_attempt(outcome.error, received_status);
+  learn_from(*current_, outcome, cause);
+  flight_.trace.attempt_ends(flight_.backend, cause, received_status, flight_.sent_at,
+                             flight_.context->deadlines.clock().now());
+  if (flight_.client->is_committed()) {
+    tally().add(observe::Event::cut, cause);
+    return {.cause = cause, .received_status = received_status, .is_final = true};
+  }
+  if (const auto final_cause = refuse_another(outcome, cause)) {
+    return {.cause = *final_cause, .received_status = received_status, .is_final = true};
+  }
+  flight_.note_retry(cause, version());
+  return {.cause = cause, .received_status = received_status};
+}
+
+/// The cause to answer with; nothing when another attempt may follow, which is counted.
+std::optional<Cause> Attempts::refuse_another(const AttemptOutcome& outcome, Cause cause) {
+  const bool may_follow =
+      may_retry({.nothing_sent = outcome.has_taken_nothing,
+                 .idempotent = plan_.may_replay,
+                 .non_idempotent_allowed = flight_.settings->retry.non_idempotent,
+                 .body_replayable = plan_.is_body_replayable(),
+                 .timed_out = outcome.error.code == ErrorCode::timed_out && !outcome.was_cut,
+                 .attempts = flight_.attempts,
+                 .attempts_allowed = flight_.settings->retry.attempts});
+  if (!may_follow) return cause;
+  // The backend has read nothing: as after a refused connection.
+  if (outcome.has_taken_nothing) --flight_.attempts;
+  if (outcome.is_stale) return {};
+  const TimePoint now = flight_.context->deadlines.clock().now();
+  return flight_.pool->retry_budget().take(now) ? std::nullopt : std::optional(Cause::retry_budget);
 }
 
 /// The other attempt goes on, and the request loses nothing. One that goes on alone has as much time as a

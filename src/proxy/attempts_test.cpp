@@ -73,9 +73,9 @@ struct TestAttempts final : AttemptsOwner, RequestBodyOwner {
   void on_head(const http::ResponseHead& head) override {
     said += "head:" + std::to_string(head.status) + " ";
   }
-  void on_attempts_failed(const AttemptOutcome& outcome) override {
-    said += outcome.was_connected ? "failed " : "refused ";
-    attempts.learn(outcome, outcome.was_connected ? Cause::backend_closed : Cause::connect_refused);
+  void on_attempts_failed(const AttemptsFailure& how) override {
+    said += how.is_final ? "lost " : "failed ";
+    failed = how;
     attempts.drop_all();
   }
   bool waits_for_client() const override { return false; }
@@ -91,6 +91,7 @@ struct TestAttempts final : AttemptsOwner, RequestBodyOwner {
   LoginConnections logins{[] {}};
   std::optional<RequestBody> body;
   Attempts attempts{flight, plan, static_cast<AttemptsOwner&>(*this)};
+  AttemptsFailure failed;
   std::string said;
 };
 
@@ -116,7 +117,8 @@ TEST_CASE("a backend whose answer broke a rule is named with the rule") {
   TestAttempts run;
   run.begin()->fail({.code = ErrorCode::malformed, .message = "two lengths", .origin = Origin::upstream});
   CHECK(run.flight.refused == "two lengths");
-  CHECK(run.attempts.refused_by() == Cause::backend_closed);  // As its owner has said.
+  CHECK(run.attempts.refused_by() == run.failed.cause);
+  CHECK(run.said == "failed ");
 }
 
 TEST_CASE("after a connection that was used again has failed, the next attempt makes a new one") {
@@ -131,6 +133,100 @@ TEST_CASE("after a connection that was used again has failed, the next attempt m
   run.start();
   CHECK(run.attempts.current()->stream() == nullptr);
   CHECK(run.worker.dialer.dialing() == " 9001");
+}
+
+// ---- whether another may follow
+
+const std::string kPost = "POST / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+TEST_CASE(
+    "another attempt may follow one that has sent the request when it may be sent twice, and as often as "
+    "set") {
+  TestAttempts run({.pool = {.retry = {.attempts = 2}}});
+  run.begin()->fail(upstream_error());
+  CHECK(run.said == "failed ");
+  CHECK(run.failed.cause == Cause::backend_closed);
+  CHECK(run.flight.failed_at != nullptr);
+  run.begin()->fail(upstream_error(ErrorCode::closed));
+  CHECK(run.said == "failed lost ");
+  CHECK(run.failed.cause == Cause::backend_closed);
+  CHECK(run.flight.trace.count() == 2);
+  CHECK(run.worker.tallies() == "retried shop v1 backend_closed=1 ");
+}
+
+TEST_CASE("no attempt follows one that has sent what may be done only once") {
+  TestAttempts run({}, kPost);
+  run.plan.may_replay = false;
+  run.begin()->fail(upstream_error());
+  CHECK(run.said == "lost ");
+  CHECK(run.flight.failed_at == nullptr);
+}
+
+TEST_CASE("no attempt follows one that has taken all of the time") {
+  TestAttempts run({.pool = {.timeouts = {.response = seconds(5)}}});
+  run.begin();
+  run.worker.pass(seconds(6));
+  CHECK(run.said == "lost ");
+  CHECK(run.failed.cause == Cause::backend_timeout);
+}
+
+TEST_CASE("a connection that its backend had closed costs no attempt and no budget") {
+  TestAttempts run({.pool = {.retry = {.attempts = 2, .budget = 0, .budget_minimum = 0}}, .backends = 1},
+                   kPost);
+  TestBackend* const resting = run.rest();
+  resting->taken_nothing = true;
+  run.start();
+  REQUIRE(run.attempts.current()->stream() == resting);
+  run.plan.may_replay = false;
+  resting->fail(upstream_error(ErrorCode::closed));
+  CHECK(run.said == "failed ");
+  CHECK(run.flight.attempts == 0);
+}
+
+TEST_CASE("a retry that the budget has nothing for is not made") {
+  TestAttempts run({.pool = {.retry = {.budget = 0, .budget_minimum = 0}}});
+  run.begin()->fail(upstream_error());
+  CHECK(run.said == "lost ");
+  CHECK(run.failed.cause == Cause::retry_budget);
+}
+
+TEST_CASE("a response that breaks once the client has begun to get it is cut") {
+  TestAttempts run;
+  TestBackend* const backend = run.begin();
+  backend->answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  run.flight.status = 200;
+  run.client.status = 200;
+  run.attempts.fail({.error = upstream_error(ErrorCode::closed), .was_connected = true});
+  CHECK(run.said == "head:200 lost ");
+  CHECK(run.failed.cause == Cause::backend_incomplete);
+  CHECK(run.failed.received_status == 200);
+  CHECK(run.worker.tallies() == "cut shop v1 backend_incomplete=1 ");
+}
+
+TEST_CASE("connects that fail cost no attempt, until the pool's time for waiting is over") {
+  TestAttempts run({.pool = {.queue = {.timeout = seconds(3)}, .timeouts = {.connect = seconds(2)}}}, kPost);
+  run.plan.may_replay = false;
+  run.start();
+  run.worker.pass(seconds(1));
+  run.worker.dialer.fail(upstream_error(ErrorCode::refused));
+  CHECK(run.said == "failed ");
+  CHECK(run.flight.attempts == 0);
+  CHECK(run.was_tried(0) != run.was_tried(1));
+  run.start();
+  run.worker.pass(seconds(2));
+  CHECK(run.said == "failed lost ");
+  CHECK(run.failed.cause == Cause::connect_timeout);
+  CHECK(run.flight.waited >= seconds(3));
+}
+
+TEST_CASE("when this process has no descriptor left no backend is to blame") {
+  TestAttempts run;
+  run.start();
+  run.worker.dialer.fail(upstream_error(ErrorCode::exhausted));
+  CHECK(run.said == "lost ");
+  CHECK(run.failed.cause == Cause::no_descriptors);
+  CHECK_FALSE(run.was_tried(0));
+  CHECK_FALSE(run.was_tried(1));
 }
 
 // ---- two at a time

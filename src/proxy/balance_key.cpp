@@ -3,7 +3,10 @@
 #include <sluice/http/lookup.h>
 #include <sluice/upstream/affinity.h>
 
+#include <algorithm>
+
 #include "proxy/access.h"
+#include "proxy/login_connections.h"
 
 namespace sluice::proxy {
 namespace {
@@ -42,9 +45,14 @@ std::optional<uint64_t> balance_key(const config::Balance& balance, const config
   return value ? upstream::cookie_id(*value) : std::nullopt;
 }
 
-const WeightedTarget* sticky_target(const WeightedTargets& ways, const config::Config& config,
-                                    const wire::ServerStream& client) {
+const WeightedTarget* target_of_known(const WeightedTargets& ways, const LoginConnections* logins,
+                                      const config::Config& config, const wire::ServerStream& client) {
   if (ways.size() == 1) return nullptr;
+  if (logins != nullptr && !logins->is_empty()) {
+    const auto found = std::ranges::find_if(
+        ways, [&](const WeightedTarget& way) { return logins->backend_in(*way.pool) != nullptr; });
+    if (found != ways.end()) return &*found;
+  }
   for (const WeightedTarget& way : ways) {
     if (way.weight == 0 || way.settings->balance.policy != config::BalancePolicy::sticky_cookie) continue;
     const auto id = balance_key(way.settings->balance, config, client, false);

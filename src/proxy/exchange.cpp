@@ -1,5 +1,4 @@
-// The way of a request, from the client to a backend, step by step.
-#include <sluice/base/text.h>
+// The way of a request, from the client to a backend, and of its response back, step by step.
 #include <sluice/base/uri_path.h>
 #include <sluice/http/connection_login.h>
 #include <sluice/http/max_forwards.h>
@@ -9,47 +8,17 @@
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/retry.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "proxy/balance_key.h"
-#include "proxy/cause_of.h"
 #include "proxy/local_reply.h"
 #include "proxy/login_connections.h"
-#include "proxy/trust.h"
 #include "proxy/tunnel.h"
 
 namespace sluice::proxy {
-namespace {
-
-constexpr Duration kLookAgain{500};
-constexpr int kPartialPost = 379;
-/// Required beside the status, which is not registered: no backend sends both by accident.
-constexpr std::string_view kPartialPostReason = "PartialPOST Replay";
-
-/// A backend that ends strings at a NUL would see a shorter path than the route has matched.
-bool hides_its_end(const config::Route& route, const RequestPath& path) {
-  if (route.path_match == config::PathMatch::raw || path.normal.data() == path.raw.data()) return false;
-  return path.normal.find("%00") != std::string_view::npos;
-}
-
-/// A client that has logged in at one side of a split stays there.
-const WeightedTarget* target_of_login(const WeightedTargets& ways, const LoginConnections* logins) {
-  if (logins == nullptr || logins->is_empty()) return nullptr;
-  const auto found = std::ranges::find_if(
-      ways, [&](const WeightedTarget& way) { return logins->backend_in(*way.pool) != nullptr; });
-  return found == ways.end() ? nullptr : &*found;
-}
-
-/// The head says that the backend has done nothing, and gives the request's body back. After "Zero Downtime
-/// Release" (SIGCOMM 2020, 4.3).
-bool is_given_back(const http::ResponseHead& head) {
-  return head.status == kPartialPost && head.reason() == kPartialPostReason;
-}
-
-}  // namespace
 
 using observe::Cause;
+using wire::Flow;
 
 Exchange::Exchange(InFlight& flight, ExchangeOwner& owner, LoginConnections* logins)
     : flight_(flight), owner_(owner) {
@@ -64,8 +33,7 @@ Exchange::~Exchange() {
 void Exchange::start() {
   ExchangeContext& context = *flight_.context;
   const LocalGeneration& generation = *flight_.generation;
-  const wire::ServerStream& client = *flight_.client;
-  const auto& request = client.request();
+  const auto& request = flight_.client->request();
   if (http::ends_here(request)) return answer(max_forwards_reply(flight_.config(), request));
   const RequestPath path{.raw = request.path(), .normal = normal_path(request.path(), context.normal_path)};
   const auto index = generation.shared->routes().match(request.host(), path, &request);
@@ -80,36 +48,41 @@ void Exchange::start() {
   if (flight_.route->respond)
     return answer(fixed_reply(flight_.config(), *flight_.route->respond, flight_.rules->response.added));
   const WeightedTargets& ways = generation.targets_of_route[*index];
-  const WeightedTarget* known = target_of_login(ways, plan_.logins);
-  if (known == nullptr) known = sticky_target(ways, flight_.config(), client);
+  const WeightedTarget* known = target_of_known(ways, plan_.logins, flight_.config(), *flight_.client);
   const WeightedTarget& way = known != nullptr ? *known : choose_target(ways, context.turns);
   flight_.settings = way.settings;
   flight_.pool = way.pool;
   flight_.pool->retry_budget().count_request();
+  plan(path);
+  pick_backend();
+}
+
+void Exchange::plan(const RequestPath& path) {
+  const auto& request = flight_.client->request();
   if (request.framing.has_body()) {
     plan_.body = &body_.emplace(flight_, static_cast<RequestBodyOwner&>(*this));
   }
   plan_.may_replay = may_replay(request, flight_.settings->retry);
   plan_.logs_in = http::logs_connection_in(request);
   plan_.upgrade = http::wanted_upgrade(request, flight_.route->upgrade);
-  flight_.is_trusted_client = is_trusted(flight_.config().forwarding, client.client().address);
-  plan_.key = balance_key(flight_.settings->balance, flight_.config(), client, flight_.is_trusted_client);
+  flight_.identify();
+  plan_.key =
+      balance_key(flight_.settings->balance, flight_.config(), *flight_.client, flight_.is_trusted_client);
   if (flight_.rules->path.is_needed() && !request.is_about_server()) {
     flight_.rules->path.append(plan_.target, path);
     plan_.target += request.query();
   }
-  flight_.choose_request_id();
-  pick_backend();
 }
 
 // ---- towards a backend
 
 void Exchange::pick_backend() {
   auto lease = flight_.pool->try_pick(ask());
+  if (lease) return attempts_.start(*std::move(lease));
   // A backend that was tried would give the same invalid answer.
-  if (!lease && !flight_.refused.empty()) return reply(attempts_.refused_by());
-  if (!lease) return wait_for_backend();
-  attempts_.start(*std::move(lease));
+  if (!flight_.refused.empty()) return reply(attempts_.refused_by());
+  if (!wait_) wait_ = std::make_unique<BackendWait>(flight_, static_cast<BackendWaitOwner&>(*this));
+  wait_->begin(ask());
 }
 
 upstream::PickRequest Exchange::ask() const {
@@ -120,39 +93,8 @@ upstream::PickRequest Exchange::ask() const {
           .only = may_have_login ? plan_.logins->backend_in(*flight_.pool) : nullptr};
 }
 
-/// No backend can take the request now. It waits for the pool's bound in all, however often it comes back
-/// here; its attempts in between do not count.
-void Exchange::wait_for_backend() {
-  const Duration left = flight_.settings->queue.timeout - waited_;
-  if (left <= Duration::zero()) return reply(Cause::queue_timeout);
-  if (flight_.pool->is_queue_full()) return reply(Cause::queue_full);
-  flight_.trace.wait_begins(flight_.context->deadlines.clock().now());
-  if (!queued_) queued_ = std::make_unique<Queued>([this] { look_for_client(); });
-  flight_.context->deadlines.arm(queued_->client_look, kLookAgain);
-  wait_ = flight_.pool->wait_for_backend(
-      queued_->place, ask(), left, [this](Result<upstream::Lease> lease) { on_lease(std::move(lease)); });
-}
-
-void Exchange::on_lease(Result<upstream::Lease> lease) {
-  queued_->client_look.disarm();
-  if (flight_.client->has_left()) return client_gone(wire::client_left());
-  if (!lease) return reply(cause_of_queue(lease.error()), lease.error().message);
-  waited_ += flight_.context->deadlines.clock().now() -
-             std::max(flight_.trace.waits_since(), queued_->place.released());
-  flight_.wait_over(Cause::ok, lease->backend().version());
-  attempts_.start(*std::move(lease));
-}
-
 void Exchange::login_ended() {
-  if (flight_.trace.is_waiting() && plan_.logins->backend_in(*flight_.pool) == nullptr)
-    queued_->place.take_any();
-}
-
-/// A client that has sent much is not read from while it waits: its leaving would go unnoticed, and its
-/// request would keep its place in the queue.
-void Exchange::look_for_client() {
-  if (flight_.client->has_left()) return client_gone(wire::client_left());
-  flight_.context->deadlines.arm(queued_->client_look, kLookAgain);
+  if (flight_.trace.is_waiting() && plan_.logins->backend_in(*flight_.pool) == nullptr) wait_->take_any();
 }
 
 // ---- attempts
@@ -175,24 +117,14 @@ bool Exchange::waits_for_client() const {
   return body_ && body_->waits_for_client();
 }
 
-void Exchange::on_attempts_failed(const AttemptOutcome& outcome) {
-  outcome.was_connected ? attempt_failed(outcome) : connect_failed(outcome);
-}
-
-/// Nothing was sent: another backend is always safe, and the attempt does not count. The pool's bound on
-/// waiting ends this.
-void Exchange::connect_failed(const AttemptOutcome& outcome) {
-  const Cause cause = cause_of_connect(outcome.error);
-  if (cause == Cause::no_descriptors) return reply(cause);  // Not the backend's fault.
-  const TimePoint now = flight_.context->deadlines.clock().now();
-  flight_.trace.attempt_ends(flight_.backend, cause, 0, now, now);
-  flight_.note_retry(cause, attempts_.version());
-  attempts_.learn(outcome, cause);
-  waited_ += now - attempts_.current()->dialed();
+void Exchange::on_attempts_failed(const AttemptsFailure& failed) {
   drop_attempts();
-  --flight_.attempts;
-  if (waited_ >= flight_.settings->queue.timeout) return reply(cause);
-  pick_backend();
+  if (flight_.client->is_committed()) return over(failed.cause, Ending::abort);
+  flight_.client->discard_head();
+  upgrades_late_ = nullptr;
+  flight_.status = 0;
+  flight_.sent = 0;
+  failed.is_final ? reply(failed.cause, {}, failed.received_status) : pick_backend();
 }
 
 // ---- the body
@@ -203,12 +135,11 @@ void Exchange::on_body_sent() {
 }
 
 void Exchange::on_body_refused(const Error& error) {
-  if (upgrades_late_ != nullptr) attempt_failed({.error = error, .was_connected = true});
+  if (upgrades_late_ != nullptr) attempts_.fail({.error = error, .was_connected = true});
 }
 
 void Exchange::on_body_lost(Cause cause, std::string_view explanation) {
-  if (flight_.client->is_committed()) return over(cause, Ending::abort);
-  reply(cause, explanation);
+  flight_.client->is_committed() ? over(cause, Ending::abort) : reply(cause, explanation);
 }
 
 /// The exchange goes on at another backend, with the client's head.
@@ -228,6 +159,144 @@ void Exchange::take_back(const http::ResponseHead& head) {
   }
   drop_attempts();
   pick_backend();
+}
+
+// ---- the response
+
+/// One for all attempts.
+Response& Exchange::response() {
+  return response_ ? *response_ : response_.emplace(flight_, static_cast<ResponseOwner&>(*this));
+}
+
+void Exchange::respond(const http::ResponseHead& head) {
+  flight_.status = head.status;
+  flight_.trace.response_came(head.fields().size());
+  Attempt& attempt = *attempts_.current();
+  attempt.measure(head.status);
+  response().start(head, *attempt.stream(), heed(head));
+}
+
+Response::Facts Exchange::heed(const http::ResponseHead& head) {
+  Attempt& attempt = *attempts_.current();
+  return {.sticky_id = flight_.pool->new_sticky_id(attempt.backend(), plan_.key),
+          .has_drain_header = attempt.heed_drain_header(head),
+          .may_be_held = plan_.may_replay && plan_.is_body_replayable()};
+}
+
+void Exchange::on_response_end(Result<void> how) {
+  if (!how) {
+    const Error error = std::move(how).error();
+    if (error.origin == Origin::downstream) return client_gone(error);
+    return attempts_.fail({.error = error, .was_connected = true});
+  }
+  const Flow flow = response_->end();
+  Attempt& attempt = *attempts_.current();
+  attempt.backend().answered_whole(flight_.status);
+  // If the request body has not been read whole, the client's stream deals with the rest.
+  if (body_) body_->drop();
+  attempt.finish(response_->head(), !attempt.is_last());
+  attempts_.drop_current();
+  finish(Cause::ok, flow);
+}
+
+/// The two connections switch protocols, and carry bytes to each other from here on.
+void Exchange::upgrade(const http::ResponseHead& head) {
+  if (!http::accepts_upgrade(head, plan_.upgrade)) {
+    return attempts_.fail({.error = {.code = ErrorCode::unsupported,
+                                     .message = "the backend switched to another protocol than was asked for",
+                                     .origin = Origin::upstream,
+                                     .status = 502},
+                           .was_connected = true});
+  }
+  // The body is whole once on_body_sent() has run. A client that waits for a 100 would never send it.
+  upgrades_late_ = body_ && body_->is_under_way() ? &head : nullptr;
+  if (upgrades_late_ != nullptr) return flight_.client->send_continue();
+  Attempt& attempt = *attempts_.current();
+  attempt.stream()->switch_protocols();
+  const Flow flow = response().switch_protocols(head, heed(head));
+  attempt.backend().answered_whole(101);
+  TunnelBackend backend = attempt.release();
+  attempts_.drop_current();
+  owner_.on_upgraded(std::move(backend), flow);
+}
+
+// ---- the end
+
+void Exchange::drop_attempts() {
+  if (wait_) wait_->stop();
+  flushed_.cancel();
+  if (body_) body_->stop();
+  if (response_) response_->stop();
+  attempts_.drop_all();
+}
+
+void Exchange::reply(Cause cause, std::string_view explanation, int received_status) {
+  if (flight_.request_id.empty()) flight_.identify();  // It ended before it got an id.
+  const StatusFacts facts{.cause = cause,
+                          .details = explanation,
+                          .next_hop = flight_.was_tried ? &flight_.backend : nullptr,
+                          .received_status = received_status};
+  answer(error_reply(flight_.config(), facts, flight_.request_id));
+}
+
+void Exchange::answer(const LocalReply& reply) {
+  drop_attempts();
+  if (body_) body_->drop();
+  flight_.status = reply.status;
+  const wire::ReplySent own = flight_.client->send_reply(reply.response());
+  flight_.sent = own.content_size;
+  finish(reply.cause, own.flow);
+}
+
+/// The last bytes of the answer are on their way; it counts once they have left.
+void Exchange::finish(Cause cause, Flow flow) {
+  flight_.cause = cause;
+  if (flow == Flow::open) return over(cause, Ending::finish);
+  flushed_ = flight_.client->when_writable([this](Result<void> how) {
+    if (!how) return client_gone(how.error());
+    over(flight_.cause, Ending::finish);
+  });
+}
+
+void Exchange::client_gone(const Error& error) {
+  over(error.code == ErrorCode::timed_out ? Cause::client_timeout : Cause::client_gone, Ending::abort);
+}
+
+void Exchange::stop() {
+  end(Cause::stopped);
+  drop_attempts();
+  if (body_) body_->drop();
+}
+
+/// The owner drops the exchange, and with it what is still under way.
+void Exchange::over(Cause cause, Ending ending) {
+  end(cause);
+  owner_.on_exchange_over(ending);
+}
+
+/// The only place where an exchange gets its outcome.
+void Exchange::end(Cause cause) {
+  flight_.end({.cause = cause,
+               .version = attempts_.version(),
+               .is_cut = attempts_.current() != nullptr && flight_.client->is_committed()});
+}
+
+// ---- reports
+
+bool Exchange::is_at(const upstream::BackendState& backend) const {
+  return attempts_.is_at(backend) || (body_ && body_->is_at(backend));
+}
+
+std::string Exchange::backend() const {
+  const Attempt* const attempt = attempts_.current();
+  return attempt != nullptr ? attempt->address().text() : std::string();
+}
+
+std::string_view Exchange::phase() const {
+  if (flight_.client->is_committed()) return "response";
+  if (attempts_.current() == nullptr) return "queued";
+  if (attempts_.current()->stream() == nullptr) return "connecting";
+  return body_ && body_->is_sending() ? "upload" : "waiting";
 }
 
 }  // namespace sluice::proxy

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/trust.h"
+
 namespace sluice::proxy {
 
 using observe::Cause;
@@ -32,6 +34,11 @@ void InFlight::outlive_generation(LocalGeneration& newest, unsigned worker) {
   }
   generation = &newest;
   pass = newest.shared->gate(worker).enter();
+}
+
+void InFlight::identify() {
+  is_trusted_client = is_trusted(config().forwarding, client->client().address);
+  choose_request_id();
 }
 
 void InFlight::choose_request_id() {
@@ -83,6 +90,7 @@ void InFlight::clear() {
   request_id = {};
   cause = {};
   attempts = 0;
+  waited = {};
   sent = received = 0;
   status = 0;
   refused.clear();

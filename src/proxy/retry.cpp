@@ -4,6 +4,13 @@
 #include <algorithm>
 
 namespace sluice::proxy {
+namespace {
+
+constexpr int kPartialPost = 379;
+/// Required beside the status, which is not registered: no backend sends both by accident.
+constexpr std::string_view kPartialPostReason = "PartialPOST Replay";
+
+}  // namespace
 
 bool may_replay(const http::RequestHead& request, const config::Retry& settings) {
   if (settings.non_idempotent || request.is_idempotent()) return true;
@@ -23,6 +30,10 @@ bool may_retry(const RetryFacts& failed) {
   if (failed.nothing_sent) return true;  // Bounded in time by the queue, not in number.
   if (!failed.idempotent && !failed.non_idempotent_allowed) return false;
   return failed.attempts < failed.attempts_allowed;
+}
+
+bool is_given_back(const http::ResponseHead& head) {
+  return head.status == kPartialPost && head.reason() == kPartialPostReason;
 }
 
 }  // namespace sluice::proxy

@@ -18,6 +18,11 @@ bool is_met(const config::FieldMatch& wanted, std::optional<std::string_view> fo
 
 }  // namespace
 
+bool hides_its_end(const config::Route& route, const RequestPath& path) {
+  if (route.path_match == config::PathMatch::raw || path.normal.data() == path.raw.data()) return false;
+  return path.normal.find("%00") != std::string_view::npos;
+}
+
 RouteTable::RouteTable(const std::vector<config::Route>& routes) {
   for (size_t i = 0; i < routes.size(); ++i) {
     const config::Route& route = routes[i];

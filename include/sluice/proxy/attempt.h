@@ -98,6 +98,13 @@ class Attempt {
   /// Bytes have moved: the time that it may take begins anew.
   void restart_deadline();
 
+  /// The client gets this response: how long it took counts, if the pool's balance goes by that.
+  void measure(int status);
+  /// Whether the head has the pool's drain header. When that says so, the backend drains from now on.
+  bool heed_drain_header(const http::ResponseHead& head);
+  /// It has said so: the connection gets no other request.
+  bool is_last() const { return is_last_; }
+
   /// The response has been read whole. The connection goes back, for the next request of any client, or of
   /// this one alone when it speaks for its client. `keep` false: it is closed.
   void finish(const http::ResponseHead& response, bool keep);
@@ -129,6 +136,7 @@ class Attempt {
   TimePoint sent_{};
   unsigned interims_ = 0;
   bool has_head_ = false;  // of the response, an interim one or its own
+  bool is_last_ = false;   // its backend says that it drains
 };
 
 }  // namespace sluice::proxy

@@ -17,14 +17,22 @@
 
 namespace sluice::proxy {
 
+/// The current attempt has failed, and there is none beside it.
+struct AttemptsFailure {
+  observe::Cause
+      cause{};  ///< to answer with when it is final, and to end with once the response is committed
+  int received_status = 0;  ///< of the response that broke; 0: none had come
+  bool is_final = false;    ///< no other attempt may follow
+};
+
 /// What becomes of the attempts. on_head() and on_attempts_failed() may drop them; the others must not.
 class AttemptsOwner {
  public:
   /// As AttemptOwner's, of the current attempt, which goes on alone.
   virtual void on_interim(const http::ResponseHead& head) = 0;
   virtual void on_head(const http::ResponseHead& head) = 0;
-  /// The current attempt has failed, and there is none beside it.
-  virtual void on_attempts_failed(const AttemptOutcome& outcome) = 0;
+  /// What it says of the backend has been learned. The attempt is still there.
+  virtual void on_attempts_failed(const AttemptsFailure& failed) = 0;
   /// The backend is not to blame for the time that passes now.
   virtual bool waits_for_client() const = 0;
 
@@ -58,8 +66,9 @@ class Attempts final : private AttemptOwner {
   /// Backends that are passed over as long as there is another.
   std::span<const upstream::Backend* const> tried() const { return tried_; }
   void pass_over(const upstream::Backend& backend);
-  /// What this failure of the current attempt says of its backend and of its connection. Before drop_all().
-  void learn(const AttemptOutcome& outcome, observe::Cause cause) { learn_from(*current_, outcome, cause); }
+  /// The current attempt, which has none beside it, has failed, or its response has. Calls the owner: the
+  /// caller's last line.
+  void fail(const AttemptOutcome& outcome);
   /// Of the last response that broke a rule (InFlight::refused says which).
   observe::Cause refused_by() const { return refused_by_; }
 
@@ -76,6 +85,9 @@ class Attempts final : private AttemptOwner {
   void follow(Attempt& attempt);
   void settle_on(Attempt& attempt);
   void lost_beside(Attempt& attempt, const AttemptOutcome& outcome);
+  AttemptsFailure unsent(const AttemptOutcome& outcome);
+  AttemptsFailure broken(const AttemptOutcome& outcome);
+  std::optional<observe::Cause> refuse_another(const AttemptOutcome& outcome, observe::Cause cause);
   void learn_from(const Attempt& attempt, const AttemptOutcome& outcome, observe::Cause cause);
   bool may_be_repeated() const;
   void arm_hedge(const Attempt& attempt);

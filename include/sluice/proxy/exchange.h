@@ -6,7 +6,9 @@
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/cause.h>
 #include <sluice/proxy/attempts.h>
+#include <sluice/proxy/backend_wait.h>
 #include <sluice/proxy/in_flight.h>
+#include <sluice/proxy/path_rewrite.h>
 #include <sluice/proxy/request_body.h>
 #include <sluice/proxy/response.h>
 #include <sluice/upstream/pool.h>
@@ -39,10 +41,13 @@ class ExchangeOwner {
   ~ExchangeOwner() = default;
 };
 
-/// One request's way to a backend, and its response's way back. Each step ends by calling the next, or by
-/// setting `wait_`: the only thing the exchange waits for. Bodies move in pumps beside it. Dropping the
-/// exchange drops its waits: no callback can reach it.
-class Exchange final : private AttemptsOwner, private RequestBodyOwner, private ResponseOwner {
+/// One request's way to a backend, and its response's way back. Each step ends by calling the next, or waits
+/// for what one of its parts reports. Bodies move in pumps beside it. Dropping the exchange drops its waits:
+/// no callback can reach it.
+class Exchange final : private BackendWaitOwner,
+                       private AttemptsOwner,
+                       private RequestBodyOwner,
+                       private ResponseOwner {
  public:
   /// `flight` has begun: its client holds a whole request. `logins` are the client connection's; null: none
   /// is kept. All outlive the exchange.
@@ -71,19 +76,18 @@ class Exchange final : private AttemptsOwner, private RequestBodyOwner, private 
 
  private:
   // The request, in the order of its steps.
+  void plan(const RequestPath& path);
   void pick_backend();
   upstream::PickRequest ask() const;
-  void wait_for_backend();
-  void look_for_client();
-  void on_lease(Result<upstream::Lease> lease);
+  void on_backend(upstream::Lease lease) override { attempts_.start(std::move(lease)); }
+  void on_no_backend(observe::Cause cause, std::string_view details) override { reply(cause, details); }
+  void on_client_left() override { client_gone(wire::client_left()); }
 
   // Its attempts.
   void on_interim(const http::ResponseHead& head) override;
   void on_head(const http::ResponseHead& head) override;
-  void on_attempts_failed(const AttemptOutcome& outcome) override;
+  void on_attempts_failed(const AttemptsFailure& failed) override;
   bool waits_for_client() const override;
-  void attempt_failed(const AttemptOutcome& outcome);
-  void connect_failed(const AttemptOutcome& outcome);
 
   // Its body.
   void on_body_moved() override { attempts_.current()->restart_deadline(); }
@@ -98,21 +102,15 @@ class Exchange final : private AttemptsOwner, private RequestBodyOwner, private 
   Response::Facts heed(const http::ResponseHead& head);
   void on_response_moved() override { attempts_.current()->restart_deadline(); }
   void on_response_end(Result<void> how) override;
-  void flush();
   void upgrade(const http::ResponseHead& head);
 
   // The end.
   void drop_attempts();
   void reply(observe::Cause cause, std::string_view explanation = {}, int received_status = 0);
   void answer(const LocalReply& reply);
+  void finish(observe::Cause cause, wire::Flow flow);
   void over(observe::Cause cause, Ending ending);
   void end(observe::Cause cause);
-
-  struct Queued {
-    explicit Queued(std::function<void()> look) : client_look(std::move(look)) {}
-    upstream::QueueEntry place;
-    Deadline client_look;
-  };
 
   // What each request touches lies together, and first what only some have, or not from the start: a busy
   // worker has thousands of exchanges.
@@ -123,11 +121,9 @@ class Exchange final : private AttemptsOwner, private RequestBodyOwner, private 
   RequestPlan plan_;
   Attempts attempts_{flight_, plan_, static_cast<AttemptsOwner&>(*this)};
   const http::ResponseHead* upgrades_late_ =
-      nullptr;  // a 101, while the request's body is sent (RFC 9110 7.8)
-  Wait wait_;
-  std::unique_ptr<Queued> queued_;  // once no backend could take it
-  Duration waited_{};               // for a backend, in the queue and in connects that failed
-  bool is_last_response_ = false;   // its backend says that it drains
+      nullptr;                         // a 101, while the request's body is sent (RFC 9110 7.8)
+  Wait flushed_;                       // the last bytes of the answer have left
+  std::unique_ptr<BackendWait> wait_;  // once no backend could take it
 };
 
 }  // namespace sluice::proxy

@@ -44,6 +44,8 @@ struct InFlight {
   void follow(size_t index);
   /// Its generation's time is over: goes on in `newest`, by a copy of its route.
   void outlive_generation(LocalGeneration& newest, unsigned worker);
+  /// Whether the client is trusted, and the request's id.
+  void identify();
   /// The client's id, if that may give one, or a new one; none when the configuration says so.
   void choose_request_id();
   /// The id that it got where it was before: the client's, or a copy in `made_id`.
@@ -86,6 +88,7 @@ struct InFlight {
   std::string_view request_id;  // the client's, or made_id
   TimePoint started;
   TimePoint sent_at;                    // of the last attempt
+  Duration waited{};                    // for a backend, in its pool's queue and in connects that failed
   observe::Cause cause{};               // why it ends as it does
   observe::Tally* failed_at = nullptr;  // of an attempt that failed, until the next one begins
   observe::Cause failed_by{};           // ... by this

@@ -26,4 +26,8 @@ bool surely_fits(const http::Framing& body, const config::Retry& settings);
 
 bool may_retry(const RetryFacts& failed);
 
+/// The head says that the backend has done nothing, and gives the request's body back. After "Zero Downtime
+/// Release" (SIGCOMM 2020, 4.3).
+bool is_given_back(const http::ResponseHead& head);
+
 }  // namespace sluice::proxy

@@ -14,6 +14,10 @@
 
 namespace sluice::proxy {
 
+/// The path has an encoded NUL, and the route has matched its normal form: a backend that ends strings there
+/// would see a shorter path than that.
+bool hides_its_end(const config::Route& route, const RequestPath& path);
+
 /// Built once for a generation, read by all workers.
 class RouteTable {
  public:
