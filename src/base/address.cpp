@@ -58,13 +58,13 @@ Address Address::ip(std::string_view bytes, uint16_t port) {
 Address Address::local(std::string path) {
   Address address;
   address.family_ = Family::local;
-  address.path_ = std::make_shared<const std::string>(std::move(path));
+  address.path_ = Path(std::move(path));
   return address;
 }
 
 const std::string& Address::path() const {
   static const std::string none;
-  return path_ ? *path_ : none;
+  return path_.text() != nullptr ? *path_.text() : none;
 }
 
 std::strong_ordering Address::operator<=>(const Address& other) const {

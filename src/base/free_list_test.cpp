@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-struct Buffer {
+struct Buffer : FreeListed<Buffer> {
   static inline int alive = 0;
   Buffer() { ++alive; }
   ~Buffer() { --alive; }

@@ -30,7 +30,7 @@ TestSettings hedged(unsigned attempts = 3) {
 }
 
 /// Attempts whose owner notes what becomes of them.
-struct TestAttempts final : AttemptsOwner, RequestBodyOwner {
+struct TestAttempts final : AttemptsOwner, RequestBodyOwner, LoginConnectionsOwner {
   explicit TestAttempts(TestSettings settings = {},
                         const std::string& request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
       : worker(std::move(settings)), client(request) {
@@ -79,6 +79,7 @@ struct TestAttempts final : AttemptsOwner, RequestBodyOwner {
     attempts.drop_all();
   }
   bool waits_for_client() const override { return false; }
+  void on_login_ended() override {}
   void on_body_moved() override {}
   void on_body_sent() override {}
   void on_body_refused(const Error&) override {}
@@ -88,7 +89,7 @@ struct TestAttempts final : AttemptsOwner, RequestBodyOwner {
   TestClient client;
   InFlight flight;
   RequestPlan plan;
-  LoginConnections logins{[] {}};
+  LoginConnections logins{static_cast<LoginConnectionsOwner&>(*this)};
   std::optional<RequestBody> body;
   Attempts attempts{flight, plan, static_cast<AttemptsOwner&>(*this)};
   AttemptsFailure failed;

@@ -12,10 +12,7 @@ namespace sluice::proxy {
 
 ClientConnection& ClientConnection::make(std::unique_ptr<wire::ServerConnection> connection,
                                          ClientContext& context, ListenerName listener) {
-  auto self = std::make_unique<ClientConnection>(std::move(connection), context, std::move(listener));
-  ClientConnection& made = *self;
-  made.self_ = std::move(self);
-  return made;
+  return *std::make_unique<ClientConnection>(std::move(connection), context, std::move(listener)).release();
 }
 
 ClientConnection::ClientConnection(std::unique_ptr<wire::ServerConnection> connection, ClientContext& context,
@@ -70,7 +67,7 @@ ActiveStream& ClientConnection::add_stream() {
 
 void ClientConnection::drop(ActiveStream& stream) {
   stream.of_connection.unlink();
-  const FreeList<ActiveStream>::Item unused(&stream, {&context_.active_streams});
+  const FreeList<ActiveStream>::Item unused(&stream);
 }
 
 /// A connection that is a tunnel has no other stream.
@@ -79,7 +76,7 @@ ActiveStream* ClientConnection::tunnel() const {
   return stream != nullptr && stream == streams_.back() && stream->is_tunnel() ? stream : nullptr;
 }
 
-void ClientConnection::login_ended() {
+void ClientConnection::on_login_ended() {
   const Alive::Watch watch(alive_);
   for (ActiveStream* stream = streams_.front(); watch && stream != nullptr;) {
     ActiveStream* const next = streams_.next(*stream);
@@ -232,7 +229,7 @@ void ClientConnection::log_refusal(const wire::ServerStream& stream, observe::Ca
 }
 
 void ClientConnection::on_over() {
-  const auto self = std::move(self_);  // Lives to the end of this call.
+  const std::unique_ptr<ClientConnection> self(this);  // Lives to the end of this call.
   hook.unlink();
   while (ActiveStream* stream = streams_.front()) drop(*stream);
   context_.on_connection_over();

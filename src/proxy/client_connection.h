@@ -48,7 +48,7 @@ struct ClientContext {
 };
 
 /// Owns itself from its making until the connection is over, or close().
-class ClientConnection final : private wire::ServerHandler {
+class ClientConnection final : private wire::ServerHandler, private LoginConnectionsOwner {
  public:
   /// Nothing happens on it before begin(). `listener`: the name of the listener that accepted it.
   static ClientConnection& make(std::unique_ptr<wire::ServerConnection> connection, ClientContext& context,
@@ -95,12 +95,12 @@ class ClientConnection final : private wire::ServerHandler {
   void on_bad_request(wire::ServerStream& stream, const Error& error) override;
   void on_idle() override;
   void on_over() override;
+  void on_login_ended() override;
   ActiveStream& add_stream();
   void drop(ActiveStream& stream);
   ActiveStream* tunnel() const;
   void leave(ActiveStream& stream, Ending ending);
   void end(ActiveStream& stream);
-  void login_ended();
   void move_tunnel(ActiveStream& stream);
   void bound_tunnel();
   void count();
@@ -112,13 +112,12 @@ class ClientConnection final : private wire::ServerHandler {
   ClientContext& context_;
   const ListenerName came_by_;  // its listener's name
   std::unique_ptr<wire::ServerConnection> connection_;
-  LoginConnections logins_{[this] { login_ended(); }};
+  LoginConnections logins_{*this};
   Streams streams_;                         // owned: from the worker's free list, and back to it
   const std::string* listener_ = nullptr;   // that accepted it, when it is to move
   std::optional<TimePoint> tunnel_ends_{};  // if it is to end and does not move
   bool counted_ = false;                    // among its client's
   Alive alive_;
-  std::unique_ptr<ClientConnection> self_;
 };
 
 using ClientConnections = List<ClientConnection, &ClientConnection::hook>;

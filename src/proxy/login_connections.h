@@ -11,15 +11,26 @@
 
 namespace sluice::proxy {
 
-/// One client connection's, whose end closes them: at most one for each pool.
+/// Hears of their ends.
+class LoginConnectionsOwner {
+ public:
+  /// A connection has ended while it rested.
+  virtual void on_login_ended() = 0;
+
+ protected:
+  ~LoginConnectionsOwner() = default;
+};
+
+/// One client connection's, whose end closes them: at most one for each pool. Few clients log in: an empty
+/// one is two words.
 class LoginConnections {
  public:
-  /// `on_end` runs whenever a connection has ended while it rested.
-  explicit LoginConnections(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
+  /// `owner` outlives it.
+  explicit LoginConnections(LoginConnectionsOwner& owner) : owner_(owner) {}
   LoginConnections(const LoginConnections&) = delete;
   LoginConnections& operator=(const LoginConnections&) = delete;
 
-  bool is_empty() const { return kept_.empty(); }
+  bool is_empty() const { return kept_ == nullptr; }
   /// The backend of the connection to this pool, while it takes requests; null when there is none. Valid as
   /// long as this object, or until the next keep().
   const upstream::Backend* backend_in(const upstream::Pool& pool) const;
@@ -38,10 +49,10 @@ class LoginConnections {
          std::shared_ptr<upstream::Backend> the_backend)
         : pool(std::move(the_pool)),
           backend(std::move(the_backend)),
-          place(logins.on_end_),
-          notice([this, &logins](upstream::DrainSubscription::Says) {
+          place([&owner = logins.owner_] { owner.on_login_ended(); }),
+          notice([this, &owner = logins.owner_](upstream::DrainSubscription::Says) {
             place.close();
-            logins.on_end_();
+            owner.on_login_ended();
           }) {}
     std::shared_ptr<upstream::Pool> pool;
     std::shared_ptr<upstream::Backend> backend;
@@ -50,8 +61,10 @@ class LoginConnections {
   };
   Kept* in(const upstream::Pool& pool) const;
 
-  std::function<void()> on_end_;
-  std::vector<std::unique_ptr<Kept>> kept_;
+  using All = std::vector<std::unique_ptr<Kept>>;
+
+  LoginConnectionsOwner& owner_;
+  std::unique_ptr<All> kept_;  // once there was one
 };
 
 }  // namespace sluice::proxy

@@ -18,7 +18,7 @@
 
 namespace sluice::proxy {
 
-struct TestAttempt final : AttemptOwner, RequestBodyOwner {
+struct TestAttempt final : AttemptOwner, RequestBodyOwner, LoginConnectionsOwner {
   explicit TestAttempt(TestSettings settings = {}, const std::string& request = kPlainGet)
       : worker(std::move(settings)), client(request) {
     worker.begin(flight, client);
@@ -96,6 +96,7 @@ struct TestAttempt final : AttemptOwner, RequestBodyOwner {
     if (drops) attempt.reset();
   }
   bool waits_for_client() const override { return is_client_slow; }
+  void on_login_ended() override { ++logins_ended; }
   void on_body_moved() override {}
   void on_body_sent() override {}
   void on_body_refused(const Error&) override {}
@@ -107,7 +108,7 @@ struct TestAttempt final : AttemptOwner, RequestBodyOwner {
   InFlight flight;
   RequestPlan plan;
   int logins_ended = 0;
-  LoginConnections logins{[this] { ++logins_ended; }};
+  LoginConnections logins{static_cast<LoginConnectionsOwner&>(*this)};
   bool is_client_slow = false;  ///< what waits_for_client() says
   bool drops = false;           ///< the attempt, in its last call
   std::string said;             ///< by the attempt

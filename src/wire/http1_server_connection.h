@@ -46,6 +46,7 @@ class Http1ServerConnection final : public ServerConnection,
 
   // For its stream.
 
+  ServerContext& context() { return context_; }
   net::Transport& transport() { return *transport_; }
   ClientTimeouts& timeouts() { return timeouts_; }
   /// What has come of the stream's body, or of the next request, and is not used yet: first what is being
@@ -111,7 +112,7 @@ class Http1ServerConnection final : public ServerConnection,
   Alive alive_;
   uint64_t requests_ = 0;
   std::string buffered_;  // read, but not wanted yet: the body's start, or the next request
-  Http1ServerStream stream_{*this, context_};
+  Http1ServerStream stream_{*this};
   ClientTimeouts timeouts_{context_, *this};
   std::unique_ptr<HalfClosedClient>
       half_closed_;  // the client has ended its direction, and may wait or have left

@@ -67,7 +67,8 @@ size_t Http1ServerStream::read_body(std::string_view bytes) {
   const size_t used = pieces->used;
   connection_.set_unread(bytes.substr(used));
   body_read_ += pieces->bytes;
-  if (!is_tunnel_ && context_.settings.body_bytes && body_read_ > *context_.settings.body_bytes) {
+  if (!is_tunnel_ && connection_.context().settings.body_bytes &&
+      body_read_ > *connection_.context().settings.body_bytes) {
     end_body_read(client_error(ErrorCode::too_large, "the request body is over the limit", 413));
     return bytes.size();
   }
@@ -136,9 +137,9 @@ void Http1ServerStream::send_interim(const http::ResponseHead& head, const http:
     continue_awaited_ = false;
     if (wants_body()) expect_body();
   }
-  context_.out.clear();
-  http::write_interim_head(context_.out, head, edits);
-  write(context_.out);
+  connection_.context().out.clear();
+  http::write_interim_head(connection_.context().out, head, edits);
+  write(connection_.context().out);
 }
 
 void Http1ServerStream::send_continue() {
@@ -160,14 +161,15 @@ Flow Http1ServerStream::send_head(const http::ResponseHead& head, const http::Fi
     connection_.end_after_answer();
   }
   said_close_ = connection_.is_to_end();
-  out_head_ = std::move(context_.out);
+  out_head_ = std::move(connection_.context().out);
   out_head_.clear();
-  http::write_response_head(out_head_, head,
-                            {.framing = out_framing_,
-                             .close = said_close_,
-                             .say_keep_alive = !said_close_ && request.protocol == http::Protocol::http1_0,
-                             .date = context_.date.at(context_.deadlines.clock().now()),
-                             .edits = edits});
+  http::write_response_head(
+      out_head_, head,
+      {.framing = out_framing_,
+       .close = said_close_,
+       .say_keep_alive = !said_close_ && request.protocol == http::Protocol::http1_0,
+       .date = connection_.context().date.at(connection_.context().deadlines.clock().now()),
+       .edits = edits});
   if (follows == Follows::body_at_once) return Flow::open;
   return write();
 }
@@ -212,7 +214,7 @@ ReplySent Http1ServerStream::send_reply(const http::LocalResponse& response) {
       {.to_head = request != nullptr && request->is_head(),
        .close = said_close_,
        .say_keep_alive = request != nullptr && !said_close_ && request->protocol == http::Protocol::http1_0,
-       .date = context_.date.at(context_.deadlines.clock().now()),
+       .date = connection_.context().date.at(connection_.context().deadlines.clock().now()),
        .as_json = request != nullptr && http::prefers_json(*request)});
   committed_ = true;
   return {.flow = write(own.bytes), .content_size = own.content_size};
@@ -257,7 +259,8 @@ Flow Http1ServerStream::write(std::string_view before, Slices pieces, std::strin
   if (!out_head_.empty()) committed_ = true;
   if (count == 0) return Flow::open;
   const Flow flow = connection_.write(std::span(all.data(), count), committed_);
-  if (out_head_.capacity() > context_.out.capacity()) context_.out = std::move(out_head_);
+  if (out_head_.capacity() > connection_.context().out.capacity())
+    connection_.context().out = std::move(out_head_);
   out_head_.clear();
   return flow;
 }

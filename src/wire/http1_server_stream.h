@@ -25,8 +25,7 @@ class Http1ServerStream final : public ServerStream {
     bool said_close = false;    // the answer has said that the connection ends
   };
 
-  Http1ServerStream(Http1ServerConnection& connection, ServerContext& context)
-      : connection_(connection), context_(context) {}
+  explicit Http1ServerStream(Http1ServerConnection& connection) : connection_(connection) {}
 
   // For the connection.
 
@@ -84,7 +83,6 @@ class Http1ServerStream final : public ServerStream {
   Flow write(std::string_view before = {}, Slices pieces = {}, std::string_view behind = {});
 
   Http1ServerConnection& connection_;
-  ServerContext& context_;
   StreamHandler* handler_ = nullptr;
   FreeList<RequestReading>::Item reading_;
   BodyReceiver* receiver_ = nullptr;

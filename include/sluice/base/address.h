@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sluice {
 
@@ -44,10 +45,32 @@ class Address {
   std::strong_ordering operator<=>(const Address& other) const;
 
  private:
+  /// A Unix socket's. Rare, and each connection has several addresses.
+  class Path {
+   public:
+    Path() = default;
+    explicit Path(std::string text) : text_(std::make_unique<const std::string>(std::move(text))) {}
+    Path(const Path& other) : text_(other.copy()) {}
+    Path& operator=(const Path& other) {
+      if (this != &other) text_ = other.copy();
+      return *this;
+    }
+    Path(Path&&) noexcept = default;
+    Path& operator=(Path&&) noexcept = default;
+    ~Path() = default;
+    const std::string* text() const { return text_.get(); }
+
+   private:
+    std::unique_ptr<const std::string> copy() const {
+      return text_ ? std::make_unique<const std::string>(*text_) : nullptr;
+    }
+    std::unique_ptr<const std::string> text_;
+  };
+
   Family family_ = Family::ipv4;
   uint16_t port_ = 0;
   std::array<char, 16> bytes_{};
-  std::shared_ptr<const std::string> path_;  // Rare, and each connection has several addresses.
+  Path path_;
 };
 
 }  // namespace sluice

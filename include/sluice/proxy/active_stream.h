@@ -20,7 +20,9 @@ class Tunnel;
 
 /// What a generation lists. Exchange and tunnel are made anew for each request; this is used again after
 /// clear().
-class ActiveStream final : private ExchangeOwner, private wire::StreamHandler {
+class ActiveStream final : public FreeListed<ActiveStream>,
+                           private ExchangeOwner,
+                           private wire::StreamHandler {
  public:
   /// The request has its outcome: leave the client's stream as said, and drop this.
   using OnOver = std::function<void(Ending)>;

@@ -29,7 +29,7 @@ struct ServerSettings {
 };
 
 /// A request's head, and what reads it. A connection that rests has neither.
-struct RequestReading {
+struct RequestReading : FreeListed<RequestReading> {
   http::RequestHead head{};
   http::HeadDecoder decoder{http::HeadDecoder::Of::request, {}};
 
