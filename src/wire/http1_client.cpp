@@ -1,9 +1,6 @@
 #include <sluice/wire/http1_client.h>
 
-#include <array>
 #include <utility>
-
-#include "wire/slices.h"
 
 namespace sluice::wire {
 namespace {
@@ -20,8 +17,8 @@ Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> tra
                                              std::string& out, const http::HeadLimits& limits)
     : transport_(std::move(transport)),
       deadlines_(deadlines),
-      out_(out),
       limits_(limits),
+      request_(out),
       decoder_(http::HeadDecoder::Of::response, {}) {
   transport_->start_reading(*this);
 }
@@ -41,34 +38,15 @@ Flow Http1ClientConnection::send_head(const http::RequestHead& head,
   CHECK(state_ == State::taken);
   state_ = State::head;
   answered_ = taken_nothing_ = end_untold_ = false;
-  written_ = 0;
   receiver_ = nullptr;
   body_paused_ = false;
-  to_head_request_ = head.is_head();
-  upgrade_asked_ = !forwarding.upgrade.empty();
-  out_framing_ = http::framing_towards(http::Protocol::http1_1, head.framing);
-  declared_ = head.framing.kind == http::Framing::Kind::length ? head.framing.length : 0;
-  request_sent_ = !head.framing.has_body();
   head_.clear();
   decoder_.set_limits(limits_);
-  out_head_ = std::move(out_);
-  out_head_.clear();
-  out_head_ += std::exchange(preface_, {});
-  http::write_request_head(out_head_, head, forwarding);
-  if (follows == Follows::body_at_once) return Flow::open;
-  return write({});
+  request_.begin(head, forwarding);
+  return follows == Follows::body_at_once ? Flow::open : request_.flush(*transport_);
 }
 
-/// A body must not be longer or shorter than the head has said: the next request's head would be taken for a
-/// body, or a body's end for a request.
-bool Http1ClientConnection::is_as_declared(uint64_t bytes) {
-  if (out_framing_.kind != http::Framing::Kind::length) return true;
-  if (refusal_ || bytes > declared_) return false;
-  declared_ -= bytes;
-  return true;
-}
-
-/// Nothing more is written, and the connection fails as soon as the caller has returned.
+/// The connection fails as soon as the caller has returned.
 Flow Http1ClientConnection::refuse_body() {
   if (!refusal_) {
     refusal_ = std::make_unique<Deadline>([this] {
@@ -80,43 +58,17 @@ Flow Http1ClientConnection::refuse_body() {
 }
 
 Flow Http1ClientConnection::write_body(Slices pieces) {
-  if (!is_as_declared(size_of(pieces))) return refuse_body();
-  if (out_framing_.kind != http::Framing::Kind::chunked) return write({}, pieces, {});
-  std::string start;
-  http::write_chunk_start(start, size_of(pieces));
-  return write(start, pieces, http::kChunkEnd);
+  const auto flow = request_.write_body(*transport_, pieces);
+  return flow ? *flow : refuse_body();
 }
 
 Flow Http1ClientConnection::end_body(const http::FieldList& trailers) {
-  if (refusal_ || declared_ > 0) return refuse_body();
-  request_sent_ = true;
-  if (is_tunnel_) {
-    transport_->shutdown();
-  } else if (out_framing_.kind == http::Framing::Kind::chunked) {
-    return write({http::kLastChunkStart, trailers.lines(), http::kChunkEnd});
-  }
-  return write({});
+  const auto flow = request_.end_body(*transport_, trailers);
+  return flow ? *flow : refuse_body();
 }
 
 void Http1ClientConnection::end_sending() {
-  single_use_ = true;
-  transport_->shutdown();
-}
-
-Flow Http1ClientConnection::write(std::initializer_list<std::string_view> pieces) {
-  return write({}, pieces, {});
-}
-
-/// Writes what was given of the head, and all of these, as one.
-Flow Http1ClientConnection::write(std::string_view before, Slices pieces, std::string_view behind) {
-  std::array<std::string_view, kMaxSlices + 3> all;
-  const size_t count = gather(all, out_head_, before, pieces, behind);
-  if (count == 0) return transport_->pending_bytes() == 0 ? Flow::open : Flow::blocked;
-  for (size_t i = 0; i < count; ++i) written_ += all[i].size();
-  const Flow flow = transport_->write(std::span(all.data(), count));
-  if (out_head_.capacity() > out_.capacity()) out_ = std::move(out_head_);
-  out_head_.clear();
-  return flow;
+  request_.end_sending(*transport_);
 }
 
 Wait Http1ClientConnection::when_writable(std::function<void(Result<void>)> callback) {
@@ -161,7 +113,7 @@ void Http1ClientConnection::process(std::string_view bytes) {
 /// Returns how much of `bytes` was used; calls out when a head is complete.
 Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes) {
   answered_ = true;
-  auto progress = decoder_.decode(bytes, head_, to_head_request_);
+  auto progress = decoder_.decode(bytes, head_, request_.is_head());
   if (!progress) {
     const auto code =
         progress.error().code == ErrorCode::too_large ? ErrorCode::too_large : ErrorCode::malformed;
@@ -173,7 +125,7 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
   Alive::Watch watch(alive_);
   if (head_.is_interim()) {
     if (head_.status == 101) {
-      if (!upgrade_asked_) {
+      if (!request_.asks_for_upgrade()) {
         return backend_error(ErrorCode::malformed, "the backend switched protocols unasked");
       }
       state_ = State::body;  // What follows is kept until the other side is ready for it.
@@ -196,7 +148,7 @@ Result<size_t> Http1ClientConnection::read_response_head(std::string_view bytes)
 void Http1ClientConnection::switch_protocols() {
   // Complete when the backend has ended its direction before the request was sent whole.
   CHECK((state_ == State::body || state_ == State::complete) && head_.status == 101);
-  become_tunnel();
+  request_.become_tunnel();
 }
 
 Result<ClientStream*> Http1ClientConnection::resume_tunnel(std::string read) {
@@ -207,18 +159,12 @@ Result<ClientStream*> Http1ClientConnection::resume_tunnel(std::string read) {
   answered_ = true;
   state_ = State::body;
   body_.begin({.kind = http::Framing::Kind::until_close});
-  become_tunnel();
+  request_.become_tunnel();
   return this;
 }
 
-void Http1ClientConnection::become_tunnel() {
-  is_tunnel_ = single_use_ = true;
-  declared_ = 0;
-  out_framing_ = {.kind = http::Framing::Kind::until_close};
-}
-
 Result<TunnelEnd> Http1ClientConnection::suspend_tunnel() {
-  CHECK(is_tunnel_);
+  CHECK(request_.is_tunnel());
   auto connection = transport_->duplicate();
   if (!connection) return std::move(connection).error();
   return TunnelEnd{.connection = *std::move(connection),
@@ -256,7 +202,8 @@ void Http1ClientConnection::on_end(Result<void> how) {
     return;
   }
   // All that was asked before has been answered, and so acknowledged.
-  taken_nothing_ = how && state_ == State::head && !answered_ && transport_->unacknowledged() >= written_;
+  taken_nothing_ =
+      how && state_ == State::head && !answered_ && transport_->unacknowledged() >= request_.written();
   Error error = how ? backend_error(ErrorCode::closed, "the backend closed the connection")
                     : backend_error(how.error().code, how.error().message);
   if (state_ == State::body) error.message += " in the middle of its response";
@@ -320,8 +267,8 @@ void Http1ClientConnection::process_kept() {
 // ---- between exchanges
 
 bool Http1ClientConnection::may_be_used_again() const {
-  return state_ == State::complete && request_sent_ && head_.keep_alive && !broken_ && !ended_ &&
-         !single_use_ && !refusal_ && buffered_.empty() && transport_->pending_bytes() == 0;
+  return state_ == State::complete && request_.may_be_followed() && head_.keep_alive && !broken_ && !ended_ &&
+         buffered_.empty() && transport_->pending_bytes() == 0;
 }
 
 bool Http1ClientConnection::finish_stream(ClientStream&) {

@@ -7,10 +7,10 @@
 #include <sluice/http/head_decoder.h>
 #include <sluice/net/transport.h>
 #include <sluice/wire/client_connection.h>
+#include <sluice/wire/http1_request_writer.h>
 #include <sluice/wire/stream.h>
 
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,7 +28,7 @@ class Http1ClientConnection final : public ClientStream, public ClientConnection
                         const http::HeadLimits& limits = kResponseLimits);
   ~Http1ClientConnection() override;
 
-  void send_preface(std::string_view bytes) override { preface_ = bytes; }
+  void send_preface(std::string_view bytes) override { request_.set_preface(bytes); }
   bool has_room() const override { return state_ == State::resting; }
   ClientStream& open_stream() override;
   /// Goes on with start_body().
@@ -69,40 +69,25 @@ class Http1ClientConnection final : public ClientStream, public ClientConnection
   Result<size_t> read_response_head(std::string_view bytes);
   Result<size_t> read_response_body(std::string_view bytes);
   void process_kept();
-  Flow write(std::initializer_list<std::string_view> pieces);
-  Flow write(std::string_view before, Slices pieces, std::string_view behind);
   Flow refuse_body();
   bool may_be_used_again() const;
-  bool is_as_declared(uint64_t bytes);
   void fail(Error error);
   void complete();
   bool body_wanted() const { return receiver_ != nullptr && !body_paused_; }
 
-  void become_tunnel();
-
   // What each request touches lies together: a busy worker has thousands of connections.
   std::unique_ptr<net::Transport> transport_;
   Deadlines& deadlines_;
-  std::string& out_;
   const http::HeadLimits& limits_;
   State state_ = State::resting;
-  bool to_head_request_ = false;
-  bool request_sent_ = false;
   bool answered_ = false;
   bool taken_nothing_ = false;
   bool broken_ = false;
   bool body_paused_ = false;
   bool reading_stopped_ = false;
-  bool upgrade_asked_ = false;
-  bool is_tunnel_ = false;
-  bool single_use_ = false;
   bool end_untold_ = false;  // of a body that is whole: it came while nothing received it
   bool ended_ = false;       // the backend has closed its direction
-  size_t written_ = 0;       // of this exchange
-  uint64_t declared_ = 0;    // of the request's body, what its head has said and has not come yet
-  http::Framing out_framing_;
-  std::string out_head_;
-  std::string preface_;
+  Http1RequestWriter request_;
   Pending<Result<const http::ResponseHead*>> head_pending_;
   BodyReceiver* receiver_ = nullptr;
   Alive alive_;
