@@ -116,7 +116,7 @@ class Client final : private net::Reader {
                                       "admin_socket_group let others in"})});
     }
     fail({.code = ErrorCode::unreachable,
-          .message = concat({"nobody answers on ", socket_path_, " (", error.message,
+          .message = concat({"no process listens on ", socket_path_, " (", error.message,
                              "); is it running? -s PATH or SLUICE_SOCKET names its socket"})});
   }
 

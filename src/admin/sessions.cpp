@@ -57,7 +57,7 @@ void Sessions::make_room() {
       break;
     }
     ++cut_;
-    tell("too many sessions on the admin socket: the one that was idle for longest makes room", longest);
+    tell("too many sessions on the admin socket: the session that was idle for longest makes room", longest);
     longest->cut({.code = ErrorCode::failed,
                   .message = "too many sessions on the admin socket: this one was idle for longest"});
   }

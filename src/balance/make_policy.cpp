@@ -1,4 +1,4 @@
-// The one place that knows all policies.
+// The only place that knows all policies.
 #include <sluice/base/check.h>
 
 #include <utility>

@@ -124,7 +124,7 @@ TEST_CASE("a backend that hangs is left alone by least requests") {
 
 // ---- random two
 
-TEST_CASE("of two the one that answers sooner, or has less to do, is taken") {
+TEST_CASE("of two candidates that which answers sooner, or has less to do, is taken") {
   const auto policy = make_policy({.kind = Kind::random_two}, 0);
   auto candidates = equals(2);
   candidates[0].latency.record(kNow, Duration{40});
@@ -165,7 +165,7 @@ TEST_CASE("latencies that differ by noise alone do not decide") {
 
 // ---- hash
 
-TEST_CASE("the same key goes to the same candidate, wherever that stands and whoever asks") {
+TEST_CASE("the same key goes to the same candidate, wherever that stands and whichever worker asks") {
   const auto one = make_policy({.kind = Kind::hash}, 0);
   const auto other = make_policy({.kind = Kind::hash}, 1);
   auto candidates = identified({{.weight = 1}, {.weight = 2}, {.weight = 1}, {.weight = 5}});
@@ -217,7 +217,7 @@ TEST_CASE("who joins, or gains weight, takes only its part, and nothing moves be
   CHECK(std::abs(moved - expected) < expected / 10);
 }
 
-TEST_CASE("nobody has more in flight than the bound, whatever the keys") {
+TEST_CASE("no candidate has more in flight than the bound, whatever the keys") {
   const auto policy = make_policy({.kind = Kind::hash}, 0);
   Random random(5);
   Pool pool(identified({{.weight = 1}, {.weight = 1}, {.weight = 2}, {.weight = 4}}), 100);

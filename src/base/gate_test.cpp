@@ -31,7 +31,7 @@ TEST_CASE("a pass that is moved to itself stays inside") {
   CHECK(gate.inside() == 1);
 }
 
-TEST_CASE("a closed gate lets nobody in, and says once when the last one has left") {
+TEST_CASE("a closed gate lets nothing in, and says once when the last one has left") {
   Gate gate;
   auto first = gate.enter();
   auto second = gate.enter();
@@ -64,7 +64,7 @@ TEST_CASE("opening a gate forgets what was to happen once it is empty") {
   CHECK(gate.enter());
 }
 
-TEST_CASE("on_empty may destroy the gate's owner, whoever makes it empty") {
+TEST_CASE("on_empty may destroy the gate's owner, whichever pass makes it empty") {
   struct Owner {
     Gate gate;
     std::string something = "as long as it takes to live on the heap";

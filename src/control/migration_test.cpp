@@ -84,7 +84,7 @@ TEST_CASE("a tunnel has two descriptors, which go together or not at all") {
   CHECK(std::ranges::count(at.returned, ' ') == 72);
 }
 
-TEST_CASE("a tunnel for which there is no room holds up nobody behind it") {
+TEST_CASE("a tunnel for which there is no room holds up none behind it") {
   Crossing at;
   at.open(1);
   SUBCASE("at the head from the first") {
@@ -175,7 +175,7 @@ TEST_CASE("while held nothing goes, and when the last message is answered it is 
   CHECK_FALSE(at.migration.is_acknowledged());
 }
 
-TEST_CASE("what is taken back is all that has not gone, and nobody is told of an end") {
+TEST_CASE("what is taken back is all that has not gone, and no end is reported") {
   Crossing at;
   at.open(1000);
   at.add(3);

@@ -92,7 +92,7 @@ TEST_CASE(
   CHECK(predecessors.is_to_settle());
 }
 
-TEST_CASE("one that stands by and has nothing holds up nobody; those before it still do") {
+TEST_CASE("one that stands by and has nothing holds nothing up; those before it still do") {
   Predecessors predecessors;
   int changes = 0;
   predecessors.on_change([&] { ++changes; });

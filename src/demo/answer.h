@@ -29,7 +29,7 @@ struct Answer {
   Duration delay{};  ///< before the first byte
 };
 
-/// The one path that wants to have the request's body; it is dropped for all others.
+/// The only path that wants to have the request's body; it is dropped for all others.
 bool wants_body(std::string_view path);
 
 /// `body` is the request's. /control changes `ping`.

@@ -10,7 +10,7 @@ Answer answer(std::string_view path) {
   return answer_to(path, "", {}, ping);
 }
 
-TEST_CASE("/ping does what /control says, until told otherwise") {
+TEST_CASE("/ping does what /control says, until that changes") {
   Ping ping = Ping::ok;
   const auto status_after = [&ping](std::string_view what) {
     CHECK(answer_to(std::string("/control/ping/").append(what), "", {}, ping).body == "done\n");

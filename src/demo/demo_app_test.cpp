@@ -51,7 +51,7 @@ TEST_CASE("a client that has ended its direction still gets every response whole
   CHECK(all.substr(all.size() - kMuch) == std::string(kMuch, 'x'));
 }
 
-TEST_CASE("a client that goes away amid a response, or before it, harms nobody") {
+TEST_CASE("a client that goes away amid a response, or before it, harms no other") {
   App app;
   app.ask(get("/control/ping/hang"));
   for (const std::string path : {"/stream/1000000/1", "/slow/60000", "/ping"}) {

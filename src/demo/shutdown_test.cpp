@@ -55,7 +55,7 @@ TEST_CASE("shutdown finishes a slow response, and tells its client that it is th
   CHECK(app.ends());
 }
 
-TEST_CASE("shutdown waits for a response that nobody has read yet, to its last byte") {
+TEST_CASE("shutdown waits for a response that its client has not read yet, to its last byte") {
   App app;
   const auto peer = app.connect();
   peer->send(get(kMuchPath));
@@ -174,7 +174,7 @@ TEST_CASE("once it has stopped, the next instance may have its port while it fin
   CHECK(slow->receives("slow\n"));
 }
 
-TEST_CASE("a second shutdown changes nothing, and the end is told once") {
+TEST_CASE("a second shutdown changes nothing, and the end is reported once") {
   App app;
   app.shutdown();
   app.shutdown();

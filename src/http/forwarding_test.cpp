@@ -46,7 +46,7 @@ TEST_CASE("Connection can name neither the host nor the framing away") {
         "POST / HTTP/1.1\r\nHost: h\r\n" + kForwarded + "Via: 1.1 sluice\r\nContent-Length: 3\r\n\r\n");
 }
 
-TEST_CASE("nobody else's word is taken for who the client is") {
+TEST_CASE("what an untrusted client says of the client's address is dropped") {
   CHECK(to_backend("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6\r\nx-forwarded-proto: https\r\n"
                    "X-Forwarded-Host: evil\r\n\r\n") ==
         "GET / HTTP/1.1\r\nHost: h\r\n" + kForwarded + "Via: 1.1 sluice\r\n\r\n");
@@ -250,7 +250,7 @@ TEST_CASE("a response without a Date gets one, unless its route has a word on th
         std::string::npos);
 }
 
-TEST_CASE("Max-Forwards counts down for TRACE and OPTIONS, and nobody else") {
+TEST_CASE("Max-Forwards counts down for TRACE and OPTIONS, and for no other method") {
   CHECK(forwarded("Max-Forwards: 7\r\n", {}, "OPTIONS * HTTP/1.1").ends_with("Max-Forwards: 6\r\n\r\n"));
   CHECK(forwarded("Max-Forwards: 7\r\n", {}).starts_with("Max-Forwards: 7\r\n"));
 }

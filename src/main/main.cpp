@@ -40,7 +40,7 @@ Options may stand anywhere: sluice status -s PATH, sluice run --takeover --confi
 
 The admin socket is PATH, else $SLUICE_SOCKET, else /run/sluice/admin.sock.
 Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 timed out, 5 conflict,
-7 rolled back, 8 not found, 9 denied, 69 nobody answers on the socket.
+7 rolled back, 8 not found, 9 denied, 69 no process answers on the socket.
 )";
 
 constexpr const char* kRunHelp = R"(usage: sluice run -c FILE [--takeover[=SOCKET]]
@@ -50,8 +50,8 @@ process take over, as `sluice upgrade`; TERM, INT and QUIT drain and stop, a sec
 once. Exit code 3 when FILE is invalid or a listener cannot be bound.
 
 --takeover: takes the listeners and the state over from the process that answers on FILE's admin
-socket, which then finishes what it has and ends; with nobody there, starts as without it. With
-SOCKET, from the process on that one, and from nobody else; when that one has died and left SOCKET
+socket, which then finishes what it has and ends; if there is none, starts as without it. With
+SOCKET, from the process on that socket, and from no other; when it has died and left SOCKET
 behind, starts as without it.
 )";
 

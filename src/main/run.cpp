@@ -160,7 +160,7 @@ class Running {
     const bool is_nobody_there =
         why == ErrorCode::reset || (why == ErrorCode::unreachable && wish.from == From::whoever_is_there);
     if (!is_nobody_there) return std::move(asked).error();
-    log_.info("nobody to take over from" + field("admin_socket", socket));
+    log_.info("no process to take over from" + field("admin_socket", socket));
     return {};
   }
 

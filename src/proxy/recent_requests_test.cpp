@@ -32,7 +32,7 @@ TEST_CASE("the newest requests are kept, and the others forgotten") {
   CHECK(ids(recent.find("c", 9)) == "c ");
 }
 
-TEST_CASE("failures are told apart, by pool and by time") {
+TEST_CASE("failures are kept apart, by pool and by time") {
   RecentRequests recent;
   recent.configure({.notable = 9, .others = 0});
   const auto add_one = [&](const char* id, const char* pool, observe::Cause cause, int64_t ended) {

@@ -180,7 +180,7 @@ TEST_CASE("SRV records bring ports, weights and priorities; a target without an 
   CHECK(asking.ask("srv:_http._tcp.app.internal").starts_with("error: "));
 }
 
-TEST_CASE("a resolver may go while it waits for answers: nobody hears of them") {
+TEST_CASE("a resolver may go while it waits for answers: no call follows") {
   NameServer server;
   server.set_silent(true);
   net::Loop loop;
@@ -227,7 +227,7 @@ struct Watching {
               }};
 };
 
-TEST_CASE("addresses that come and go are told, and nothing is while they stay") {
+TEST_CASE("addresses that come and go are reported, and nothing is while they stay") {
   Watching watching;
   CHECK(watching.has_logged("name not resolved, it has no backends name=app.internal:80"));
   watching.server.set("app.internal", {"10.0.0.1"});
@@ -242,7 +242,7 @@ TEST_CASE("addresses that come and go are told, and nothing is while they stay")
   CHECK(watching.log.text == told);
 }
 
-TEST_CASE("while nobody answers, or the name is gone, the last addresses stay, and their age grows") {
+TEST_CASE("while no server answers, or the name is gone, the last addresses stay, and their age grows") {
   Watching watching;
   watching.server.set("app.internal", {"10.0.0.1"});
   CHECK(watching.reaches("10.0.0.1:80"));
@@ -277,7 +277,7 @@ TEST_CASE("while a server tells of one kind of address only, those of the other 
   CHECK(watching.reaches("[fd00::2]:80"));
 }
 
-TEST_CASE("what cannot be used now is told again; names that nobody wants any more are forgotten") {
+TEST_CASE("what cannot be used now is reported again; names that are not wanted any more are forgotten") {
   Watching watching;
   watching.refuse = true;
   watching.server.set("app.internal", {"10.0.0.1"});

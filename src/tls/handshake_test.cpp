@@ -30,7 +30,7 @@ TEST_CASE("a certificate out of its time is refused") {
   CHECK(told({.valid_from = 3600, .valid_to = 7200}) == "denied: the certificate is not valid yet");
 }
 
-TEST_CASE("a certificate of an unknown authority is refused, unless nobody wants to know") {
+TEST_CASE("a certificate of an unknown authority is refused, unless certificates are not checked") {
   const Identity other = make_identity({.names = "", .is_authority = true});
   CHECK(Pair(make_identity({}, &other)).handshake(trusting(), kShop) ==
         "denied: the certificate is of an unknown authority");
@@ -50,7 +50,7 @@ TEST_CASE("without authorities of their own those of the system count") {
         "denied: the certificate is of an unknown authority");
 }
 
-TEST_CASE("who speaks no TLS is told from who does") {
+TEST_CASE("a peer without TLS is distinguished from a peer with it") {
   Pair pair;
   Collector asked;
   asked.then = [&] {
@@ -61,7 +61,7 @@ TEST_CASE("who speaks no TLS is told from who does") {
   CHECK(pair.handshake(trusting(), kShop) == "malformed: no TLS is spoken there");
 }
 
-TEST_CASE("an end in the middle of the handshake is told as one") {
+TEST_CASE("an end in the middle of the handshake is reported as an end") {
   Pair pair;
   pair.plain_server->shutdown();
   CHECK(pair.handshake(trusting(), kShop) == "closed: closed during the TLS handshake");
@@ -103,7 +103,7 @@ TEST_CASE("the server is asked for by name, and not by address") {
   CHECK(asked("127.0.0.1") == "none");
 }
 
-TEST_CASE("a handshake that is given up calls nobody") {
+TEST_CASE("a handshake that is given up makes no call") {
   Pair pair(make_identity({}, &authority()));
   Wait wait = secure(pair.loop, *ClientContext::make(trusting()), std::move(pair.plain_client), kShop,
                      [](auto) { FAIL("was called"); });

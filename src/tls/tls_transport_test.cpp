@@ -67,7 +67,7 @@ TEST_CASE("who reads nothing makes the other end wait, and loses nothing") {
   CHECK(at_server.bytes == sent);
 }
 
-TEST_CASE("reading stops where it is told to, and goes on from there") {
+TEST_CASE("reading stops where it is stopped, and goes on from there") {
   Ready pair;
   Collector at_server;
   at_server.then = [&] { pair.server->stop_reading(); };
@@ -96,7 +96,7 @@ TEST_CASE("a reader may destroy its transport with any bytes") {
   CHECK(at_server.bytes.size() <= 16'384);
 }
 
-TEST_CASE("an end in order is told as one, and each direction has its own") {
+TEST_CASE("an end in order is reported as an end, and each direction has its own") {
   Ready pair;
   Collector at_client;
   Collector at_server;
@@ -131,7 +131,7 @@ TEST_CASE("an end that TLS knows nothing of is an error: what came may be cut") 
   CHECK(again.error);
 }
 
-TEST_CASE("a reset below is told as one") {
+TEST_CASE("a reset below is reported as a reset") {
   Ready pair;
   Collector at_client;
   pair.client->start_reading(at_client);
@@ -239,7 +239,7 @@ bool visit(const std::shared_ptr<const ClientContext>& trust, SSL_CTX& context, 
   return pair.server->resumed();
 }
 
-TEST_CASE("a session is taken up again by who keeps it, and by nobody else") {
+TEST_CASE("a session is taken up again by its owner, and by no other peer") {
   const auto trust = *ClientContext::make(trusting());
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);

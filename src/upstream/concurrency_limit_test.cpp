@@ -37,7 +37,7 @@ TEST_CASE("no more than the bound are ever inside, however many threads try") {
   CHECK(room.inside() == 0);
 }
 
-TEST_CASE("a lower bound lets nobody in until enough have left") {
+TEST_CASE("a lower bound lets no request in until enough have left") {
   ConcurrencyLimit room;
   for (int i = 0; i < 3; ++i) CHECK(room.enter(3));
   CHECK_FALSE(room.enter(2));
@@ -47,7 +47,7 @@ TEST_CASE("a lower bound lets nobody in until enough have left") {
   CHECK(room.enter(2));
 }
 
-TEST_CASE("those who wait are told in turn") {
+TEST_CASE("workers that wait are woken in turn") {
   ConcurrencyLimit room;
   CHECK_FALSE(room.next_waiting());
   room.set_waiting(1, true);

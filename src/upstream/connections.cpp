@@ -52,8 +52,13 @@ StreamPtr Connections::try_stream(const StreamRequest& request) {
   if (idle_.empty()) return nullptr;
   const TimePoint time = now();
   const Duration longest = time - idle_.front().since;
-  if (lifetime_.closes_each() && longest < IdleLifetime::kLong) return nullptr;
-  if (lifetime_.closes_each() || !request.may_be_repeated) lifetime_.survived(longest);
+  if (lifetime_.closes_each()) {
+    if (longest < IdleLifetime::kLong) return nullptr;
+    look_at_oldest(longest, time);
+    if (lifetime_.closes_each()) return nullptr;
+  } else if (!request.may_be_repeated) {
+    look_at_oldest(longest, time);
+  }
   if (request.may_be_repeated) return stream_on(take_last());
   // The request must not be lost to a connection that its backend was about to close.
   if (lifetime_.is_unknown()) return nullptr;
@@ -63,6 +68,11 @@ StreamPtr Connections::try_stream(const StreamRequest& request) {
     if (!connection->is_stale()) return stream_on(std::move(connection));
   }
   return nullptr;
+}
+
+/// That its end has not been read does not say that it is open: this thread may be late.
+void Connections::look_at_oldest(Duration idle, TimePoint time) {
+  if (lifetime_.is_news(idle, time) && !idle_.front().connection->is_stale()) lifetime_.survived(idle, time);
 }
 
 /// The connection that was used last: the others may get old enough to be closed.
@@ -213,8 +223,8 @@ void Connections::on_connection_gone(ClientConnection& connection) {
 
 /// It was idle for `most`, or the backend has closed it.
 void Connections::learn(const ClientConnection& gone, Duration idle, Duration most) {
-  const bool was_retired = idle >= most;
-  was_retired ? lifetime_.survived(idle) : lifetime_.closed_after(idle);
+  const bool was_retired = idle >= most && !gone.is_stale();  // Its deadline may come before its end is read.
+  was_retired ? lifetime_.survived(idle, now()) : lifetime_.closed_after(idle, now());
   if (!was_retired && !gone.is_reused()) lifetime_.closed_after_one(idle);
 }
 
@@ -228,7 +238,7 @@ StreamPtr Connections::try_bound(BoundConnection& place, bool may_be_repeated) {
     learn(*connection, idle, place.most_);
     return nullptr;
   }
-  lifetime_.survived(idle);
+  lifetime_.survived(idle, now());
   // The client logs in again on another connection, which costs less than a failed request.
   if (!may_be_repeated && lifetime_.may_close_at(idle)) return nullptr;
   connection->note_reuse();

@@ -241,6 +241,45 @@ TEST_CASE("a connection is trusted for three quarters of the time for which anot
   }
 }
 
+TEST_CASE("a connection whose end has not been read yet does not show that the backend keeps them") {
+  TestConnections at;
+  at.rest()->is_stale_now = true;
+  SUBCASE("while it rests") {
+    at.pass(seconds(20));
+    CHECK(at.taken_by(kOnce) == nullptr);
+  }
+  SUBCASE("when its time is over") {
+    at.pass(seconds(60));
+  }
+  CHECK(at.connections.lifetime().trusted({}) == Duration::zero());
+}
+
+TEST_CASE(
+    "a backend that closes after a second, and late when it is starved, gets nothing just as it closes") {
+  TestConnections at;
+  constexpr StreamRequest once{.unproven = milliseconds(100)};
+  const auto closed_after = [&](Duration idle) {
+    TestConnection* const resting = at.rest();
+    at.pass(idle);
+    resting->end();
+  };
+  SUBCASE("its first close is late") {
+    closed_after(milliseconds(1500));
+  }
+  SUBCASE("its last close is late") {
+    closed_after(milliseconds(1000));
+    closed_after(milliseconds(2500));
+  }
+  at.rest();
+  at.pass(milliseconds(1800));  // It is late with this one, too.
+  CHECK(at.taken_by(once) == nullptr);
+  at.connections.close_idle();
+  TestConnection* const resting = at.rest();
+  at.pass(milliseconds(990));
+  CHECK(at.taken_by(once) == nullptr);
+  resting->end();
+}
+
 TEST_CASE("a repeatable request takes any connection, whatever its age") {
   TestConnections at;
   TestConnection* const resting = at.rest();

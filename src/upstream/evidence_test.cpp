@@ -25,7 +25,7 @@ struct Witnesses {
 
 constexpr config::Ejection kThree{.enabled = true, .failures = 3};
 
-TEST_CASE("failures in a row are counted over all workers, and told once for each full row") {
+TEST_CASE("failures in a row are counted over all workers, and reported once for each full row") {
   Witnesses seen(kThree);
   seen.workers[0]->connection_broke(Cause::backend_closed);
   seen.workers[1]->connect_failed(Cause::connect_timeout);

@@ -87,7 +87,7 @@ TEST_CASE("a backend that never stops writing is reset before the timeout") {
   CHECK(seen.origin.end() == "connection reset by peer");
 }
 
-TEST_CASE("an answer that nobody waits for any more is read to its end, too") {
+TEST_CASE("an answer whose wait was dropped is read to its end, too") {
   net::Loop loop;
   Lingering lingering;
   const Origin origin(loop, slowly("HTTP/1.1 200 ", "OK\r\nContent-Length: 3\r\n\r\nend"), Then::close);

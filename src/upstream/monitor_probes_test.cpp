@@ -130,7 +130,7 @@ TEST_CASE("a backend that is known is not left alone") {
   CHECK(inherited.becomes(HealthState::healthy));
 }
 
-TEST_CASE("what traffic reports is looked at now, and told of") {
+TEST_CASE("what traffic reports is looked at now, and reported") {
   ProbedPool watch({.interval = kNever});
   watch.state->set_health(HealthState::healthy);
   watch.begin();

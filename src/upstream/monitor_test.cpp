@@ -85,7 +85,7 @@ TEST_CASE("the row begins anew when an ejected backend is back") {
   CHECK(watch.told() == Told{"1 ejected: " + kRow, "1 healthy: ready, by an admin"});
 }
 
-TEST_CASE("no more than the share is ejected, and that is told, but not for every row") {
+TEST_CASE("no more than the share is ejected, and that is reported, but not for every row") {
   Watch watch(4);
   for (const size_t backend : {1U, 2U, 3U, 3U, 3U}) watch.judge(backend);
   CHECK(watch.told() == Told{"1 ejected: " + kRow, "2 ejected: " + kRow,
@@ -197,7 +197,7 @@ TEST_CASE("however many workers report one trouble, it is one: it is left alone 
   CHECK(watch.checked == "1212");
 }
 
-TEST_CASE("one that an admin drains and has back is told of, and starts cold") {
+TEST_CASE("a backend that an admin drains and has back is reported, and starts cold") {
   Watch watch(2);
   watch.monitor.tell_drained(*watch.states[0]);
   watch.monitor.reset(watch.states[0]);

@@ -104,7 +104,7 @@ TEST_CASE("a backend of weight 0 gets no new request by any policy, and keeps it
   }
 }
 
-TEST_CASE("with weight 0 everywhere nobody new is served, and by priority the next group is") {
+TEST_CASE("with weight 0 everywhere no new client is served, and by priority the next group is") {
   World world(2);
   world.reconfigure([](config::Pool& pool) {
     pool.backends[0].weight = 0;
@@ -159,7 +159,8 @@ TEST_CASE("the bound is over all workers") {
   CHECK(other.pick() == '-');
 }
 
-TEST_CASE("who waits for a full backend is told when a request ends, on whichever worker that was") {
+TEST_CASE(
+    "a request that waits for a full backend is woken when another one ends, on whichever worker that was") {
   World one(1, bounded({1}), 0, 2);
   World other(1, bounded({1}), 1, 2, &one);
   auto lease = one.pool.try_pick({});
@@ -190,7 +191,7 @@ TEST_CASE("who comes to one worker does not overtake those who wait at another")
   CHECK(here.lease);
 }
 
-TEST_CASE("a worker that waits no more, and has not been told so yet, holds up nobody for long") {
+TEST_CASE("a worker that waits no more, but gets the free place, holds up no other for long") {
   World one(1, bounded({1}), 0, 2);
   World other(1, bounded({1}), 1, 2, &one);
   auto lease = one.pool.try_pick({});

@@ -29,7 +29,7 @@ TEST_CASE("who asks for untried ones alone gets none of the others, and who asks
   CHECK(&world.pool.try_pick({.only = both[1]})->backend() == both[0]);
 }
 
-TEST_CASE("one that waits for a backend of its own holds nobody up") {
+TEST_CASE("a request that waits for a backend of its own holds no other up") {
   World world(2, bounded({1, 1}));
   auto own = world.pool.try_pick(world.own());
   auto other = world.pool.try_pick({});

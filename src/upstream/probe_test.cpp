@@ -119,7 +119,7 @@ TEST_CASE("a probe asks as its settings say") {
         "GET /up?all HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");
 }
 
-TEST_CASE("where the pool's connections begin with a PROXY header, those of probes do, and tell of nobody") {
+TEST_CASE("where the pool's connections begin with a PROXY header, those of probes do, and name no client") {
   using config::ProxyProtocol;
   net::Loop loop;
   const Origin origin(loop, {status(200)});
@@ -162,7 +162,7 @@ TEST_CASE("a probe for which there is no descriptor says nothing of the backend"
   }
 }
 
-TEST_CASE("a probe that nobody waits for any more calls nobody") {
+TEST_CASE("a probe whose wait was dropped makes no call") {
   net::Loop loop;
   Lingering lingering;
   const Origin origin(loop, {});

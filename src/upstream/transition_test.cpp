@@ -16,7 +16,7 @@ Transition of(HealthState from, HealthState to, std::string cause) {
           .cause = std::move(cause)};
 }
 
-TEST_CASE("a change of the state is told with what it was and why") {
+TEST_CASE("a change of the state is reported with what it was and why") {
   Transition down = of(HealthState::healthy, HealthState::down, "timed out after 500ms");
   down.failures = 3;
   CHECK(log_line(down) ==

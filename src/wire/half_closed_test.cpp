@@ -53,7 +53,7 @@ TEST_CASE("half a head behind the last request is no request") {
   CHECK(owner.is_over);
 }
 
-TEST_CASE("a body that nobody has taken yet counts as come when it is whole, and else as cut") {
+TEST_CASE("a body that no receiver has taken yet counts as received when it is whole, and else as cut") {
   struct Case {
     std::string request;
     std::string gone;
@@ -77,7 +77,7 @@ TEST_CASE("a body that nobody has taken yet counts as come when it is whole, and
   }
 }
 
-TEST_CASE("of a pipelined request the end cuts only the one that it cuts") {
+TEST_CASE("of pipelined requests the end cuts only the incomplete one") {
   Owner owner;
   owner.transport->arrive(kGet + kWholePost + "hell");
   owner.transport->end();

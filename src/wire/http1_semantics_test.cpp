@@ -159,7 +159,7 @@ TEST_CASE(
   CHECK(owner.transport->written.find("Connection: close\r\n") != std::string::npos);
 }
 
-TEST_CASE("a connection too many is told so, and its client can read it") {
+TEST_CASE("a connection too many gets an answer that says so, and its client can read it") {
   Owner owner;
   owner.connection->refuse(owner, {.code = ErrorCode::too_large, .message = "too many", .status = 429});
   CHECK(owner.bad_status == 429);

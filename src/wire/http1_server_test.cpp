@@ -56,7 +56,7 @@ TEST_CASE("a connection rests from its begin and between requests, and the longe
   CHECK(since == RestingConnections::kNone);
 }
 
-TEST_CASE("a body goes to whoever wants it, what came with the head included") {
+TEST_CASE("a body goes to its receiver, what came with the head included") {
   Owner owner;
   KeepingReceiver receiver;
   owner.transport->arrive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello");
@@ -74,7 +74,7 @@ TEST_CASE("a body goes to whoever wants it, what came with the head included") {
   CHECK(receiver.error == "");
 }
 
-TEST_CASE("a body that nobody takes yet is read up to a bound, so that a client that leaves is heard of") {
+TEST_CASE("a body without a receiver is read up to a bound, so that a client that leaves is noticed") {
   const std::string post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nhello";
   Owner owner;
   owner.transport->arrive(post);
@@ -247,7 +247,7 @@ TEST_CASE("a client that takes nothing is given up") {
   CHECK(owner.gone == "timed_out");
 }
 
-TEST_CASE("a client that leaves in the middle of an exchange is told of, and an abort is a reset") {
+TEST_CASE("a client that leaves in the middle of an exchange is reported, and an abort is a reset") {
   Owner owner;
   owner.transport->arrive(kGet);
   owner.transport->end(Error{.code = ErrorCode::reset, .message = ""});

@@ -32,7 +32,7 @@ TEST_CASE("a head that is half read is the next owner's, wherever it was cut") {
   }
 }
 
-TEST_CASE("who answers leaves with the answer, and the pipelined rest is the next owner's") {
+TEST_CASE("a connection that answers leaves with the answer, and the pipelined rest is the next owner's") {
   Owner before;
   before.is_leaving = true;
   before.transport->arrive(kGet + kGet + "GET /half");
@@ -50,7 +50,7 @@ TEST_CASE("who answers leaves with the answer, and the pipelined rest is the nex
   CHECK(after.targets == "/ /half ");
 }
 
-TEST_CASE("who is told not to leave after all goes on with the next request") {
+TEST_CASE("a connection that is not to leave after all goes on with the next request") {
   Owner owner;
   owner.transport->arrive(kGet);
   owner.connection->suspend_when_idle();
@@ -92,7 +92,7 @@ TEST_CASE("a connection that is to end with its answer is not left to anybody") 
   CHECK(owner.is_over);
 }
 
-TEST_CASE("who is to end after all says so, and is not left any more") {
+TEST_CASE("a connection that is to end after all says so, and does not leave any more") {
   Owner owner;
   owner.is_leaving = true;
   owner.transport->arrive(kGet);

@@ -1,4 +1,4 @@
-// Clients that take their time on purpose: everything is bounded, and nobody else notices.
+// Clients that take their time on purpose: everything is bounded, and no other client notices.
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,7 +61,7 @@ size_t abuse(Proxy& proxy, Sockets& heads, Sockets& bodies, Sockets& flooders) {
 }
 
 TEST_CASE(
-    "silent, dripping, slow-reading and flooding clients cost little, end in time, and nobody else notices") {
+    "silent, dripping, slow-reading and flooding clients cost little, end in time, and no other notices") {
   const DescriptorLimit enough(15'000);
   const DemoApp app;
   Proxy proxy(

@@ -29,7 +29,7 @@ class Forgotten {
   std::vector<std::unique_ptr<AdminSession>> sessions_;
 };
 
-TEST_CASE("forgotten sessions of any kind keep nobody out, and no upgrade") {
+TEST_CASE("forgotten sessions of any kind keep out no other session, and no upgrade") {
   for (const std::string line : {"status", "begin", "events --follow", "backend list\nevents\nhalf a li"}) {
     CAPTURE(line);
     Proxy proxy(kPool);

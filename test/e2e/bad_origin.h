@@ -66,7 +66,7 @@ class BadOrigin {
   static void end(Connection& connection, Then how);
 
   int port_ = 0;
-  int reserve_ = -1;  // keeps the port while nobody listens
+  int reserve_ = -1;  // keeps the port while no process listens
   int listening_ = -1;
   std::atomic<Way> way_;
   std::atomic<int> ping_{200};

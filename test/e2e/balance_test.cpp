@@ -268,7 +268,7 @@ TEST_CASE(
   gets.stop();
   CHECK(most == 2);
   CHECK_MESSAGE(gets.failed() == 0, gets.first_failure());
-  // 16 clients share 2 places of some 6 ms each: 50 ms for each of them, and nobody is forgotten.
+  // 16 clients share 2 places of some 6 ms each: 50 ms for each of them, and none is forgotten.
   CHECK(gets.worst() < 2s);
 }
 

@@ -188,8 +188,8 @@ TEST_CASE("the admin socket is its owner's alone, and a live one refuses a secon
   const auto second = run({sluice_binary(), "run", "-c", proxy.config_path()});
   CHECK(second.exit_code == 5);
   CHECK(second.output.find("another process is listening on unix:") != std::string::npos);
-  const auto nobody = run({sluice_binary(), "-s", proxy.socket_path() + ".not", "status"});
-  CHECK(nobody.exit_code == 69);
+  const auto unanswered = run({sluice_binary(), "-s", proxy.socket_path() + ".not", "status"});
+  CHECK(unanswered.exit_code == 69);
 }
 
 TEST_CASE(
@@ -226,7 +226,7 @@ TEST_CASE("ready --wait believes only a probe that came after it") {
   CHECK(proxy.state_of(swapped) == "healthy");
 }
 
-TEST_CASE("an attempt that fails after its backend was removed harms nobody [tsan]") {
+TEST_CASE("an attempt that fails after its backend was removed harms no other [tsan]") {
   for (int i = 0; i < 5; ++i) {
     const DemoApp steady;
     DemoApp doomed;

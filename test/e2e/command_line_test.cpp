@@ -23,7 +23,7 @@ bool prints(const Finished& finished, const std::string& text) {
   return finished.output.find(text) != std::string::npos;
 }
 
-/// Listens on a Unix socket, and at most says one thing to whoever asks.
+/// Listens on a Unix socket, and at most says one thing to each client.
 class FakeSocket {
  public:
   explicit FakeSocket(const std::string& answer) : path_(directory_.path("s")) {
@@ -75,12 +75,14 @@ TEST_CASE("help, version and mistakes need no process that answers") {
     CAPTURE(wrong);
     const auto refused = sluice(nowhere + wrong);
     CHECK(refused.exit_code == 2);
-    CHECK_FALSE(prints(refused, "nobody answers"));
+    CHECK_FALSE(prints(refused, "no process listens"));
     CHECK_FALSE(prints(refused, "did you mean \"\""));
   }
   CHECK(prints(sluice(nowhere + "statsu"), "did you mean \"status\"?"));
   CHECK(prints(sluice(nowhere + "backend drain shop 127.0.0.1:1 --wiat 30s"), "did you mean --wait?"));
-  CHECK(sluice(nowhere + "status").exit_code == 69);
+  const auto unanswered = sluice(nowhere + "status");
+  CHECK(unanswered.exit_code == 69);
+  CHECK(prints(unanswered, "no process listens on /nowhere/s"));
 }
 
 TEST_CASE("options may stand anywhere, with a space or an equals sign") {

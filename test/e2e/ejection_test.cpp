@@ -219,7 +219,7 @@ TEST_CASE("an ejection goes on after reloads, and in the process that takes over
 
   proxy.write_config(pool_of_addresses({good.address(), bad.address()}, probes));
   REQUIRE(proxy.admin("reload").exit_code == 0);
-  CHECK(backend(proxy, 1)["state"] == "healthy");  // Nobody is ejected where the file wants none.
+  CHECK(backend(proxy, 1)["state"] == "healthy");  // None is ejected where the file wants none.
 }
 
 }  // namespace

@@ -148,11 +148,12 @@ TEST_CASE("one of three backends is killed every second, and no GET fails, whate
                        << ", retries: " << proxy.json("status")["retries"].get<int>());
 }
 
-TEST_CASE("POSTs while backends are killed: every failure is told and counted, and none is delivered twice") {
+TEST_CASE(
+    "POSTs while backends are killed: every failure is reported and counted, and none is delivered twice") {
   Doomed doomed;
   const Proxy proxy(doomed.pool("queue = { timeout = \"20s\" }\n"));
   REQUIRE(proxy.wait_for_healthy(3));
-  CountedPosts posts(proxy.port(), 16, "Idempotency-Key: 1\r\n");  // Nobody said that it counts.
+  CountedPosts posts(proxy.port(), 16, "Idempotency-Key: 1\r\n");  // The pool does not go by it.
   doomed.kill_for(5s);
   posts.stop();
   const auto statuses = posts.statuses();
@@ -207,7 +208,7 @@ TEST_CASE("a request that takes long is asked of a second backend, too, and the 
   for (int i = 0; i < 6; ++i) CHECK(client.get("/hello").body == "Hello World!\n");
   const auto counters = proxy.json("counters shop").dump();
   CHECK_MESSAGE(counters.find("hedged") != std::string::npos, counters);
-  CHECK(proxy.json("backend list")["backends"][0]["in_flight"] == 0);  // Nobody goes on with the slow ones.
+  CHECK(proxy.json("backend list")["backends"][0]["in_flight"] == 0);  // The slow ones have ended.
 
   const auto retries = proxy.json("status")["retries"];
   REQUIRE(client.send(post_request("/slow/200", "a")));
@@ -230,7 +231,7 @@ TEST_CASE("a hedged request goes on with its second attempt when the first one b
   for (auto& client : clients) CHECK(client.receive().body == "Hello World!\n");
 }
 
-TEST_CASE("retries end with their budget, and what fails then is told at once") {
+TEST_CASE("retries end with their budget, and what fails then is answered at once") {
   const DemoApp app;
   const Proxy proxy(Proxy::pool({&app}, "retry = { budget = 0, budget_minimum = 1 }\n"), 1);
   REQUIRE(proxy.wait_for_healthy(1));
@@ -240,7 +241,8 @@ TEST_CASE("retries end with their budget, and what fails then is told at once") 
   CHECK(proxy.json("status")["retries"] <= 15);
 }
 
-TEST_CASE("a response that is held is tried again when it breaks in its middle, and else told as it is") {
+TEST_CASE(
+    "a response that is held is tried again when it breaks in its middle, and else passed on as it is") {
   const DemoApp app;
   const Proxy proxy(Proxy::pool({&app}, "retry = { hold = true, buffer = \"1KiB\" }\n"));
   REQUIRE(proxy.wait_for_healthy(1));

@@ -69,7 +69,8 @@ TEST_CASE("a reload changes the name in Via, of requests and responses, and take
   check("false", "none");
 }
 
-TEST_CASE("a listener with proxy_protocol learns the client from the header, and takes nobody without one") {
+TEST_CASE(
+    "a listener with proxy_protocol learns the client from the header, and takes no client without one") {
   RecordingOrigin origin;
   Proxy proxy("[[listener]]\nname = \"pp\"\nbind = \"0.0.0.0:0\"\nproxy_protocol = true\n\n" + origin.pool());
   REQUIRE(proxy.wait_for_healthy(1));
@@ -203,7 +204,7 @@ TEST_CASE(
   CHECK(client.receive().status == 400);
 }
 
-TEST_CASE("a rewritten path has no slash that nobody wrote") {
+TEST_CASE("a rewritten path has no slash that was not written") {
   RecordingOrigin origin;
   Proxy proxy(origin.pool() +
               "[[route]]\npath = \"/re\"\nrewrite_path = \"/v2\"\npool = \"shop\"\n"

@@ -97,7 +97,7 @@ TEST_CASE("a listener goes from one address to all of them and back, and every c
   }
 }
 
-TEST_CASE("a short drain timeout drops nobody who has connected to a listener that an upgrade moves") {
+TEST_CASE("a short drain timeout drops no client that has connected to a listener that an upgrade moves") {
   Moving at("upgrade", "\"1ms\"");
   std::list<Newcomers> newcomers;
   for (int i = 0; i < 4; ++i) newcomers.emplace_back(at.port);

@@ -43,7 +43,7 @@ class LoginOrigin::Connection final : public Served {
   void serve(short events) override;
   void send_due();
   std::string answer(const std::string& head);
-  /// Takes whoever asks from now on for `name`.
+  /// Takes each request from now on for that of `name`.
   void be(const std::string& name) {
     origin_.logged_in_ += name.empty() ? 0 : 1;
     origin_.logged_in_ -= name_.empty() ? 0 : 1;
@@ -104,7 +104,7 @@ std::string LoginOrigin::Connection::answer(const std::string& head) {
   if (type == "TYPE3" && is_challenged_) be(name);
   if (!name_.empty()) return response("200 OK", "", name_);
   if (head.find(" /open ") != std::string::npos || head.find(" /cut ") != std::string::npos)
-    return response("200 OK", "", "nobody");
+    return response("200 OK", "", "anonymous");
   return response("401 Unauthorized", origin_.fields_, "");
 }
 

@@ -12,8 +12,8 @@ namespace sluice::e2e {
 
 /// Answers each request with the name that its connection was logged in with, or with 401 and a challenge.
 /// `Authorization: SCHEME TYPE1` begins a login, `SCHEME TYPE3 NAME` ends it, of any scheme. To
-/// /open it says "nobody" in place of the challenge, and to /hold nothing at all. At /cut it closes a
-/// connection that is logged in, and says "nobody" on any other.
+/// /open it says "anonymous" in place of the challenge, and to /hold nothing at all. At /cut it closes a
+/// connection that is logged in, and says "anonymous" on any other.
 class LoginOrigin {
  public:
   /// `fields`: whole lines of its challenges.

@@ -1,4 +1,5 @@
-// Logins that hold for a backend's connection: nobody else gets the connection, and its client gets it again.
+// Logins that hold for a backend's connection: no other client gets the connection, and its client gets it
+// again.
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,7 +52,7 @@ TEST_CASE("a login is its client connection's alone, and ends with it") {
     log_in(alice, "alice", scheme);
     RawClient mallory(proxy.port());
     CHECK(ask(mallory) == "401");
-    CHECK(ask(mallory, "", "/open") == "nobody");
+    CHECK(ask(mallory, "", "/open") == "anonymous");
     CHECK(ask(alice) == "alice");
     log_in(mallory, "mallory", scheme);
     CHECK(ask(alice) == "alice");
@@ -60,7 +61,7 @@ TEST_CASE("a login is its client connection's alone, and ends with it") {
     mallory.close();
     CHECK(eventually([&] { return origin.logged_in() == 0; }));
     RawClient late(proxy.port());
-    CHECK(ask(late, "", "/open") == "nobody");
+    CHECK(ask(late, "", "/open") == "anonymous");
   }
 }
 
@@ -70,12 +71,12 @@ TEST_CASE("requests of others between the steps of a login do not break it") {
   RawClient alice(proxy.port());
   RawClient other(proxy.port());
   CHECK(ask(alice) == "401");
-  CHECK(ask(other, "", "/open") == "nobody");
+  CHECK(ask(other, "", "/open") == "anonymous");
   CHECK(ask(alice, "NTLM TYPE1") == "401");
-  CHECK(ask(other, "", "/open") == "nobody");
+  CHECK(ask(other, "", "/open") == "anonymous");
   CHECK(ask(other) == "401");
   CHECK(ask(alice, "NTLM TYPE3 alice") == "alice");
-  CHECK(ask(other, "", "/open") == "nobody");
+  CHECK(ask(other, "", "/open") == "anonymous");
   CHECK(ask(alice) == "alice");
 }
 
@@ -97,19 +98,20 @@ TEST_CASE("what belongs to a login is never sent to a second backend as well, wh
     CHECK(origin.logged_in() + second.logged_in() == 1);
   }
   RawClient other(proxy.port());  // Whose requests are.
-  CHECK(eventually([&] { return ask(other, "", "/open") == "nobody" && retries(proxy) > 0; }));
+  CHECK(eventually([&] { return ask(other, "", "/open") == "anonymous" && retries(proxy) > 0; }));
   const uint64_t before = retries(proxy);
   for (int i = 0; i < 3; ++i) CHECK(ask(alice) == "alice");
   CHECK(retries(proxy) == before);
 }
 
 TEST_CASE(
-    "a request that is sent again since its login's connection ended is nobody's, and not another client's") {
+    "a request that is sent again since its login's connection ended is anonymous, and not another "
+    "client's") {
   const LoginOrigin origin;
   const Proxy proxy(origin.pool(), kOneWorker);
   RawClient alice = logged_in(proxy, "alice");
   RawClient bob = logged_in(proxy, "bob");
-  CHECK(ask(alice, "", "/cut") == "nobody");
+  CHECK(ask(alice, "", "/cut") == "anonymous");
   CHECK(retries(proxy) == 1);
   CHECK(origin.logged_in() == 1);
   CHECK(ask(alice) == "401");
@@ -132,7 +134,7 @@ TEST_CASE("bounds on a backend's requests and splits keep a login where it is") 
     RawClient alice = logged_in(proxy, "alice");
     RawClient mallory(proxy.port());
     for (int i = 0; i < 10; ++i) {
-      CHECK(ask(mallory, "", "/open") == "nobody");
+      CHECK(ask(mallory, "", "/open") == "anonymous");
       CHECK(ask(alice) == "alice");
     }
   }
@@ -152,7 +154,7 @@ TEST_CASE(
   RawClient other(proxy.port());
   for (int round = 0; round < 20; ++round) {
     for (size_t i = 0; i < names.size(); ++i) CHECK(ask(clients[i]) == names[i]);
-    CHECK(ask(other, "", "/open") == "nobody");
+    CHECK(ask(other, "", "/open") == "anonymous");
   }
   CHECK(retries(proxy) > 0);
 }
@@ -179,15 +181,15 @@ TEST_CASE("a login does not go to the clients of another process in a takeover")
   RawClient alice = logged_in(proxy, "alice");
   REQUIRE(proxy.admin("upgrade").exit_code == 0);
   RawClient mallory(proxy.port());
-  CHECK(ask(mallory, "", "/open") == "nobody");
+  CHECK(ask(mallory, "", "/open") == "anonymous");
   const std::string now = ask(alice);
   CHECK((now == "alice" || now == "401"));
   log_in(alice, "alice");
   CHECK(ask(alice) == "alice");
-  CHECK(ask(mallory, "", "/open") == "nobody");
+  CHECK(ask(mallory, "", "/open") == "anonymous");
 }
 
-/// Each is asked on, is taken for itself or for nobody, and can log in again.
+/// Each is asked on, is taken for itself or is anonymous, and can log in again.
 void check_own_logins(std::vector<RawClient>& clients, const std::vector<std::string>& names) {
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string now = ask(clients[i]);
@@ -209,9 +211,9 @@ TEST_CASE("a login does not go to other clients when its connection moves to ano
     proxy.write_config(origin.pool());
     REQUIRE(proxy.admin("reload").exit_code == 0);
     REQUIRE(eventually([&] { return proxy.json("status")["leaving_workers"] == 0; }));
-    for (RawClient& other : others) CHECK(ask(other, "", "/open") == "nobody");
+    for (RawClient& other : others) CHECK(ask(other, "", "/open") == "anonymous");
     check_own_logins(clients, names);
-    for (RawClient& other : others) CHECK(ask(other, "", "/open") == "nobody");
+    for (RawClient& other : others) CHECK(ask(other, "", "/open") == "anonymous");
     CHECK(origin.logged_in() == names.size());
   }
 }
@@ -227,13 +229,13 @@ TEST_CASE("a login does not go to other clients on the way back of a probation")
   for (size_t i = 0; i < names.size(); ++i) log_in(clients[i], names[i]);
   RawClient other(proxy.port());
   REQUIRE(proxy.admin("upgrade").exit_code == 0);
-  CHECK(ask(other, "", "/open") == "nobody");
+  CHECK(ask(other, "", "/open") == "anonymous");
   check_own_logins(clients, names);
   REQUIRE(proxy.admin("upgrade --back").exit_code == 0);
   REQUIRE(eventually([&] { return pid_of(proxy) == proxy.process().pid(); }));
-  CHECK(ask(other, "", "/open") == "nobody");
+  CHECK(ask(other, "", "/open") == "anonymous");
   check_own_logins(clients, names);
-  CHECK(ask(other, "", "/open") == "nobody");
+  CHECK(ask(other, "", "/open") == "anonymous");
 }
 
 TEST_CASE("a backend that drains closes the connections of logins that rest") {
@@ -245,7 +247,7 @@ TEST_CASE("a backend that drains closes the connections of logins that rest") {
   const LoginOrigin& hers = is_first ? origin : second;
   REQUIRE(proxy.admin("backend drain shop " + hers.address()).exit_code == 0);
   CHECK(eventually([&] { return hers.logged_in() == 0; }));
-  CHECK(ask(alice, "", "/open") == "nobody");
+  CHECK(ask(alice, "", "/open") == "anonymous");
   log_in(alice, "alice");
   CHECK(ask(alice) == "alice");
 }
@@ -274,7 +276,7 @@ TEST_CASE("a request that waits for its login's backend may go to any once that 
   hers.end_logins();
   REQUIRE(eventually([&] { return hers.logged_in() == 0; }));
   (is_one_at_hers ? two : one).close();
-  CHECK(alice.receive().body == "nobody");
+  CHECK(alice.receive().body == "anonymous");
   CHECK(hers.held() == 1);
 }
 

@@ -82,7 +82,7 @@ TEST_CASE("a new process that answers as before goes on alone, and the old one e
   CHECK(at.proxy.admin("upgrade --back").exit_code == 5);
 }
 
-TEST_CASE("without a probation in the configuration nobody stands by") {
+TEST_CASE("without a probation in the configuration no process stands by") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));
   const Successors successors(proxy);

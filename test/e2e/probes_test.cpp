@@ -50,7 +50,7 @@ TEST_CASE("a probe of a connection alone passes whatever would be answered [tsan
   CHECK(cause(proxy) == "connection refused");
 }
 
-TEST_CASE("backends that take nobody without a PROXY header are healthy where the pool sends one") {
+TEST_CASE("backends that take no client without a PROXY header are healthy where the pool sends one") {
   const DemoApp app;
   const Proxy inner("[[listener]]\nname = \"pp\"\nbind = \"0.0.0.0:0\"\nproxy_protocol = true\n" +
                     Proxy::pool({&app}));

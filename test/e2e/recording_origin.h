@@ -35,7 +35,7 @@ class RecordingOrigin {
 
   /// From now on this target is answered so.
   void answer(const std::string& target, Answer answer);
-  /// Bytes that nobody asked for, on every open connection. How many those were.
+  /// Bytes that were not asked for, on every open connection. How many those were.
   size_t push(const std::string& bytes);
 
   /// The whole requests since the last forget(), in their order.

@@ -177,7 +177,7 @@ TEST_CASE("a hostile backend's answers are refused, or cut where all can see it,
       CHECK(response.reading == Reading::complete);
     } else {
       CHECK(may_begin);
-      CHECK(response.reading != Reading::complete);  // Nobody can take it for whole.
+      CHECK(response.reading != Reading::complete);  // No client can take it for whole.
       CHECK(received.end == End::reset);
     }
     CHECK(eventually([&] { return proxy.json("backend list")["backends"][0]["state"] == "healthy"; }));

@@ -306,7 +306,7 @@ TEST_CASE("the main process is the new one after an upgrade, and what is kept st
   CHECK(eventually([&] { return manager.count("WATCHDOG=1") > before; }));
   ::kill(pid, SIGKILL);
   REQUIRE(eventually([&] { return service.admin("status").exit_code == 69; }));  // Nobody's child here.
-  RawClient waiting(service.port);  // Nobody accepts, but the socket is there.
+  RawClient waiting(service.port);  // No process accepts, but the socket is there.
   REQUIRE(waiting.send(get_request("/hello")));
   service.start(manager.inheritance());
   CHECK(waiting.receive().ok());

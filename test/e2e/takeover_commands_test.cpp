@@ -39,7 +39,7 @@ struct Upgraded {
   std::optional<Upgrader> upgrader;
 };
 
-TEST_CASE("who waits in the old process is told that the change was made, and how to go on in the new one") {
+TEST_CASE("a client that waits in the old process hears that the change was made, and how to go on") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));
   const Successors successors(proxy);
@@ -268,7 +268,7 @@ TEST_CASE("who has waited for a verdict in vain is not answered by the process t
   CHECK(proxy.json("status").contains("probation"));
 }
 
-TEST_CASE("who reads slowly is told, too, that another process has taken over") {
+TEST_CASE("a client that reads slowly hears, too, that another process has taken over") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));
   const Successors successors(proxy);

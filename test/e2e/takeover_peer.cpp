@@ -84,7 +84,7 @@ TakeoverPeer::TakeoverPeer(const std::string& admin_socket, const std::string& l
     : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const sockaddr_un address = local(admin_socket);
   if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    throw std::runtime_error("nobody answers on " + admin_socket);
+    throw std::runtime_error("no process listens on " + admin_socket);
   }
   if (!line.empty()) send_bytes(line);
 }

@@ -279,7 +279,7 @@ TEST_CASE("SIGUSR2 is an upgrade, too") {
   CHECK(eventually([&] { return pid_of(proxy) != before; }));
 }
 
-TEST_CASE("a process that is started by hand takes over; with nobody there it just starts") {
+TEST_CASE("a process that is started by hand takes over; without another process it just starts") {
   const DemoApp app;
   Proxy proxy(Proxy::pool({&app}));
   REQUIRE(proxy.wait_for_healthy(1));
@@ -294,7 +294,7 @@ TEST_CASE("a process that is started by hand takes over; with nobody there it ju
   Child third(command, directory.path("third"));
   REQUIRE(eventually([&] { return proxy.admin("status").exit_code == 0; }));
   CHECK(pid_of(proxy) == third.pid());
-  CHECK(third.output().find("nobody to take over from") != std::string::npos);
+  CHECK(third.output().find("no process to take over from") != std::string::npos);
   third.send_signal(SIGTERM);
   CHECK(third.wait() == 0);
 }

@@ -104,7 +104,7 @@ TEST_CASE("nothing is left of a transaction that is aborted, that fails, or whos
   CHECK(next.ask("commit") == "ok generation=1 unchanged");
 }
 
-TEST_CASE("transactions lock nobody out; two that name the same backend do not both happen") {
+TEST_CASE("transactions lock no session out; two that name the same backend do not both happen") {
   const Proxy proxy(kPool);
   AdminSession one(proxy.socket_path());
   AdminSession two(proxy.socket_path());

@@ -248,7 +248,7 @@ TEST_CASE("a tunnel begins only at a 101 to what was asked for; anything else is
   }
   origin.answer("/plain", {.bytes = line + "Upgrade: websocket\r\n\r\n"});
   RawClient client(proxy.port());
-  CHECK(client.get("/plain").status == 502);  // Nobody had asked.
+  CHECK(client.get("/plain").status == 502);  // The client had not asked.
   CHECK(client.get("/next").body == RecordingOrigin::body_for("/next"));
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kTable = "src/README.md";
 
-/// An outside library and the one folder that may know it.
+/// An outside library and the only folder that may know it.
 struct Home {
   std::string_view header;  ///< how its headers begin
   std::string_view folder;

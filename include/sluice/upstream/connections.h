@@ -139,6 +139,7 @@ class Connections final : private wire::ClientConnectionOwner {
   void on_stream_dropped(wire::ClientStream& stream) override;
   void on_connection_gone(wire::ClientConnection& connection) override;
   TimePoint now() const { return connector_.deadlines.clock().now(); }
+  void look_at_oldest(Duration idle, TimePoint time);
   std::unique_ptr<wire::ClientConnection> take_last();
   StreamPtr stream_on(std::unique_ptr<wire::ClientConnection> connection);
   StreamPtr stream_beside_others();
