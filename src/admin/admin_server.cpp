@@ -1,6 +1,5 @@
 #include <sluice/admin/admin_server.h>
 #include <sluice/base/text.h>
-#include <sluice/net/acceptor.h>
 #include <sluice/net/listening_socket.h>
 
 #include <sys/stat.h>
@@ -23,13 +22,13 @@ Error moved_away() {
 }  // namespace
 
 struct AdminServer::Impl {
-  Impl(net::Loop& the_loop, Log& the_log, net::ListeningSocket the_socket, SocketAccess the_access)
-      : loop(the_loop),
+  Impl(net::Network& the_network, Log& the_log, net::ListeningSocket the_socket, SocketAccess the_access)
+      : network(the_network),
         log(the_log),
         socket(std::move(the_socket)),
         access(the_access),
         sessions(
-            the_loop, the_log, SessionLimits{},
+            the_network.executor(), the_log, SessionLimits{},
             [this] {
               if (acceptor) acceptor->pause();
             },
@@ -39,7 +38,7 @@ struct AdminServer::Impl {
     context.log = &the_log;
   }
 
-  net::Loop& loop;
+  net::Network& network;
   Log& log;
   std::optional<net::ListeningSocket> socket;
   SocketAccess access;
@@ -48,7 +47,7 @@ struct AdminServer::Impl {
   Sessions sessions;
 };
 
-Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Loop& loop, Log& log,
+Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Network& network, Log& log,
                                                        const config::Server& settings) {
   const std::string& path = settings.admin_socket;
   const auto access = SocketAccess::of(settings);
@@ -68,7 +67,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(net::Loop& loop, Log& log
   }
   if (auto given = give_access(path, *access); !given) return std::move(given).error();
   return std::unique_ptr<AdminServer>(
-      new AdminServer(std::make_unique<Impl>(loop, log, *std::move(socket), *access)));
+      new AdminServer(std::make_unique<Impl>(network, log, *std::move(socket), *access)));
 }
 
 Result<void> AdminServer::check(const config::Server& settings) {
@@ -76,13 +75,13 @@ Result<void> AdminServer::check(const config::Server& settings) {
   return access ? Result<void>() : access.error();
 }
 
-Result<std::unique_ptr<AdminServer>> AdminServer::adopt(net::Loop& loop, Log& log,
+Result<std::unique_ptr<AdminServer>> AdminServer::adopt(net::Network& network, Log& log,
                                                         net::ListeningSocket socket,
                                                         const config::Server& settings) {
   const auto access = SocketAccess::of(settings);
   if (!access) return access.error();
   return std::unique_ptr<AdminServer>(
-      new AdminServer(std::make_unique<Impl>(loop, log, std::move(socket), *access)));
+      new AdminServer(std::make_unique<Impl>(network, log, std::move(socket), *access)));
 }
 
 AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -101,8 +100,8 @@ void AdminServer::serve(control::Server& server, std::string config_path, takeov
   impl_->context.config_path = std::move(config_path);
   impl_->context.handover = handover;
   impl_->context.probation = probation;
-  impl_->acceptor = std::make_unique<net::Acceptor>(
-      impl_->loop, *impl_->socket, [impl = impl_.get()](std::unique_ptr<net::Transport> transport) {
+  impl_->acceptor =
+      impl_->network.accept(*impl_->socket, [impl = impl_.get()](std::unique_ptr<net::Transport> transport) {
         impl->sessions.add(std::move(transport), impl->context);
       });
 }

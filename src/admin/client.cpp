@@ -3,7 +3,6 @@
 #include <sluice/base/text.h>
 #include <sluice/config/load.h>
 #include <sluice/json/value.h>
-#include <sluice/net/connector.h>
 #include <sluice/net/loop.h>
 
 #include <unistd.h>
@@ -95,8 +94,8 @@ class Client final : private net::Reader {
   }
 
   void try_to_connect() {
-    connecting_ = net::connect(
-        loop_, Address::local(socket_path_),
+    connecting_ = loop_.connect(
+        Address::local(socket_path_),
         [this](Result<std::unique_ptr<net::Transport>> transport) { on_connected(std::move(transport)); });
   }
 

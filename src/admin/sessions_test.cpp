@@ -15,7 +15,7 @@ using net::test::RawSocket;
 struct Socket {
   explicit Socket(SessionLimits limits)
       : sessions(
-            loop, log, limits, [this] { acceptor.pause(); }, [this] { acceptor.resume(); }) {}
+            loop, log, limits, [this] { acceptor->pause(); }, [this] { acceptor->resume(); }) {}
 
   RawSocket connect() {
     auto socket = RawSocket::connect(folder.address());
@@ -41,10 +41,11 @@ struct Socket {
   net::ListeningSocket listening = *net::ListeningSocket::open(folder.address(), net::Sharing::alone);
   size_t accepted = 0;
   Sessions sessions;
-  net::Acceptor acceptor{loop, listening, [this](std::unique_ptr<net::Transport> transport) {
-                           ++accepted;
-                           sessions.add(std::move(transport), {});
-                         }};
+  std::unique_ptr<net::Acceptor> acceptor =
+      loop.accept(listening, [this](std::unique_ptr<net::Transport> transport) {
+        ++accepted;
+        sessions.add(std::move(transport), {});
+      });
 };
 
 TEST_CASE("at the bound the session that was idle for longest makes room, and hears why") {

@@ -1,6 +1,5 @@
 #include <sluice/base/text.h>
 #include <sluice/demo/demo_app.h>
-#include <sluice/net/acceptor.h>
 #include <sluice/net/listening_socket.h>
 
 #include <algorithm>
@@ -30,19 +29,18 @@ Result<File> open_log(const std::string& path) {
 }  // namespace
 
 struct DemoApp::Impl {
-  Impl(net::Loop& loop, DemoAppOptions options, net::ListeningSocket the_socket, File the_log)
+  Impl(net::Network& network, DemoAppOptions options, net::ListeningSocket the_socket, File the_log)
       : log(std::move(the_log)),
-        shared{.executor = loop,
+        shared{.executor = network.executor(),
                .options = std::move(options),
                .on_over = [this](Client& client) { end(client); },
                .log = log.get()},
         address(the_socket.address()),
         socket(std::move(the_socket)),
         linger([this] { stop(); }) {
-    acceptor =
-        std::make_unique<net::Acceptor>(loop, *socket, [this](std::unique_ptr<net::Transport> transport) {
-          clients.push_back(std::make_unique<Client>(std::move(transport), shared));
-        });
+    acceptor = network.accept(*socket, [this](std::unique_ptr<net::Transport> transport) {
+      clients.push_back(std::make_unique<Client>(std::move(transport), shared));
+    });
   }
 
   void shutdown(std::function<void()> callback) {
@@ -86,12 +84,12 @@ struct DemoApp::Impl {
   std::function<void()> on_done;
 };
 
-Result<std::unique_ptr<DemoApp>> DemoApp::start(net::Loop& loop, DemoAppOptions options) {
+Result<std::unique_ptr<DemoApp>> DemoApp::start(net::Network& network, DemoAppOptions options) {
   auto socket = net::ListeningSocket::open(options.bind, net::Sharing::alone);
   if (!socket) return std::move(socket).error();
   auto log = open_log(options.log_path);
   if (!log) return std::move(log).error();
-  auto impl = std::make_unique<Impl>(loop, std::move(options), *std::move(socket), *std::move(log));
+  auto impl = std::make_unique<Impl>(network, std::move(options), *std::move(socket), *std::move(log));
   return std::unique_ptr<DemoApp>(new DemoApp(std::move(impl)));
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sluice/demo/demo_app.h>
-#include <sluice/net/connector.h>
+#include <sluice/net/loop.h>
 #include <sluice/net/transport.h>
 
 #include <functional>
@@ -28,7 +28,7 @@ inline std::string get(const std::string& path, const std::string& fields = "") 
 class Peer final : private net::Reader {
  public:
   Peer(net::Loop& loop, const Address& address) : loop_(loop) {
-    wait_ = net::connect(loop, address, [this](Result<std::unique_ptr<net::Transport>> connected) {
+    wait_ = loop.connect(address, [this](Result<std::unique_ptr<net::Transport>> connected) {
       if (connected) transport_ = *std::move(connected);
     });
     REQUIRE(loop.run_until([this] { return transport_ != nullptr; }, kLong));

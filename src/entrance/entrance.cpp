@@ -15,23 +15,23 @@ Entrance::~Entrance() {
 
 // ---- accepting
 
-void Entrance::accept_on(net::Loop& loop, const net::ListeningSocket& socket) {
+void Entrance::accept_on(net::Network& network, const net::ListeningSocket& socket) {
+  auto& acceptor = acceptors_[&socket];
+  CHECK(!acceptor);
   const auto accepted = [this](std::unique_ptr<net::Transport> transport) { admit(std::move(transport)); };
-  const bool is_new =
-      acceptors_.try_emplace(&socket, loop, socket, accepted, net::Acceptor::Reserve::keep).second;
-  CHECK(is_new);
+  acceptor = network.accept(socket, accepted, net::Acceptor::Reserve::keep);
 }
 
 void Entrance::pause() {
-  for (auto& [socket, acceptor] : acceptors_) acceptor.pause();
+  for (auto& [socket, acceptor] : acceptors_) acceptor->pause();
 }
 
 void Entrance::resume() {
-  for (auto& [socket, acceptor] : acceptors_) acceptor.resume();
+  for (auto& [socket, acceptor] : acceptors_) acceptor->resume();
 }
 
 void Entrance::accept_queue() {
-  for (auto& [socket, acceptor] : acceptors_) acceptor.accept_queue();
+  for (auto& [socket, acceptor] : acceptors_) acceptor->accept_queue();
 }
 
 // ---- arriving

@@ -1,6 +1,7 @@
+// Accepts connections from a listening socket on one loop.
 #include <sluice/base/alive.h>
-#include <sluice/net/acceptor.h>
 #include <sluice/net/descriptors.h>
+#include <sluice/net/loop.h>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -46,44 +47,30 @@ bool is_of_one_connection(int why) {
   }
 }
 
-}  // namespace
-
-struct Acceptor::Impl {
-  Impl(Loop& loop_used, const ListeningSocket& socket, OnConnection callback, Reserve reserve)
-      : loop(loop_used),
-        deadlines(loop_used.deadlines()),
-        descriptor(socket.descriptor()),
-        is_local(socket.address().is_local()),
-        keeps_reserve(reserve == Reserve::keep),
-        on_connection(std::make_shared<const OnConnection>(std::move(callback))),
-        again([this] { poll(); }) {
+class SocketAcceptor final : public Acceptor {
+ public:
+  SocketAcceptor(Loop& loop, const ListeningSocket& socket, OnConnection callback, Reserve reserve)
+      : loop_(loop),
+        descriptor_(socket.descriptor()),
+        is_local_(socket.address().is_local()),
+        keeps_reserve_(reserve == Reserve::keep),
+        on_connection_(std::make_shared<const OnConnection>(std::move(callback))),
+        again_([this] { poll(); }) {
     poll();
   }
 
-  void poll() {
-    if (watching.initialise(loop.raw(), descriptor, this) != 0) return pause_at_limit();
-    const auto on_ready = [](uv_poll_t* raw, int status, int) {
-      auto* self = owner_of<Impl>(raw);
-      if (self == nullptr) return;
-      if (status != 0) return self->pause_at_limit();  // libuv has stopped watching.
-      self->accept_batch();
-    };
-    if (watching.start(UV_READABLE, on_ready) != 0) pause_at_limit();
+  void pause() override {
+    paused_ = true;
+    again_.disarm();
+    watching_.stop();
   }
 
-  void accept_batch() {
-    const Alive::Watch watch(alive);
-    first_reserved = keeps_reserve ? first_reserved_descriptor() : INT_MAX;
-    if (near_limit && is_short_of_descriptors()) return pause_at_limit();
-    near_limit = false;
-    for (size_t i = 0; i < kBatch; ++i) {
-      if (!hand_on_next() || !watch || paused) return;
-      if (near_limit) return pause_at_limit();
-    }
+  void resume() override {
+    if (std::exchange(paused_, false)) poll();
   }
 
-  size_t accept_all() {
-    const Alive::Watch watch(alive);
+  size_t accept_queue() override {
+    const Alive::Watch watch(alive_);
     size_t count = 0;
     while (count < kAll && hand_on_next()) {
       ++count;
@@ -92,14 +79,37 @@ struct Acceptor::Impl {
     return count;
   }
 
+ private:
+  void poll() {
+    if (watching_.initialise(loop_.raw(), descriptor_, this) != 0) return pause_at_limit();
+    const auto on_ready = [](uv_poll_t* raw, int status, int) {
+      auto* self = owner_of<SocketAcceptor>(raw);
+      if (self == nullptr) return;
+      if (status != 0) return self->pause_at_limit();  // libuv has stopped watching.
+      self->accept_batch();
+    };
+    if (watching_.start(UV_READABLE, on_ready) != 0) pause_at_limit();
+  }
+
+  void accept_batch() {
+    const Alive::Watch watch(alive_);
+    first_reserved_ = keeps_reserve_ ? first_reserved_descriptor() : INT_MAX;
+    if (near_limit_ && is_short_of_descriptors()) return pause_at_limit();
+    near_limit_ = false;
+    for (size_t i = 0; i < kBatch; ++i) {
+      if (!hand_on_next() || !watch || paused_) return;
+      if (near_limit_) return pause_at_limit();
+    }
+  }
+
   /// Accepts one connection and hands it on, which may destroy us; false when there is none for now.
   bool hand_on_next() {
     const int connection = accept_one();
     if (connection < 0) return false;
-    auto transport = StreamTransport::adopt(loop, connection, peer());
+    auto transport = StreamTransport::adopt(loop_, connection, peer());
     if (!transport) return true;
-    near_limit = connection >= first_reserved;
-    const auto callback = on_connection;  // Lives to the end of this call.
+    near_limit_ = connection >= first_reserved_;
+    const auto callback = on_connection_;  // Lives to the end of this call.
     (*callback)(*std::move(transport));
     return true;
   }
@@ -108,9 +118,9 @@ struct Acceptor::Impl {
   /// are no accident any more: something forbids all of them.
   int accept_one() {
     for (size_t failed = 0; failed < kMostFailed; ++failed) {
-      peer_address.size = sizeof peer_address.storage;
+      peer_address_.size = sizeof peer_address_.storage;
       const int connection =
-          ::accept4(descriptor, peer_address.get(), &peer_address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+          ::accept4(descriptor_, peer_address_.get(), &peer_address_.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (connection >= 0) return connection;
       if (errno == EAGAIN) return -1;
       if (!is_of_one_connection(errno)) break;
@@ -121,51 +131,38 @@ struct Acceptor::Impl {
 
   /// The kernel hands out the lowest descriptor that is free.
   bool is_short_of_descriptors() const {
-    const int lowest = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    const int lowest = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
     if (lowest >= 0) ::close(lowest);
-    return lowest < 0 || lowest >= first_reserved;
+    return lowest < 0 || lowest >= first_reserved_;
   }
 
-  Address peer() const { return is_local ? Address::local("") : from_socket_address(peer_address); }
+  Address peer() const { return is_local_ ? Address::local("") : from_socket_address(peer_address_); }
 
   /// Out of descriptors, memory or places in the loop: the kernel's queue holds the clients meanwhile.
   void pause_at_limit() {
-    watching.stop();
-    if (!paused) deadlines.arm(again, kPauseAtLimit);
+    watching_.stop();
+    if (!paused_) loop_.deadlines().arm(again_, kPauseAtLimit);
   }
 
-  Loop& loop;
-  Deadlines& deadlines;
-  int descriptor;
-  bool is_local;
-  bool keeps_reserve;
-  std::shared_ptr<const OnConnection> on_connection;
-  Poll watching;
-  Deadline again;
-  Alive alive;
-  bool paused = false;
-  bool near_limit = false;
-  int first_reserved = INT_MAX;  // as of the last batch
-  SocketAddress peer_address;
+  Loop& loop_;
+  int descriptor_;
+  bool is_local_;
+  bool keeps_reserve_;
+  std::shared_ptr<const OnConnection> on_connection_;
+  Poll watching_;
+  Deadline again_;
+  Alive alive_;
+  bool paused_ = false;
+  bool near_limit_ = false;
+  int first_reserved_ = INT_MAX;  // as of the last batch
+  SocketAddress peer_address_;
 };
 
-Acceptor::Acceptor(Loop& loop, const ListeningSocket& socket, OnConnection on_connection, Reserve reserve)
-    : impl_(std::make_unique<Impl>(loop, socket, std::move(on_connection), reserve)) {}
+}  // namespace
 
-Acceptor::~Acceptor() = default;
-
-void Acceptor::pause() {
-  impl_->paused = true;
-  impl_->again.disarm();
-  impl_->watching.stop();
-}
-
-void Acceptor::resume() {
-  if (std::exchange(impl_->paused, false)) impl_->poll();
-}
-
-size_t Acceptor::accept_queue() {
-  return impl_->accept_all();
+std::unique_ptr<Acceptor> Loop::accept(const ListeningSocket& socket, Acceptor::OnConnection on_connection,
+                                       Acceptor::Reserve reserve) {
+  return std::make_unique<SocketAcceptor>(*this, socket, std::move(on_connection), reserve);
 }
 
 }  // namespace sluice::net

@@ -1,5 +1,5 @@
 // Accepting: everything that the kernel completed, once, in bounded batches, also at the descriptor limit.
-#include <sluice/net/acceptor.h>
+#include <sluice/net/loop.h>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -60,7 +60,7 @@ struct Accepting {
 TEST_CASE("more connections than a batch are all accepted") {
   const auto socket = test::listen();
   Accepting at;
-  const Acceptor acceptor(at.loop, socket, at.keep);
+  const auto acceptor = at.loop.accept(socket, at.keep);
   const auto sockets = clients(socket.address(), 200);
   CHECK(at.loop.run_until([&] { return at.accepted.size() == 200; }, kLong));
 }
@@ -68,14 +68,14 @@ TEST_CASE("more connections than a batch are all accepted") {
 TEST_CASE("a paused acceptor leaves connections in the queue") {
   const auto socket = test::listen();
   Accepting at;
-  Acceptor acceptor(at.loop, socket, at.keep);
-  acceptor.pause();
-  acceptor.pause();
+  const auto acceptor = at.loop.accept(socket, at.keep);
+  acceptor->pause();
+  acceptor->pause();
   const auto sockets = clients(socket.address(), 3);
   at.loop.run_until([] { return false; }, kShort);
   CHECK(at.accepted.empty());
-  acceptor.resume();
-  acceptor.resume();
+  acceptor->resume();
+  acceptor->resume();
   CHECK(at.loop.run_until([&] { return at.accepted.size() == 3; }, kLong));
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("pausing in the callback stops at once, in the middle of a batch") {
   const auto sockets = clients(socket.address(), 5);
   Accepting at;
   std::unique_ptr<Acceptor> acceptor;
-  acceptor = std::make_unique<Acceptor>(at.loop, socket, [&](std::unique_ptr<Transport> transport) {
+  acceptor = at.loop.accept(socket, [&](std::unique_ptr<Transport> transport) {
     at.keep(std::move(transport));
     acceptor->pause();
   });
@@ -98,11 +98,11 @@ TEST_CASE("accept_queue takes everything right now, paused or not") {
   const auto socket = test::listen();
   const auto sockets = clients(socket.address(), 100);
   Accepting at;
-  Acceptor acceptor(at.loop, socket, at.keep);
-  acceptor.pause();
-  CHECK(acceptor.accept_queue() == 100);
+  const auto acceptor = at.loop.accept(socket, at.keep);
+  acceptor->pause();
+  CHECK(acceptor->accept_queue() == 100);
   CHECK(at.accepted.size() == 100);
-  CHECK(acceptor.accept_queue() == 0);
+  CHECK(acceptor->accept_queue() == 0);
 }
 
 TEST_CASE("the callback may destroy the acceptor; the rest stays in the queue for the next one") {
@@ -112,27 +112,26 @@ TEST_CASE("the callback may destroy the acceptor; the rest stays in the queue fo
     Accepting at;
     std::unique_ptr<Acceptor> acceptor;
     const std::string captured = "still there after the acceptor is gone";
-    acceptor =
-        std::make_unique<Acceptor>(at.loop, socket, [&, captured](std::unique_ptr<Transport> transport) {
-          acceptor.reset();
-          CHECK(captured.size() == 38);
-          at.keep(std::move(transport));
-        });
+    acceptor = at.loop.accept(socket, [&, captured](std::unique_ptr<Transport> transport) {
+      acceptor.reset();
+      CHECK(captured.size() == 38);
+      at.keep(std::move(transport));
+    });
     if (by_queue) CHECK(acceptor->accept_queue() == 1);
     CHECK(at.loop.run_until([&] { return !acceptor; }, kLong));
     CHECK(at.accepted.size() == 1);
-    Acceptor next(at.loop, socket, at.keep);
-    CHECK(next.accept_queue() == 2);
+    const auto next = at.loop.accept(socket, at.keep);
+    CHECK(next->accept_queue() == 2);
   }
 }
 
 TEST_CASE("the socket stays open and listening when the acceptor goes, and another may follow at once") {
   const auto socket = test::listen();
   Accepting at;
-  auto acceptor = std::make_unique<Acceptor>(at.loop, socket, at.keep);
+  auto acceptor = at.loop.accept(socket, at.keep);
   for (size_t i = 1; i <= 3; ++i) {
     acceptor.reset();
-    acceptor = std::make_unique<Acceptor>(at.loop, socket, at.keep);
+    acceptor = at.loop.accept(socket, at.keep);
     const auto client = RawSocket::connect(socket.address());
     CHECK(at.loop.run_until([&] { return at.accepted.size() == i; }, kLong));
   }
@@ -145,8 +144,8 @@ TEST_CASE("loops that share the queue of a Unix socket accept each connection on
   REQUIRE(copy);
   Accepting one;
   Accepting two;
-  const Acceptor first(one.loop, socket, one.keep);
-  const Acceptor second(two.loop, *copy, two.keep);
+  const auto first = one.loop.accept(socket, one.keep);
+  const auto second = two.loop.accept(*copy, two.keep);
   std::vector<RawSocket> sockets;
   std::thread other([&] { two.loop.run(); });
   for (int i = 0; i < 50; ++i) {
@@ -162,7 +161,7 @@ TEST_CASE("loops that share the queue of a Unix socket accept each connection on
 TEST_CASE("an error that is one connection's does not hold up those behind it") {
   const auto socket = test::listen();
   Accepting at;
-  const Acceptor acceptor(at.loop, socket, at.keep);
+  const auto acceptor = at.loop.accept(socket, at.keep);
   accept_errors = {ECONNABORTED, EPROTO, ENETDOWN,   ENOPROTOOPT, EHOSTDOWN, ENONET,
                    EHOSTUNREACH, EPERM,  EOPNOTSUPP, ENETUNREACH, ECONNRESET};
   const auto sockets = clients(socket.address(), accept_errors.size() + 2);
@@ -197,7 +196,7 @@ Duration cpu_time() {
 TEST_CASE("at the descriptor limit clients wait, the loop rests, and all are accepted afterwards") {
   const auto socket = test::listen();
   Accepting at;
-  Acceptor acceptor(at.loop, socket, at.keep);
+  const auto acceptor = at.loop.accept(socket, at.keep);
   const auto sockets = clients(socket.address(), 5);
   {
     const NoDescriptorsLeft limit;
@@ -205,7 +204,7 @@ TEST_CASE("at the descriptor limit clients wait, the loop rests, and all are acc
     at.loop.run_until([] { return false; }, Duration{400});
     CHECK(at.accepted.empty());
     CHECK(cpu_time() - before < Duration{100});
-    CHECK(acceptor.accept_queue() == 0);
+    CHECK(acceptor->accept_queue() == 0);
   }
   CHECK(at.loop.run_until([&] { return at.accepted.size() == 5; }, kLong));
 }
@@ -213,7 +212,7 @@ TEST_CASE("at the descriptor limit clients wait, the loop rests, and all are acc
 TEST_CASE("an acceptor that rests at the descriptor limit may be paused, resumed and destroyed") {
   const auto socket = test::listen();
   Accepting at;
-  auto acceptor = std::make_unique<Acceptor>(at.loop, socket, at.keep);
+  auto acceptor = at.loop.accept(socket, at.keep);
   const auto sockets = clients(socket.address(), 2);
   {
     const NoDescriptorsLeft limit;

@@ -1,4 +1,5 @@
-#include <sluice/net/connector.h>
+// Opens connections, or goes on with those that were opened elsewhere, on one loop.
+#include <sluice/net/loop.h>
 
 #include <cerrno>
 #include <string_view>
@@ -102,28 +103,29 @@ class Connecting {
 
 }  // namespace
 
-Wait connect(Loop& loop, const Address& address, OnConnected on_connected) {
-  return Connecting::start(std::make_unique<Connecting>(loop, address), std::move(on_connected));
+Wait Loop::connect(const Address& address, OnConnected on_connected) {
+  return Connecting::start(std::make_unique<Connecting>(*this, address), std::move(on_connected));
 }
 
 bool is_queue_full(const Error& error) {
   return error.code == ErrorCode::refused && error.message == kQueueFull;
 }
 
-Result<std::unique_ptr<Transport>> adopt(Loop& loop, Descriptor connection) {
+Result<std::unique_ptr<Transport>> Loop::adopt(Descriptor connection) {
   SocketAddress local;
   local.size = sizeof local.storage;
   if (::getsockname(connection.get(), local.get(), &local.size) != 0) {
     return error_of("cannot take over a connection", -errno);
   }
   if (local.storage.ss_family == AF_UNIX) {
-    return StreamTransport::adopt(loop, connection.release(), Address::local(""));
+    return StreamTransport::adopt(*this, connection.release(), Address::local(""));
   }
   SocketAddress peer;
   peer.size = sizeof peer.storage;
   // One that the peer has reset has none any more: to be found out by reading.
   const bool has_peer = ::getpeername(connection.get(), peer.get(), &peer.size) == 0;
-  return StreamTransport::adopt(loop, connection.release(), has_peer ? from_socket_address(peer) : Address());
+  return StreamTransport::adopt(*this, connection.release(),
+                                has_peer ? from_socket_address(peer) : Address());
 }
 
 }  // namespace sluice::net

@@ -1,5 +1,5 @@
 // Opening connections: how it can go, and giving up.
-#include <sluice/net/connector.h>
+#include <sluice/net/loop.h>
 
 #include <sys/resource.h>
 
@@ -15,7 +15,7 @@ using test::kShort;
 Result<std::unique_ptr<Transport>> outcome(Loop& loop, const Address& address) {
   std::optional<Result<std::unique_ptr<Transport>>> told;
   const Wait wait =
-      connect(loop, address, [&](Result<std::unique_ptr<Transport>> how) { told.emplace(std::move(how)); });
+      loop.connect(address, [&](Result<std::unique_ptr<Transport>> how) { told.emplace(std::move(how)); });
   CHECK_FALSE(told);
   REQUIRE(loop.run_until([&] { return told.has_value(); }, kLong));
   CHECK_FALSE(wait);
@@ -85,16 +85,16 @@ TEST_CASE("giving up means that the callback never runs, whatever the outcome wo
   silent.refuse_new_connections();
   for (const Address& address : {nobody(), listening.address(), silent.address(), folder.address(),
                                  *Address::parse("127.255.255.255:1")}) {
-    Wait wait = connect(loop, address, [](Result<std::unique_ptr<Transport>>) { FAIL("given up"); });
+    Wait wait = loop.connect(address, [](Result<std::unique_ptr<Transport>>) { FAIL("given up"); });
     wait.cancel();
-    wait = connect(loop, address, [](Result<std::unique_ptr<Transport>>) { FAIL("given up"); });
+    wait = loop.connect(address, [](Result<std::unique_ptr<Transport>>) { FAIL("given up"); });
     wait = Wait();
     loop.run_until([] { return false; }, kShort);
   }
   // And the loop may go before it has had a turn to clean up.
   for (const Address& address : {nobody(), silent.address(), *Address::parse("127.255.255.255:1")}) {
     Loop brief;
-    Wait wait = connect(brief, address, [](Result<std::unique_ptr<Transport>>) { FAIL("given up"); });
+    Wait wait = brief.connect(address, [](Result<std::unique_ptr<Transport>>) { FAIL("given up"); });
     wait.cancel();
   }
 }
@@ -104,7 +104,7 @@ TEST_CASE("a pending connection waits as long as it is wanted") {
   auto silent = test::listen();
   silent.refuse_new_connections();
   bool told = false;
-  Wait wait = connect(loop, silent.address(), [&](Result<std::unique_ptr<Transport>>) { told = true; });
+  Wait wait = loop.connect(silent.address(), [&](Result<std::unique_ptr<Transport>>) { told = true; });
   loop.run_until([] { return false; }, kShort);
   CHECK(wait);
   CHECK_FALSE(told);
@@ -117,9 +117,9 @@ TEST_CASE("the callback may drop the transport at once, and start another connec
   Wait wait;
   const std::function<void(Result<std::unique_ptr<Transport>>)> again = [&](auto how) {
     CHECK(how);
-    if (++connected < 3) wait = connect(loop, socket.address(), again);
+    if (++connected < 3) wait = loop.connect(socket.address(), again);
   };
-  wait = connect(loop, socket.address(), again);
+  wait = loop.connect(socket.address(), again);
   CHECK(loop.run_until([&] { return connected == 3; }, kLong));
 }
 

@@ -222,7 +222,7 @@ TEST_CASE("a listening socket that was passed on is the same socket, with its qu
     taken->take_file();
     given.reset();
     bool accepted = false;
-    const Acceptor acceptor(ends.loop, *taken, [&](std::unique_ptr<Transport>) { accepted = true; });
+    const auto acceptor = ends.loop.accept(*taken, [&](std::unique_ptr<Transport>) { accepted = true; });
     CHECK(ends.until([&] { return accepted; }));
     const RawSocket another = RawSocket::connect(taken->address());
   }

@@ -122,7 +122,8 @@ void Loop::Impl::start_timer(TimePoint when) const {
 
 Loop::Loop() : Loop(std::make_unique<Impl>()) {}
 
-Loop::Loop(std::unique_ptr<Impl> impl) : Executor(impl->deadlines), impl_(std::move(impl)) {}
+Loop::Loop(std::unique_ptr<Impl> impl)
+    : Executor(impl->deadlines), Network(static_cast<Executor&>(*this)), impl_(std::move(impl)) {}
 
 Loop::~Loop() {
   impl_->end();

@@ -90,7 +90,8 @@ TEST_CASE("tasks that were not run are dropped with the loop, with what they own
   {
     Loop loop;
     std::shared_ptr<Transport> transport;
-    Acceptor acceptor(loop, pair.listening, [&](std::unique_ptr<Transport> t) { transport = std::move(t); });
+    const auto acceptor =
+        loop.accept(pair.listening, [&](std::unique_ptr<Transport> t) { transport = std::move(t); });
     const auto client = test::RawSocket::connect(pair.listening.address());
     REQUIRE(loop.run_until([&] { return transport != nullptr; }, kLong));
     loop.post([owned, transport = std::move(transport)] {});

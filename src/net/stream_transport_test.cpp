@@ -93,7 +93,7 @@ TEST_CASE("another owner goes on with the connection where the kernel stopped ta
     auto connection = pair.a->duplicate();
     REQUIRE(connection);
     pair.a.reset();
-    auto next = adopt(pair.loop, *std::move(connection));
+    auto next = pair.loop.adopt(*std::move(connection));
     REQUIRE(next);
     write(**next, kept);
     write(**next, "and the second");

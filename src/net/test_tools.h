@@ -3,8 +3,6 @@
 #pragma once
 
 #include <sluice/base/check.h>  // before doctest, which has a CHECK of its own
-#include <sluice/net/acceptor.h>
-#include <sluice/net/connector.h>
 #include <sluice/net/listening_socket.h>
 #include <sluice/net/loop.h>
 
@@ -153,19 +151,18 @@ struct Pair {
 
   /// Both ends ours.
   void open() {
-    Acceptor acceptor(loop, listening,
-                      [this](std::unique_ptr<Transport> accepted) { a = std::move(accepted); });
-    const Wait wait =
-        connect(loop, listening.address(), [this](Result<std::unique_ptr<Transport>> connected) {
-          REQUIRE(connected);
-          b = *std::move(connected);
-        });
+    const auto acceptor =
+        loop.accept(listening, [this](std::unique_ptr<Transport> accepted) { a = std::move(accepted); });
+    const Wait wait = loop.connect(listening.address(), [this](Result<std::unique_ptr<Transport>> connected) {
+      REQUIRE(connected);
+      b = *std::move(connected);
+    });
     REQUIRE(loop.run_until([this] { return a && b; }, kLong));
   }
   /// One end ours, the other a plain socket.
   RawSocket open_raw() {
-    Acceptor acceptor(loop, listening,
-                      [this](std::unique_ptr<Transport> accepted) { a = std::move(accepted); });
+    const auto acceptor =
+        loop.accept(listening, [this](std::unique_ptr<Transport> accepted) { a = std::move(accepted); });
     RawSocket raw = RawSocket::connect(listening.address());
     REQUIRE(loop.run_until([this] { return a != nullptr; }, kLong));
     return raw;

@@ -111,8 +111,8 @@ TEST_CASE("a connection that is opened fails, as one that is refused does, and l
     const auto outcome = [&] {
       std::optional<Result<std::unique_ptr<Transport>>> told;
       const Wait wait =
-          connect(pair.loop, pair.listening.address(),
-                  [&](Result<std::unique_ptr<Transport>> how) { told.emplace(std::move(how)); });
+          pair.loop.connect(pair.listening.address(),
+                            [&](Result<std::unique_ptr<Transport>> how) { told.emplace(std::move(how)); });
       REQUIRE(pair.until([&] { return told.has_value(); }));
       return *std::move(told);
     };
@@ -129,8 +129,8 @@ TEST_CASE("a connection that is opened fails, as one that is refused does, and l
 TEST_CASE("an acceptor leaves clients in the queue until there is a place for it") {
   test::Pair pair(Kind::tcp);
   std::optional<Full> full(std::in_place, pair.loop);
-  Acceptor acceptor(pair.loop, pair.listening,
-                    [&](std::unique_ptr<Transport> accepted) { pair.a = std::move(accepted); });
+  const auto acceptor = pair.loop.accept(
+      pair.listening, [&](std::unique_ptr<Transport> accepted) { pair.a = std::move(accepted); });
   const RawSocket raw = RawSocket::connect(pair.listening.address());
   pair.settle();
   CHECK(pair.a == nullptr);

@@ -10,10 +10,10 @@ constexpr size_t kMovedInATurn = 64;  // so that those that stay are served in b
 
 }  // namespace
 
-ServedListeners::ServedListeners(net::Loop& loop, ClientContext& context,
+ServedListeners::ServedListeners(net::Network& network, ClientContext& context,
                                  const wire::MakeServerConnection& make_connection,
                                  std::function<void()> on_accepted)
-    : loop_(loop),
+    : network_(network),
       context_(context),
       make_connection_(make_connection),
       on_accepted_(std::move(on_accepted)) {}
@@ -51,7 +51,7 @@ void ServedListeners::listen(const std::string& id, const net::ListeningSocket& 
   options.local = socket.address();
   share.entrance.configure(options);
   configure(id, share, config());
-  share.entrance.accept_on(loop_, socket);
+  share.entrance.accept_on(network_, socket);
 }
 
 void ServedListeners::stop_accepting(const std::string& id, const net::ListeningSocket& socket) {
@@ -195,7 +195,7 @@ void ServedListeners::move_some() {
     left_.push_back(*connection);
     connection->migrate();
   }
-  loop_.post([this] { move_some(); });
+  network_.executor().post([this] { move_some(); });
 }
 
 /// One that still arrives, when there is one to move. Those that cannot be moved end here.

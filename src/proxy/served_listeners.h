@@ -4,7 +4,7 @@
 
 #include <sluice/config/config.h>
 #include <sluice/entrance/entrance.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/proxy/service.h>
 
 #include <functional>
@@ -24,8 +24,8 @@ namespace sluice::proxy {
 class ServedListeners {
  public:
   /// `on_accepted` runs for each new client.
-  ServedListeners(net::Loop& loop, ClientContext& context, const wire::MakeServerConnection& make_connection,
-                  std::function<void()> on_accepted);
+  ServedListeners(net::Network& network, ClientContext& context,
+                  const wire::MakeServerConnection& make_connection, std::function<void()> on_accepted);
   ~ServedListeners() { close_all(); }
   ServedListeners(const ServedListeners&) = delete;
   ServedListeners& operator=(const ServedListeners&) = delete;
@@ -98,7 +98,7 @@ class ServedListeners {
   void close_arrivals();
   ClientConnection* any_connection();
 
-  net::Loop& loop_;
+  net::Network& network_;
   ClientContext& context_;
   const wire::MakeServerConnection& make_connection_;
   std::function<void()> on_accepted_;

@@ -1,6 +1,5 @@
 #include <sluice/base/memory.h>
 #include <sluice/config/load.h>
-#include <sluice/net/connector.h>
 #include <sluice/proxy/local_generation.h>
 #include <sluice/proxy/service.h>
 #include <sluice/wire/http1_client.h>
@@ -28,10 +27,10 @@ constexpr Duration kGiveBackLast{60'000};
 }  // namespace
 
 struct Service::Impl {
-  Impl(net::Loop& the_loop, ServiceSettings given)
-      : loop(the_loop),
+  Impl(net::Network& the_network, ServiceSettings given)
+      : network(the_network),
         settings(std::move(given)),
-        exchange{.deadlines = loop.deadlines(), .counters = settings.counters, .access = access},
+        exchange{.deadlines = executor.deadlines(), .counters = settings.counters, .access = access},
         clients{.wire = wire,
                 .exchange = exchange,
                 .active_streams = active_streams,
@@ -98,7 +97,7 @@ struct Service::Impl {
     const auto known = pools.find(name);
     auto pool = known != pools.end() ? known->second
                                      : std::make_shared<upstream::Pool>(
-                                           name, loop.deadlines(), settings.worker,
+                                           name, executor.deadlines(), settings.worker,
                                            next.config().server.workers, settings.queue_counts.of(name));
     const std::string& zone = next.config().server.zone;
     if (pool->config() == config && pool->zone() == zone) return pool;
@@ -119,7 +118,7 @@ struct Service::Impl {
   /// In a later turn, even here: the exchange that gives back a lease is in the middle of something.
   void on_room(const std::shared_ptr<upstream::BackendState>& state, unsigned worker) {
     if (worker != settings.worker) return settings.on_room(state, worker);
-    loop.post([this, state] { backend_has_room(*state); });
+    executor.post([this, state] { backend_has_room(*state); });
   }
 
   void backend_has_room(const upstream::BackendState& state) {
@@ -132,7 +131,7 @@ struct Service::Impl {
   void drain_generation(std::list<LocalGeneration>::iterator old, Duration bound) {
     const uint64_t number = old->shared->number();
     old->drain_bound.set_callback([this, old] { end_drain(*old, generations.back(), settings.worker); });
-    loop.deadlines().arm(old->drain_bound, bound);
+    executor.deadlines().arm(old->drain_bound, bound);
     old->shared->gate(settings.worker).close([this, old, number] {
       generations.erase(old);
       settings.on_generation_drained(number);
@@ -167,7 +166,7 @@ struct Service::Impl {
   /// It was counted as accepted where it was, and a tunnel's request, which has to come to an end, too.
   void take(MigratedConnection moved, bool to_stay) {
     if (moved.record.tunnel) settings.counters.taken.add();
-    auto transport = net::adopt(loop, std::move(moved.client));
+    auto transport = network.adopt(std::move(moved.client));
     if (!transport && moved.record.tunnel) settings.counters.end(observe::Disposition::failed_stopped);
     if (!transport) return;
     ++connections;
@@ -201,11 +200,11 @@ struct Service::Impl {
     if (connections < give_back_below) {
       // In steps, down to the last few: blocks in use hold back the free memory around them.
       give_back_below = connections / 4;
-      loop.post(give_back_free_memory);
+      executor.post(give_back_free_memory);
       give_back_after = kGiveBackFirst;
-      loop.deadlines().arm(give_back_later, give_back_after);
+      executor.deadlines().arm(give_back_later, give_back_after);
     }
-    if (connections == 0 && on_empty) loop.post(std::exchange(on_empty, nullptr));
+    if (connections == 0 && on_empty) executor.post(std::exchange(on_empty, nullptr));
     client_bound.leave();
   }
 
@@ -215,7 +214,7 @@ struct Service::Impl {
     if (connections >= kManyConnections / 4) return;  // Clients have come back, and would wait for it.
     give_back_free_memory();
     give_back_after *= 2;
-    if (give_back_after <= kGiveBackLast) loop.deadlines().arm(give_back_later, give_back_after);
+    if (give_back_after <= kGiveBackLast) executor.deadlines().arm(give_back_later, give_back_after);
   }
 
   void log_access_to(std::shared_ptr<observe::AccessSink> sink) {
@@ -226,21 +225,24 @@ struct Service::Impl {
   /// What a quiet worker has logged is not kept back for long.
   void flush_access_log() {
     access.flush();
-    if (access.is_on()) loop.deadlines().arm(flush_access, kAccessLogFlush);
+    if (access.is_on()) executor.deadlines().arm(flush_access, kAccessLogFlush);
   }
 
   void when_empty(std::function<void()> callback) {
-    if (callback && connections == 0) return loop.post(std::move(callback));
+    if (callback && connections == 0) return executor.post(std::move(callback));
     on_empty = std::move(callback);
   }
 
-  net::Loop& loop;
+  net::Network& network;
+  Executor& executor = network.executor();
   ServiceSettings settings;
-  wire::ServerContext wire{
-      .deadlines = loop.deadlines(), .settings = {}, .readings = FreeList<wire::RequestReading>(), .out = {}};
+  wire::ServerContext wire{.deadlines = executor.deadlines(),
+                           .settings = {},
+                           .readings = FreeList<wire::RequestReading>(),
+                           .out = {}};
   http::HeadLimits response_limits = wire::kResponseLimits;  // also on connections that are open
-  upstream::Connector connector = upstream::socket_connector(loop, [this](auto transport) {
-    return std::make_unique<wire::Http1ClientConnection>(std::move(transport), loop.deadlines(), wire.out,
+  upstream::Connector connector = upstream::network_connector(network, [this](auto transport) {
+    return std::make_unique<wire::Http1ClientConnection>(std::move(transport), executor.deadlines(), wire.out,
                                                          response_limits);
   });
   observe::AccessLog access;
@@ -250,18 +252,18 @@ struct Service::Impl {
   ClientContext clients;
   std::list<LocalGeneration> generations;  // the newest last
   std::map<std::string, std::shared_ptr<upstream::Pool>, std::less<>> pools;
-  ServedListeners listeners{loop, clients, settings.make_connection, [this] { on_accepted(); }};
+  ServedListeners listeners{network, clients, settings.make_connection, [this] { on_accepted(); }};
   std::function<void()> on_empty;
   uint64_t connections = 0;
   uint64_t give_back_below = 0;  // so few left after there were many: memory goes back to the system
   Duration give_back_after{};    // ... and again, so much later
   Deadline give_back_later{[this] { give_back_again(); }};
-  ClientBound client_bound{loop, settings, wire.resting,
+  ClientBound client_bound{executor, settings, wire.resting,
                            [this](bool paused) { paused ? listeners.pause() : listeners.resume(); }};
 };
 
-Service::Service(net::Loop& loop, ServiceSettings settings)
-    : impl_(std::make_unique<Impl>(loop, std::move(settings))) {}
+Service::Service(net::Network& network, ServiceSettings settings)
+    : impl_(std::make_unique<Impl>(network, std::move(settings))) {}
 
 Service::~Service() = default;
 

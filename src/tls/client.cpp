@@ -26,10 +26,10 @@ void expect(SSL& ssl, const std::string& name) {
 /// Owns itself until the handshake is over, or the Wait is dropped.
 class Securing {
  public:
-  Securing(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
+  Securing(net::Network& network, std::unique_ptr<net::Transport> plain, SslPtr ssl,
            std::shared_ptr<const ClientContext> context, const Peer& server)
-      : transport_(std::make_unique<TlsTransport>(loop, std::move(plain), std::move(ssl), std::move(context),
-                                                  server)),
+      : transport_(std::make_unique<TlsTransport>(network, std::move(plain), std::move(ssl),
+                                                  std::move(context), server)),
         pending_([this] { self_.reset(); }) {}
   /// Nothing within was lost when it ends here, and an orderly close would leave TIME_WAIT behind.
   ~Securing() {
@@ -59,12 +59,12 @@ class Securing {
 
 }  // namespace
 
-Wait secure(net::Loop& loop, std::shared_ptr<const ClientContext> context,
+Wait secure(net::Network& network, std::shared_ptr<const ClientContext> context,
             std::unique_ptr<net::Transport> plain, const Peer& server, OnSecured on_secured) {
   SslPtr ssl = TlsTransport::client_of(*context);
   expect(*ssl, server.name);
   return Securing::start(
-      std::make_unique<Securing>(loop, std::move(plain), std::move(ssl), std::move(context), server),
+      std::make_unique<Securing>(network, std::move(plain), std::move(ssl), std::move(context), server),
       std::move(on_secured));
 }
 

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <sluice/base/check.h>  // before doctest, which has a CHECK of its own
-#include <sluice/net/acceptor.h>
-#include <sluice/net/connector.h>
+#include <sluice/net/loop.h>
 #include <sluice/tls/client.h>
 
 #include <memory>
@@ -41,8 +40,8 @@ struct Pair {
   Pair() { connect(); }
 
   void connect() {
-    net::Acceptor acceptor(loop, socket, [this](auto accepted) { plain_server = std::move(accepted); });
-    const Wait wait = net::connect(loop, socket.address(), [this](auto connected) {
+    const auto acceptor = loop.accept(socket, [this](auto accepted) { plain_server = std::move(accepted); });
+    const Wait wait = loop.connect(socket.address(), [this](auto connected) {
       REQUIRE(connected);
       plain_client = *std::move(connected);
     });

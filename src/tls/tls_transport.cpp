@@ -23,9 +23,9 @@ Error broken_off() {
 
 }  // namespace
 
-TlsTransport::TlsTransport(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
+TlsTransport::TlsTransport(net::Network& network, std::unique_ptr<net::Transport> plain, SslPtr ssl,
                            std::shared_ptr<const void> context, Peer peer)
-    : loop_(loop),
+    : network_(network),
       plain_(std::move(plain)),
       context_(std::move(context)),
       server_(std::move(peer)),
@@ -55,13 +55,13 @@ SslPtr TlsTransport::client_of(const ClientContext& context) {
 void TlsTransport::handshake(std::function<void(Result<void>)> on_done) {
   on_done_ = std::move(on_done);
   take_up_session();
-  loop_.run_later(later_);
+  network_.executor().run_later(later_);
 }
 
 void TlsTransport::take_up_session() {
   if (!server_.session || !server_.session->has_ticket()) return;
   Session::Impl& session = *server_.session->impl_;
-  if (loop_.clock().now() - session.verified >= Session::kLongest) return session.kept.reset();
+  if (network_.executor().clock().now() - session.verified >= Session::kLongest) return session.kept.reset();
   SSL_set_session(ssl_.get(), session.kept.get());
 }
 
@@ -69,7 +69,7 @@ int TlsTransport::on_new_session(SSL* ssl, SSL_SESSION* session) {
   const auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
   if (self == nullptr || !self->server_.session) return 0;
   Session::Impl& kept = *self->server_.session->impl_;
-  if (!self->resumed()) kept.verified = self->loop_.clock().now();
+  if (!self->resumed()) kept.verified = self->network_.executor().clock().now();
   kept.kept.reset(session);
   return 1;  // It is ours now.
 }
@@ -94,7 +94,7 @@ void TlsTransport::finish_handshake(Result<void> how) {
 
 void TlsTransport::start_reading(net::Reader& reader) {
   reader_ = &reader;
-  if (has_something()) return loop_.run_later(later_);
+  if (has_something()) return network_.executor().run_later(later_);
   read_plain();
 }
 
@@ -134,7 +134,7 @@ void TlsTransport::on_end(Result<void> how) {
 void TlsTransport::deliver() {
   const Alive::Watch watch(alive_);
   while (reader_ != nullptr && !end_) {
-    const auto scratch = loop_.scratch();  // What has come is in `in_` by now.
+    const auto scratch = network_.scratch();  // What has come is in `in_` by now.
     ERR_clear_error();
     const int count = SSL_read(ssl_.get(), scratch.data(), static_cast<int>(scratch.size()));
     if (count > 0) {
@@ -217,7 +217,7 @@ net::Flow TlsTransport::flush() {
 
 Wait TlsTransport::when_writable(std::function<void(Result<void>)> callback) {
   if (!end_ || *end_) return plain_->when_writable(std::move(callback));
-  loop_.run_later(later_);
+  network_.executor().run_later(later_);
   return writable_.wait(std::move(callback));
 }
 
@@ -244,7 +244,7 @@ void TlsTransport::tell_later() {
   }
   const bool is_broken = end_ && !*end_ && writable_.is_waited_for();
   if (reader_ != nullptr) {
-    if (is_broken) loop_.run_later(later_);
+    if (is_broken) network_.executor().run_later(later_);
     return deliver();
   }
   if (is_broken) writable_.fire(*end_);

@@ -3,7 +3,7 @@
 
 #include <sluice/base/alive.h>
 #include <sluice/base/later.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/net/transport.h>
 #include <sluice/tls/client.h>
 
@@ -21,7 +21,7 @@ namespace sluice::tls {
 class TlsTransport final : public net::Transport, private net::Reader {
  public:
   /// `ssl` has its side and the name to verify set; `context` is what it borrows from.
-  TlsTransport(net::Loop& loop, std::unique_ptr<net::Transport> plain, SslPtr ssl,
+  TlsTransport(net::Network& network, std::unique_ptr<net::Transport> plain, SslPtr ssl,
                std::shared_ptr<const void> context, Peer peer);
   ~TlsTransport() override;
 
@@ -72,7 +72,7 @@ class TlsTransport final : public net::Transport, private net::Reader {
     return end_ || plain_end_ || BIO_pending(in_) > 0 || SSL_has_pending(ssl_.get()) == 1;
   }
 
-  net::Loop& loop_;
+  net::Network& network_;
   std::unique_ptr<net::Transport> plain_;
   std::shared_ptr<const void> context_;
   Peer server_;

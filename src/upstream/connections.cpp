@@ -21,13 +21,13 @@ std::string preface_of(const StreamRequest& request) {
 
 }  // namespace
 
-Connector socket_connector(net::Loop& loop, wire::ClientCodec codec) {
-  return {.deadlines = loop.deadlines(),
+Connector network_connector(net::Network& network, wire::ClientCodec codec) {
+  return {.deadlines = network.executor().deadlines(),
           .connect =
-              [&loop](const Address& address, net::OnConnected on_connected) {
-                return net::connect(loop, address, std::move(on_connected));
+              [&network](const Address& address, net::OnConnected on_connected) {
+                return network.connect(address, std::move(on_connected));
               },
-          .adopt = [&loop](net::Descriptor connection) { return net::adopt(loop, std::move(connection)); },
+          .adopt = [&network](net::Descriptor connection) { return network.adopt(std::move(connection)); },
           .codec = std::move(codec)};
 }
 

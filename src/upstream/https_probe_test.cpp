@@ -59,8 +59,8 @@ class SecureOrigin {
   net::ListeningSocket socket_ =
       *net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone);
   std::list<Visitor> visitors_;
-  net::Acceptor acceptor_{loop_, socket_,
-                          [this](auto plain) { visitors_.emplace_back(*this, std::move(plain)); }};
+  std::unique_ptr<net::Acceptor> acceptor_ =
+      loop_.accept(socket_, [this](auto plain) { visitors_.emplace_back(*this, std::move(plain)); });
 };
 
 config::Health trusting(config::ProbeTls tls = {}) {

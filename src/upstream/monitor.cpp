@@ -8,12 +8,13 @@
 
 namespace sluice::upstream {
 
-Monitor::Monitor(net::Loop& loop, Log& log, OnChecked on_checked, uint64_t seed, OnTransition on_transition)
-    : loop_(loop),
+Monitor::Monitor(net::Network& network, Log& log, OnChecked on_checked, uint64_t seed,
+                 OnTransition on_transition)
+    : network_(network),
       log_(log),
       on_checked_(std::move(on_checked)),
       on_transition_(std::move(on_transition)),
-      schedule_(loop.deadlines(), seed) {}
+      schedule_(network.executor().deadlines(), seed) {}
 
 Monitor::~Monitor() {
   schedule_.close();
@@ -108,7 +109,7 @@ void Monitor::tell(const Transition& transition) {
 
 /// That is our own trouble, and likely to be every backend's turn: one line is enough.
 void Monitor::tell_not_asked(const MonitoredBackend& watched, const std::string& cause) {
-  const TimePoint now = loop_.clock().now();
+  const TimePoint now = network_.executor().clock().now();
   if (now < next_complaint_) return;
   next_complaint_ = now + MonitoredBackend::kComplain;
   const BackendState& state = watched.state();

@@ -1,4 +1,5 @@
 // What control makes of evidence, in pools without probes: each change is reported once, with its cause.
+#include <sluice/net/loop.h>
 #include <sluice/upstream/monitor.h>
 
 #include <memory>

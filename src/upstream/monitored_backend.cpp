@@ -75,7 +75,7 @@ void Monitor::MonitoredBackend::apply_evidence(const Evidence& evidence) {
   const std::string cause = words(evidence, pool().ejection.failures);
   if (!monitor_.may_be_ejected(*this)) return complain(cause);
   const Duration time = ejection_.begin(now(), pool().ejection);
-  monitor_.loop_.deadlines().arm(ejection_over_, time);
+  monitor_.network_.executor().deadlines().arm(ejection_over_, time);
   show(cause);
 }
 
@@ -97,7 +97,7 @@ void Monitor::MonitoredBackend::clear(const std::string& why) {
 void Monitor::MonitoredBackend::restore(const HealthRecord& standing) {
   if (pool().ejection.enabled) {
     ejection_.recall(now(), standing.ejections, standing.ejected);
-    if (is_ejected()) monitor_.loop_.deadlines().arm(ejection_over_, standing.ejected);
+    if (is_ejected()) monitor_.network_.executor().deadlines().arm(ejection_over_, standing.ejected);
   }
   const bool is_held = standing.held_draining > Duration::zero() && !pool().drain_header.name.empty();
   if (is_held) hold_draining(standing.held_draining, standing.cause);
@@ -129,7 +129,7 @@ void Monitor::MonitoredBackend::hold_draining() {
 
 void Monitor::MonitoredBackend::hold_draining(Duration hold, const std::string& cause) {
   said_.begin(now(), hold);
-  monitor_.loop_.deadlines().arm(hold_over_, hold);
+  monitor_.network_.executor().deadlines().arm(hold_over_, hold);
   health_.record({.kind = ProbeResult::Kind::draining, .cause = cause});
   show(cause);
 }
@@ -180,7 +180,7 @@ void Monitor::MonitoredBackend::start_probe() {
     return tell();
   }
   unknown_since_.reset();
-  probing_ = probe(monitor_.loop_, monitor_.lingering_, target_.state->address(), spec_, session_,
+  probing_ = probe(monitor_.network_, monitor_.lingering_, target_.state->address(), spec_, session_,
                    [this](ProbeResult result) { on_result(result); });
 }
 

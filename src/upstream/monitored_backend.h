@@ -67,7 +67,7 @@ class Monitor::MonitoredBackend {
 
  private:
   const config::Health& settings() const { return spec_->health(); }
-  TimePoint now() const { return monitor_.loop_.clock().now(); }
+  TimePoint now() const { return monitor_.network_.executor().clock().now(); }
 
   // ---- what traffic says
 

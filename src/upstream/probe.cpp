@@ -2,7 +2,6 @@
 #include <sluice/http/head_decoder.h>
 #include <sluice/http/lookup.h>
 #include <sluice/http/proxy_protocol.h>
-#include <sluice/net/connector.h>
 #include <sluice/upstream/probe.h>
 #include <sluice/wire/fetch.h>
 
@@ -24,21 +23,22 @@ constexpr http::HeadLimits kProbeLimits{.bytes = size_t{16} * 1024 * 1024, .fiel
 /// to `lingering` then, when the backend may still be writing.
 class Probe final : private wire::FetchHandler {
  public:
-  Probe(net::Loop& loop, Lingering& lingering, const Address& backend,
+  Probe(net::Network& network, Lingering& lingering, const Address& backend,
         std::shared_ptr<const ProbeSpec> question, std::shared_ptr<tls::Session> session)
-      : loop_(loop),
+      : network_(network),
         spec_(std::move(question)),
         session_(std::move(session)),
         target_(spec_->target(backend)),
         preface_(spec_->preface(target_, backend)),
-        fetch_(loop.deadlines(), lingering, {.time = health().timeout, .head = kProbeLimits}, *this),
+        fetch_(network.executor().deadlines(), lingering, {.time = health().timeout, .head = kProbeLimits},
+               *this),
         pending_([this] { const auto self = std::move(self_); }) {}
 
   static Wait start(std::unique_ptr<Probe> self, std::function<void(ProbeResult)> on_result) {
     Probe& probe = *self;
     probe.self_ = std::move(self);
-    probe.connecting_ = net::connect(probe.loop_, probe.target_,
-                                     [&probe](auto transport) { probe.on_connected(std::move(transport)); });
+    probe.connecting_ = probe.network_.connect(
+        probe.target_, [&probe](auto transport) { probe.on_connected(std::move(transport)); });
     return probe.pending_.wait(std::move(on_result));
   }
 
@@ -64,7 +64,7 @@ class Probe final : private wire::FetchHandler {
   void secure(std::unique_ptr<net::Transport> plain) {
     if (!spec_->trust()) return fail(spec_->trust().error().message);
     const tls::Peer server{.name = spec_->server_name(target_), .session = session_};
-    connecting_ = tls::secure(loop_, *spec_->trust(), std::move(plain), server, [this](auto secured) {
+    connecting_ = tls::secure(network_, *spec_->trust(), std::move(plain), server, [this](auto secured) {
       if (!secured) return fail(std::string(secured.error().message));
       ask(*std::move(secured));
     });
@@ -111,7 +111,7 @@ class Probe final : private wire::FetchHandler {
     pending_.fire(std::move(result));
   }
 
-  net::Loop& loop_;
+  net::Network& network_;
   std::shared_ptr<const ProbeSpec> spec_;
   std::shared_ptr<tls::Session> session_;
   Address target_;
@@ -167,11 +167,11 @@ std::string ProbeSpec::server_name(const Address& target) const {
   return target.is_local() ? std::string() : target.ip_text();
 }
 
-Wait probe(net::Loop& loop, Lingering& lingering, const Address& backend,
+Wait probe(net::Network& network, Lingering& lingering, const Address& backend,
            std::shared_ptr<const ProbeSpec> question, std::shared_ptr<tls::Session> session,
            std::function<void(ProbeResult)> on_result) {
   return Probe::start(
-      std::make_unique<Probe>(loop, lingering, backend, std::move(question), std::move(session)),
+      std::make_unique<Probe>(network, lingering, backend, std::move(question), std::move(session)),
       std::move(on_result));
 }
 

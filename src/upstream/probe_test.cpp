@@ -1,4 +1,6 @@
 // One probe, against origins that answer in all kinds of ways.
+#include "base/held_executor.h"
+#include "net/memory_network.h"
 #include "upstream/body_search.h"
 #include "upstream/test_probes.h"
 
@@ -52,6 +54,38 @@ TEST_CASE("a probe fails by what is no answer, and says what came instead") {
   const Address nobody = gone->address();
   gone.reset();
   CHECK(ask(loop, nobody, {}) == "failed: connection refused");
+}
+
+/// A probe with a second for all, on a network in memory.
+struct HeldProbe {
+  HeldExecutor executor;
+  net::MemoryNetwork network{executor};
+  Lingering lingering;
+  std::string cause;
+  Wait wait = probe(network, lingering, *Address::parse("192.0.2.9:9001"),
+                    std::make_shared<const ProbeSpec>(config::Health{.timeout = Duration{1000}}), nullptr,
+                    [this](ProbeResult got) { cause = std::move(got.cause); });
+};
+
+TEST_CASE("a backend that does not accept in time fails, and is not connected to any more") {
+  HeldProbe held;
+  CHECK(held.network.dialing() == " 9001");
+  held.executor.pass(Duration{999});
+  CHECK(held.cause == "");
+  held.executor.pass(Duration{2});
+  CHECK(held.cause == "timed out after 1000ms");
+  CHECK(held.network.dialing() == "");
+}
+
+TEST_CASE("the time to connect and the time to answer are one") {
+  HeldProbe held;
+  held.executor.pass(Duration{600});
+  const net::MemoryTransport& backend = held.network.answer();
+  CHECK(backend.written.starts_with("GET /ping HTTP/1.1\r\nHost: 192.0.2.9:9001\r\n"));
+  held.executor.pass(Duration{399});
+  CHECK(held.cause == "");
+  held.executor.pass(Duration{2});
+  CHECK(held.cause == "GET /ping: timed out after 1000ms");
 }
 
 const config::Health kReady{.body = "ready"};

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <sluice/base/check.h>  // before doctest, which has a CHECK of its own
-#include <sluice/net/acceptor.h>
 #include <sluice/net/loop.h>
 #include <sluice/upstream/probe.h>
 
@@ -37,8 +36,8 @@ class Origin {
         pieces_(std::move(pieces)),
         then_(then),
         socket_(*net::ListeningSocket::open(*Address::parse("127.0.0.1:0"), net::Sharing::alone)),
-        acceptor_(loop, socket_,
-                  [this](auto transport) { visitors_.emplace_back(*this, std::move(transport)); }) {}
+        acceptor_(loop.accept(
+            socket_, [this](auto transport) { visitors_.emplace_back(*this, std::move(transport)); })) {}
 
   /// From the next visitor on.
   void answer(const std::string& answer) { pieces_ = {answer}; }
@@ -97,7 +96,7 @@ class Origin {
   Then then_;
   net::ListeningSocket socket_;
   std::list<Visitor> visitors_;
-  net::Acceptor acceptor_;
+  std::unique_ptr<net::Acceptor> acceptor_;
 };
 
 /// While it lives this process can open nothing.

@@ -6,7 +6,7 @@
 #include <sluice/config/config.h>
 #include <sluice/control/server.h>
 #include <sluice/net/listening_socket.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/takeover/handover.h>
 #include <sluice/takeover/probation.h>
 
@@ -21,11 +21,13 @@ class AdminServer {
   /// Listens on the Unix socket that `settings` name, with the permissions that they give. Makes its
   /// directory if that is all that is missing. A stale file is replaced; a live one is an error of code
   /// conflict. Commands are answered once serve() is called.
-  static Result<std::unique_ptr<AdminServer>> open(net::Loop& loop, Log& log, const config::Server& settings);
+  static Result<std::unique_ptr<AdminServer>> open(net::Network& network, Log& log,
+                                                   const config::Server& settings);
   /// What of open() depends on this system alone: an error names a group that is not there.
   static Result<void> check(const config::Server& settings);
   /// On a socket that another process has opened. Its file gets the permissions with serve().
-  static Result<std::unique_ptr<AdminServer>> adopt(net::Loop& loop, Log& log, net::ListeningSocket socket,
+  static Result<std::unique_ptr<AdminServer>> adopt(net::Network& network, Log& log,
+                                                    net::ListeningSocket socket,
                                                     const config::Server& settings);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;

@@ -6,7 +6,7 @@
 #include <sluice/base/address.h>
 #include <sluice/base/clock.h>
 #include <sluice/base/result.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 
 #include <functional>
 #include <memory>
@@ -30,7 +30,7 @@ struct DemoAppOptions {
 /// does from now on). /echo takes at most 128 MiB; other bodies are read and dropped.
 class DemoApp {
  public:
-  static Result<std::unique_ptr<DemoApp>> start(net::Loop& loop, DemoAppOptions options);
+  static Result<std::unique_ptr<DemoApp>> start(net::Network& network, DemoAppOptions options);
   ~DemoApp();
   DemoApp(const DemoApp&) = delete;
   DemoApp& operator=(const DemoApp&) = delete;

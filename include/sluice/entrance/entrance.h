@@ -2,9 +2,8 @@
 #pragma once
 
 #include <sluice/entrance/arrival.h>
-#include <sluice/net/acceptor.h>
 #include <sluice/net/listening_socket.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/wire/server_connection.h>
 #include <sluice/wire/server_context.h>
 
@@ -51,7 +50,7 @@ class Entrance final : private ArrivalOwner {
   const ListenerOptions& options() const { return options_; }
 
   /// Accepts on `socket`, which stays its owner's, until leave() or stop().
-  void accept_on(net::Loop& loop, const net::ListeningSocket& socket);
+  void accept_on(net::Network& network, const net::ListeningSocket& socket);
   void leave(const net::ListeningSocket& socket) { acceptors_.erase(&socket); }
   void stop() { acceptors_.clear(); }
   void pause();
@@ -81,7 +80,7 @@ class Entrance final : private ArrivalOwner {
   const wire::MakeServerConnection& make_connection_;
   EntranceOwner& owner_;
   ListenerOptions options_;
-  std::map<const net::ListeningSocket*, net::Acceptor> acceptors_;
+  std::map<const net::ListeningSocket*, std::unique_ptr<net::Acceptor>> acceptors_;
   List<Arrival, &Arrival::list_hook> arrivals_;  // which own themselves
 };
 

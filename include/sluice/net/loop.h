@@ -1,8 +1,9 @@
-// One thread's event loop over libuv: the executor of the real program, which sleeps until a socket, a timer
-// or another thread has something for it.
+// One thread's event loop over libuv: the executor and the network of the real program, which sleeps until a
+// socket, a timer or another thread has something for it.
 #pragma once
 
 #include <sluice/base/executor.h>
+#include <sluice/net/network.h>
 
 #include <functional>
 #include <memory>
@@ -15,7 +16,7 @@ namespace sluice::net {
 /// One thread's, but for post(). Everything on it is destroyed before it: its destructor runs the loop until
 /// the last handle has closed and CHECKs that none is left, so every test of something on a loop is a leak
 /// test.
-class Loop final : public Executor {
+class Loop final : public Executor, public Network {
  public:
   Loop();
   ~Loop();
@@ -30,8 +31,12 @@ class Loop final : public Executor {
   void post(std::function<void()> task) override;
   void run_later(Later& later) override;
 
-  /// The loop's one read buffer (64 KiB): valid until the next read on this loop.
-  std::span<char> scratch();
+  [[nodiscard]] std::unique_ptr<Acceptor> accept(const ListeningSocket& socket,
+                                                 Acceptor::OnConnection on_connection,
+                                                 Acceptor::Reserve reserve = Acceptor::Reserve::use) override;
+  [[nodiscard]] Wait connect(const Address& address, OnConnected on_connected) override;
+  Result<std::unique_ptr<Transport>> adopt(Descriptor connection) override;
+  std::span<char> scratch() override;
 
   /// For net/ only.
   uv_loop_s* raw();

@@ -4,7 +4,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/entrance/client_counts.h>
 #include <sluice/net/listening_socket.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/observe/access_log.h>
 #include <sluice/observe/account.h>
 #include <sluice/observe/worker_counters.h>
@@ -51,7 +51,7 @@ struct ServiceSettings {
 /// One worker's; on its thread alone. Destroying it drops every connection.
 class Service {
  public:
-  Service(net::Loop& loop, ServiceSettings settings);
+  Service(net::Network& network, ServiceSettings settings);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;

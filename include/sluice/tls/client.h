@@ -4,7 +4,7 @@
 #include <sluice/base/clock.h>
 #include <sluice/base/result.h>
 #include <sluice/base/wait.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/net/transport.h>
 
 #include <functional>
@@ -67,7 +67,7 @@ using OnSecured = std::function<void(Result<std::unique_ptr<net::Transport>>)>;
 /// within; or why there is none: the certificate (code denied), what speaks no TLS there (malformed), an end
 /// (closed) or the error of `plain`, which is reset then. Never before it has returned. Dropping the Wait
 /// gives up, and resets it, too. No bound in time of its own.
-[[nodiscard]] Wait secure(net::Loop& loop, std::shared_ptr<const ClientContext> context,
+[[nodiscard]] Wait secure(net::Network& network, std::shared_ptr<const ClientContext> context,
                           std::unique_ptr<net::Transport> plain, const Peer& server, OnSecured on_secured);
 
 }  // namespace sluice::tls

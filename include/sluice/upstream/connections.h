@@ -7,7 +7,7 @@
 #include <sluice/base/list.h>
 #include <sluice/base/wait.h>
 #include <sluice/config/config.h>
-#include <sluice/net/connector.h>
+#include <sluice/net/network.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/idle_lifetime.h>
 #include <sluice/wire/client_connection.h>
@@ -35,16 +35,16 @@ using StreamPtr = std::unique_ptr<wire::ClientStream, CloseStream>;
 /// theirs. Outlives the connections.
 struct Connector {
   Deadlines& deadlines;
-  /// As net::connect().
+  /// As net::Network::connect().
   std::function<Wait(const Address& address, net::OnConnected on_connected)> connect;
-  /// As net::adopt().
+  /// As net::Network::adopt().
   std::function<Result<std::unique_ptr<net::Transport>>(net::Descriptor connection)> adopt;
   /// What is spoken on them.
   wire::ClientCodec codec;
 };
 
-/// Over sockets. The loop outlives the connections.
-Connector socket_connector(net::Loop& loop, wire::ClientCodec codec);
+/// Over sockets, or what the network has instead. It outlives the connections.
+Connector network_connector(net::Network& network, wire::ClientCodec codec);
 
 /// Which streams will do for a request.
 struct StreamRequest {

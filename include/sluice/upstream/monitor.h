@@ -4,7 +4,7 @@
 
 #include <sluice/base/log.h>
 #include <sluice/config/config.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/upstream/backend_state.h>
 #include <sluice/upstream/evidence.h>
 #include <sluice/upstream/health_record.h>
@@ -29,7 +29,7 @@ struct Target {
   std::shared_ptr<const config::Pool> pool;
 };
 
-/// Control's loop's. Destroying it ends all probes.
+/// Control's thread's. Destroying it ends all probes.
 class Monitor {
  public:
   /// A probe that traffic asked for has looked, or the state has changed.
@@ -38,7 +38,8 @@ class Monitor {
   using OnTransition = std::function<void(const Transition&)>;
 
   /// `seed` is for the times of probes.
-  Monitor(net::Loop& loop, Log& log, OnChecked on_checked, uint64_t seed, OnTransition on_transition = {});
+  Monitor(net::Network& network, Log& log, OnChecked on_checked, uint64_t seed,
+          OnTransition on_transition = {});
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
@@ -81,7 +82,7 @@ class Monitor {
   std::shared_ptr<const ProbeSpec> question_for(const std::shared_ptr<const config::Pool>& pool,
                                                 Questions& questions) const;
 
-  net::Loop& loop_;
+  net::Network& network_;
   Log& log_;
   OnChecked on_checked_;
   OnTransition on_transition_;

@@ -4,7 +4,7 @@
 #include <sluice/base/address.h>
 #include <sluice/base/wait.h>
 #include <sluice/config/config.h>
-#include <sluice/net/loop.h>
+#include <sluice/net/network.h>
 #include <sluice/tls/client.h>
 #include <sluice/upstream/health.h>
 #include <sluice/wire/lingering.h>
@@ -58,7 +58,7 @@ class ProbeSpec {
 /// the backend's. tcp: a connection is enough. Without a descriptor for it the backend was not asked. Never
 /// calls back before it has returned. `lingering` outlives the Wait: it gets the connection at the verdict,
 /// or when the Wait is dropped, until the backend has closed it or health.timeout is over.
-[[nodiscard]] Wait probe(net::Loop& loop, Lingering& lingering, const Address& backend,
+[[nodiscard]] Wait probe(net::Network& network, Lingering& lingering, const Address& backend,
                          std::shared_ptr<const ProbeSpec> question, std::shared_ptr<tls::Session> session,
                          std::function<void(ProbeResult)> on_result);
 
