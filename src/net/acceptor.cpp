@@ -51,6 +51,7 @@ class SocketAcceptor final : public Acceptor {
  public:
   SocketAcceptor(Loop& loop, const ListeningSocket& socket, OnConnection callback, Reserve reserve)
       : loop_(loop),
+        deadlines_(loop.deadlines()),
         descriptor_(socket.descriptor()),
         is_local_(socket.address().is_local()),
         keeps_reserve_(reserve == Reserve::keep),
@@ -141,10 +142,11 @@ class SocketAcceptor final : public Acceptor {
   /// Out of descriptors, memory or places in the loop: the kernel's queue holds the clients meanwhile.
   void pause_at_limit() {
     watching_.stop();
-    if (!paused_) loop_.deadlines().arm(again_, kPauseAtLimit);
+    if (!paused_) deadlines_.arm(again_, kPauseAtLimit);
   }
 
   Loop& loop_;
+  Deadlines& deadlines_;  // Had from the start: UBSan cannot look the loop's type up without a descriptor.
   int descriptor_;
   bool is_local_;
   bool keeps_reserve_;
