@@ -377,6 +377,40 @@ TEST_CASE("an attempt that is dropped calls nothing back, and gives up its conne
   CHECK(run.said == before);
 }
 
+TEST_CASE("a response may say that its backend drains, in the field that the pool has for it") {
+  TestAttempt run({.pool = {.drain_header = {.name = "X-Drain"}}});
+  run.dial();
+  SUBCASE("it drains") {
+    run.backend->answer("HTTP/1.1 200 OK\r\nx-drain: yes\r\nContent-Length: 0\r\n\r\n");
+    CHECK(run.attempt->heed_drain_header(*run.answer));
+    CHECK(run.attempt->is_last());
+  }
+  SUBCASE("it goes on") {
+    run.backend->answer("HTTP/1.1 200 OK\r\nX-Drain: 0\r\nContent-Length: 0\r\n\r\n");
+    CHECK(run.attempt->heed_drain_header(*run.answer));
+    CHECK_FALSE(run.attempt->is_last());
+  }
+  SUBCASE("nothing") {
+    run.backend->answer(kOk);
+    CHECK_FALSE(run.attempt->heed_drain_header(*run.answer));
+    CHECK_FALSE(run.attempt->is_last());
+  }
+}
+
+TEST_CASE("how long a response took is measured where the balance goes by it, but not of an error") {
+  for (const auto policy : {config::BalancePolicy::random_two, config::BalancePolicy::round_robin}) {
+    for (const int status : {200, 500}) {
+      CAPTURE(status);
+      TestAttempt run({.pool = {.balance = {.policy = policy}}});
+      run.dial();
+      run.worker.pass(seconds(2));
+      run.attempt->measure(status);
+      const bool is_measured = policy == config::BalancePolicy::random_two && status == 200;
+      CHECK((run.worker.members[0]->latency().at(run.worker.clock.now()) > 1) == is_measured);
+    }
+  }
+}
+
 TEST_CASE("an owner may drop the attempt in its last call") {
   TestAttempt run;
   run.drops = true;

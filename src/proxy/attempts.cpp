@@ -150,7 +150,8 @@ AttemptsFailure Attempts::broken(const AttemptOutcome& outcome) {
   return {.cause = cause, .received_status = received_status};
 }
 
-/// The cause to answer with; nothing when another attempt may follow, which is counted.
+/// The cause to answer with; nothing when another attempt may follow. That costs the retry budget, unless the
+/// connection was stale. An attempt of which the backend has read nothing does not count.
 std::optional<Cause> Attempts::refuse_another(const AttemptOutcome& outcome, Cause cause) {
   const bool may_follow =
       may_retry({.nothing_sent = outcome.has_taken_nothing,

@@ -178,8 +178,10 @@ void Exchange::respond(const http::ResponseHead& head) {
 
 Response::Facts Exchange::heed(const http::ResponseHead& head) {
   Attempt& attempt = *attempts_.current();
+  const bool has_drain_header =
+      attempt.heed_drain_header(head);  // First: a cookie goes by the backend's health.
   return {.sticky_id = flight_.pool->new_sticky_id(attempt.backend(), plan_.key),
-          .has_drain_header = attempt.heed_drain_header(head),
+          .has_drain_header = has_drain_header,
           .may_be_held = plan_.may_replay && plan_.is_body_replayable()};
 }
 

@@ -4,14 +4,13 @@
 
 #include <sluice/upstream/pool.h>
 
-#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
 namespace sluice::proxy {
 
-/// Hears of their ends.
+/// What LoginConnections reports.
 class LoginConnectionsOwner {
  public:
   /// A connection has ended while it rested.

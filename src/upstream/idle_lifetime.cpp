@@ -32,6 +32,8 @@ void IdleLifetime::survived(Duration idle, TimePoint now) {
 }
 
 void IdleLifetime::closed_after(Duration idle, TimePoint now) {
+  // The backend's clock has begun before ours.
+  if (said_ && idle < *said_ && *said_ - idle <= kShort) idle = *said_;
   if (idle - idle / 5 > limit_) {
     outlasted(idle, now);  // A late close, or another time for all: which of them only others can show.
   } else {

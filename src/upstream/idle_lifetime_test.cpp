@@ -145,6 +145,16 @@ TEST_CASE("a Keep-Alive field is believed, and what is seen believed more") {
   CHECK(backend.trusted() == milliseconds(750));
 }
 
+TEST_CASE("a close that is seen a moment before the announced time is one at that time") {
+  Learned backend;
+  backend.lifetime.advertised("timeout=2");
+  REQUIRE(backend.trusted() == milliseconds(1500));
+  backend.closed_after(milliseconds(1999));
+  CHECK(backend.trusted() == milliseconds(1500));
+  backend.closed_after(milliseconds(1899));
+  CHECK(backend.trusted() == milliseconds(899));
+}
+
 TEST_CASE("a connection may be about to be closed around the time that others were closed, or was said") {
   Learned backend;
   CHECK_FALSE(backend.lifetime.may_close_at(milliseconds(60'000)));  // Nothing is known.

@@ -68,7 +68,7 @@ class Network {
   /// socket, in any state.
   virtual Result<std::unique_ptr<Transport>> adopt(Descriptor connection) = 0;
 
-  /// The one read buffer of its transports (64 KiB): valid until the next of them reads.
+  /// The only read buffer of its transports (64 KiB): valid until the next of them reads.
   virtual std::span<char> scratch() = 0;
 
  protected:

@@ -2,7 +2,7 @@
 // request travels.
 #pragma once
 
-#include <sluice/base/deadlines.h>
+#include <sluice/base/wait.h>
 #include <sluice/http/forwarding.h>
 #include <sluice/observe/cause.h>
 #include <sluice/proxy/attempts.h>
@@ -15,7 +15,6 @@
 #include <sluice/wire/body.h>
 #include <sluice/wire/stream.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,8 +41,8 @@ class ExchangeOwner {
 };
 
 /// One request's way to a backend, and its response's way back. Each step ends by calling the next, or waits
-/// for what one of its parts reports. Bodies move in pumps beside it. Dropping the exchange drops its waits:
-/// no callback can reach it.
+/// for what one of its parts reports, or at the end until the answer has left. Bodies move in pumps beside
+/// it. Dropping the exchange drops its waits: no callback can reach it.
 class Exchange final : private BackendWaitOwner,
                        private AttemptsOwner,
                        private RequestBodyOwner,

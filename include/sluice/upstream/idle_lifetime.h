@@ -1,9 +1,9 @@
 // How long a backend keeps connections that are idle, learned from what becomes of them, so that nothing is
 // sent over one that the backend is about to close. Pure.
 //
-// A busy machine delays both closes and their arrival, so a time that was seen may be too long, never too
-// short. Hence the shortest close counts, and what lasts longer raises it slowly: a backend may have been
-// restarted, or configured anew.
+// A busy machine delays both closes and their arrival, so a time that was seen is rather too long than too
+// short, and a time that is too short costs no more than new connections. Hence the shortest close counts,
+// and what lasts longer raises it slowly: a backend may have been restarted, or configured anew.
 #pragma once
 
 #include <sluice/base/clock.h>
