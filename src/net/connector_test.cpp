@@ -13,13 +13,13 @@ using test::kShort;
 
 /// Connects, waits for the outcome, and checks that it was not reported too early.
 Result<std::unique_ptr<Transport>> outcome(Loop& loop, const Address& address) {
-  std::optional<Result<std::unique_ptr<Transport>>> told;
+  std::optional<Result<std::unique_ptr<Transport>>> result;
   const Wait wait =
-      loop.connect(address, [&](Result<std::unique_ptr<Transport>> how) { told.emplace(std::move(how)); });
-  CHECK_FALSE(told);
-  REQUIRE(loop.run_until([&] { return told.has_value(); }, kLong));
+      loop.connect(address, [&](Result<std::unique_ptr<Transport>> how) { result.emplace(std::move(how)); });
+  CHECK_FALSE(result);
+  REQUIRE(loop.run_until([&] { return result.has_value(); }, kLong));
   CHECK_FALSE(wait);
-  return *std::move(told);
+  return *std::move(result);
 }
 
 /// An address on which no socket listens any more.
@@ -103,11 +103,11 @@ TEST_CASE("a pending connection waits as long as it is wanted") {
   Loop loop;
   auto silent = test::listen();
   silent.refuse_new_connections();
-  bool told = false;
-  Wait wait = loop.connect(silent.address(), [&](Result<std::unique_ptr<Transport>>) { told = true; });
+  bool is_over = false;
+  Wait wait = loop.connect(silent.address(), [&](Result<std::unique_ptr<Transport>>) { is_over = true; });
   loop.run_until([] { return false; }, kShort);
   CHECK(wait);
-  CHECK_FALSE(told);
+  CHECK_FALSE(is_over);
 }
 
 TEST_CASE("the callback may drop the transport at once, and start another connection") {

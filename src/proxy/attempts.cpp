@@ -137,8 +137,7 @@ AttemptsFailure Attempts::broken(const AttemptOutcome& outcome) {
   const int received_status = flight_.status;
   const Cause cause = cause_of_attempt(outcome.error, received_status);
   learn_from(*current_, outcome, cause);
-  flight_.trace.attempt_ends(flight_.backend, cause, received_status, flight_.sent_at,
-                             flight_.context->deadlines.clock().now());
+  flight_.note_attempt(cause, received_status);
   if (flight_.client->is_committed()) {
     tally().add(observe::Event::cut, cause);
     return {.cause = cause, .received_status = received_status, .is_final = true};

@@ -144,8 +144,7 @@ void Exchange::on_body_lost(Cause cause, std::string_view explanation) {
 
 /// The exchange goes on at another backend, with the client's head.
 void Exchange::take_back(const http::ResponseHead& head) {
-  const TimePoint now = flight_.context->deadlines.clock().now();
-  flight_.trace.attempt_ends(flight_.backend, Cause::partial_post, head.status, flight_.sent_at, now);
+  flight_.note_attempt(Cause::partial_post, head.status);
   if (flight_.attempts >= flight_.settings->retry.attempts || (body_ && !body_->may_be_given_back())) {
     return reply(Cause::partial_post, "no backend that is left keeps the request", head.status);
   }

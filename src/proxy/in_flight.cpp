@@ -60,6 +60,10 @@ observe::Tally& InFlight::tally(std::string_view version) const {
   return context->counters.tallies.of(pool->name(), version);
 }
 
+void InFlight::note_attempt(Cause why, int received_status) {
+  trace.attempt_ends(backend, why, received_status, sent_at, context->deadlines.clock().now());
+}
+
 void InFlight::note_retry(Cause why, std::string_view version) {
   failed_at = &tally(version);
   failed_by = why;

@@ -79,12 +79,19 @@ TEST_CASE("connections move in turns, so that others are served in between, what
   CHECK(at.inside() == 0);
 }
 
-TEST_CASE("a client that arrives before its turn to move is served, and moves as a connection") {
-  TestListeners at;
+/// The listener that expects a PROXY header migrates while more clients arrive there than move in a turn: the
+/// client that is left for the next turn.
+net::MemoryTransport& client_of_next_turn(TestListeners& at) {
   for (size_t i = 0; i < kMostInATurn; ++i) at.connect_to(at.behind);
   net::MemoryTransport& last = at.connect_to(at.behind);
   at.listeners.migrate(at.behind.id);
   CHECK(at.moved.size() == kMostInATurn);
+  return last;
+}
+
+TEST_CASE("a client that arrives before its turn to move is served, and moves as a connection") {
+  TestListeners at;
+  net::MemoryTransport& last = client_of_next_turn(at);
   last.arrive(TestListeners::kHeader);
   CHECK(at.visits.back().is_served);
   CHECK_FALSE(at.visits.back().quiet);
@@ -97,9 +104,7 @@ TEST_CASE("a client that arrives before its turn to move is served, and moves as
 
 TEST_CASE("clients that leave before their turn to move are over, and the others move") {
   TestListeners at;
-  for (size_t i = 0; i < kMostInATurn; ++i) at.connect_to(at.behind);
-  net::MemoryTransport& arriving = at.connect_to(at.behind);
-  at.listeners.migrate(at.behind.id);
+  net::MemoryTransport& arriving = client_of_next_turn(at);
   arriving.end();
   at.executor.turn();
   CHECK(at.moved.size() == kMostInATurn);

@@ -35,9 +35,7 @@ struct TestRequest {
     flight.backend = TestWorker::address(backend);
     flight.was_tried = true;
   }
-  void end_attempt(observe::Cause cause, int status = 0) {
-    flight.trace.attempt_ends(flight.backend, cause, status, flight.sent_at, worker.clock.now());
-  }
+  void end_attempt(observe::Cause cause, int status = 0) { flight.note_attempt(cause, status); }
 
   /// The access log's lines without their time. No line may follow.
   std::vector<std::string> lines() {

@@ -19,8 +19,7 @@ namespace sluice::proxy {
 
 /// The current attempt has failed, and there is none beside it.
 struct AttemptsFailure {
-  observe::Cause
-      cause{};  ///< to answer with when it is final, and to end with once the response is committed
+  observe::Cause cause{};   ///< to answer with when it is final, or to end with when bytes were committed
   int received_status = 0;  ///< of the response that broke; 0: none had come
   bool is_final = false;    ///< no other attempt may follow
 };

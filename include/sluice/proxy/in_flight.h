@@ -54,6 +54,9 @@ struct InFlight {
 
   /// Of its pool, and of this version of a backend.
   observe::Tally& tally(std::string_view version) const;
+  /// The last attempt ends now without a response that was passed on whole. `received_status`: of its head;
+  /// 0: none came.
+  void note_attempt(observe::Cause why, int received_status);
   /// An attempt has failed, and another is to come; that has begun.
   void note_retry(observe::Cause why, std::string_view version);
   void count_retry();
